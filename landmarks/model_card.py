@@ -1,0 +1,135 @@
+"""ModelCard: everything a server or a client must know about one model file, kept beside it as ``card.json``.
+
+A card is data. It decides nothing, loads no model (``session.py`` does), and is written once, by the export.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+CARD_FILE = "card.json"
+MODEL_FILE = "model.onnx"
+MAX_CARD_BYTES = 4 * 1024 * 1024
+
+Normalization = Literal["image", "hand_box"]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+
+
+class ModelError(Exception):
+    """A model file or its card can't be used; the message says what was found and what was expected."""
+
+
+class Golden(msgspec.Struct, frozen=True, kw_only=True):
+    """One input of the model and the output it must give, by tensor name, as nested lists without a batch axis."""
+
+    inputs: dict[str, list[Any]]
+    outputs: dict[str, list[Any]]
+    tolerance: Annotated[float, msgspec.Meta(gt=0, le=0.1)] = 1e-4
+
+
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """One held-out figure: which data, which split, what was measured, and the command that prints it."""
+
+    data: str
+    protocol: str
+    metric: str
+    value: float
+    command: str
+
+
+class Training(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the weights come from: data, its licence, how it was split, and the command that made the file."""
+
+    data: str
+    licence: str
+    split: str
+    command: str
+    date: str
+
+
+class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
+    """One model file, described.
+
+    ``feature_dim`` numbers a frame and ``min_seq_len..seq_len`` frames a window are what clients may send, prepared
+    as ``normalization`` says: ``image`` is raw MediaPipe landmarks (the model normalises them itself), ``hand_box``
+    is ``landmarks.hands.hand_box_normalise``. ``temperature`` divides the logits before the softmax.
+    """
+
+    card_version: Literal[1] = 1
+    name: Name
+    description: str
+    class_labels: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=10_000)]
+    seq_len: Count
+    min_seq_len: Count
+    feature_dim: Count
+    use_z: bool
+    normalization: Normalization
+    temperature: Annotated[float, msgspec.Meta(gt=0, le=100)] = 1.0
+    threads: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
+    training: Training
+    evaluation: tuple[Evaluation, ...] = ()
+    sha256: Sha256
+    golden: Golden
+
+    def __post_init__(self) -> None:
+        if self.min_seq_len > self.seq_len:
+            raise ValueError(f"min_seq_len is {self.min_seq_len}, expected at most seq_len = {self.seq_len}")
+        if len(set(self.class_labels)) != len(self.class_labels):
+            raise ValueError("class_labels has a label twice, expected each label once")
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_labels)
+
+
+def sha256_of(data: bytes) -> str:
+    """The SHA-256 of a model file's bytes, in hexadecimal, as a card holds it."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def golden_arrays(tensors: dict[str, list[Any]]) -> dict[str, npt.NDArray[np.float32]]:
+    """A golden sample's tensors as float32 arrays with a batch axis of 1."""
+    return {name: np.asarray(values, dtype=np.float32)[None] for name, values in tensors.items()}
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read and check a ``card.json``.
+
+    Raises:
+        ModelError: when the file can't be read, is larger than 4 MiB, or isn't a card.
+    """
+    return decode_card(read_bounded(path, MAX_CARD_BYTES), str(path))
+
+
+def decode_card(data: bytes, source: str) -> ModelCard:
+    """Decode and check a card's bytes; ``source`` names them in errors."""
+    try:
+        return msgspec.json.decode(data, type=ModelCard)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise ModelError(f"{source} is not a model card: {error}") from error
+
+
+def write_card(card: ModelCard, path: Path) -> None:
+    """Write a card as indented JSON, keys in the order of the class."""
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=1) + b"\n")
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """A file's bytes, refused above ``limit`` bytes.
+
+    Raises:
+        ModelError: when the file is missing, unreadable or too large.
+    """
+    try:
+        size = path.stat().st_size
+        if size > limit:
+            raise ModelError(f"{path} has {size} bytes, expected at most {limit}")
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path} can't be read: {error.strerror or error}") from error

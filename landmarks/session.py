@@ -1,0 +1,101 @@
+"""A model file that can be called: an ONNX Runtime session and its card, checked against each other.
+
+The same class answers in the service and on the Raspberry Pi. It knows nothing of batching, requests or Ray.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from landmarks.model_card import (
+    CARD_FILE,
+    MODEL_FILE,
+    ModelCard,
+    ModelError,
+    golden_arrays,
+    read_bounded,
+    read_card,
+    sha256_of,
+)
+
+Tensors = Mapping[str, npt.NDArray[np.float32]]
+
+MAX_MODEL_BYTES = 256 * 1024 * 1024
+
+
+class ModelSession:
+    """A model that answers: ``run`` maps named float32 arrays to named float32 arrays.
+
+    Loading proves the file before anyone depends on it: its SHA-256 is the card's, and its answer to the card's
+    golden input is the card's golden output. The bytes go to ONNX Runtime directly, so that a model file can't
+    make it read other files as external weights.
+    """
+
+    def __init__(self, model: bytes, card: ModelCard, *, threads: int | None = None) -> None:
+        """Load ``model``, the bytes of an ONNX file; ``threads`` overrides the card's.
+
+        Raises:
+            ModelError: wrong hash, not an ONNX model, or a golden output that differs.
+        """
+        found = sha256_of(model)
+        if found != card.sha256:
+            raise ModelError(f"{MODEL_FILE} has SHA-256 {found[:12]}…, its card expects {card.sha256[:12]}…")
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads or card.threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # A spinning pool would take the core from the replicas beside it.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime raises classes of its own that share no public base
+            raise ModelError(f"ONNX Runtime can't load {MODEL_FILE}: {error}") from error
+        self.card = card
+        self.input_names = tuple(node.name for node in self._session.get_inputs())
+        self.output_names = tuple(node.name for node in self._session.get_outputs())
+        self._check_golden()
+
+    @classmethod
+    def open(cls, folder: Path, *, threads: int | None = None) -> "ModelSession":
+        """Load ``model.onnx`` and ``card.json`` of a folder.
+
+        Raises:
+            ModelError: as the constructor, or when one of the two files can't be read.
+        """
+        card = read_card(folder / CARD_FILE)
+        return cls(read_bounded(folder / MODEL_FILE, MAX_MODEL_BYTES), card, threads=threads)
+
+    def run(self, tensors: Tensors) -> dict[str, npt.NDArray[np.float32]]:
+        """Run one batch: float32 arrays with a leading batch axis, by input name.
+
+        Raises:
+            ModelError: when a tensor is missing or ONNX Runtime refuses its shape.
+        """
+        missing = [name for name in self.input_names if name not in tensors]
+        if missing:
+            raise ModelError(f"model {self.card.name} wants the tensors {list(self.input_names)}, missing {missing}")
+        try:
+            answers = self._session.run(None, {name: tensors[name] for name in self.input_names})
+        except Exception as error:
+            raise ModelError(f"model {self.card.name} could not run: {error}") from error
+        return dict(zip(self.output_names, answers, strict=True))
+
+    def _check_golden(self) -> None:
+        golden = self.card.golden
+        answers = self.run(golden_arrays(golden.inputs))
+        if not golden.outputs:
+            raise ModelError("the card's golden sample has no outputs, expected at least one")
+        for name, expected in golden_arrays(golden.outputs).items():
+            if name not in answers:
+                raise ModelError(f"golden output {name} is not among the model's outputs {list(self.output_names)}")
+            found = answers[name]
+            if found.shape != expected.shape:
+                raise ModelError(f"golden output {name} has shape {found.shape}, its card expects {expected.shape}")
+            difference = float(np.abs(found - expected).max())
+            if not difference <= golden.tolerance:
+                raise ModelError(
+                    f"golden output {name} differs by {difference:.3g}, its card allows {golden.tolerance:.3g}"
+                )
