@@ -44,7 +44,7 @@ def split_hands(window: Array) -> Array:
 def presence_of(window: Array) -> Array:
     """Presence ``(..., T, 2)`` of a window ``(..., T, F)``: 1 where a hand has any number other than zero, else 0."""
     per_hand = window.reshape(*window.shape[:-1], len(HANDS), -1)
-    return per_hand.any(axis=-1).astype(np.float32)
+    return np.asarray(per_hand.any(axis=-1), dtype=np.float32)
 
 
 def apply_mask(window: Array, mask: Array) -> Array:

@@ -1,1 +1,1 @@
-"""PyTorch and Lightning: from recordings to an ONNX file and its card. Each command is a module, each runs as a Ray job."""
+"""PyTorch and Lightning: from recordings to an ONNX file and its card; each command is a module and a Ray job."""
