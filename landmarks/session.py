@@ -23,6 +23,7 @@ from landmarks.model_card import (
 
 Tensors = Mapping[str, npt.NDArray[np.float32]]
 
+LOGITS = "logits"  # the output whose last axis the card's class_labels name
 MAX_MODEL_BYTES = 256 * 1024 * 1024
 
 
@@ -95,6 +96,9 @@ class ModelSession:
             if found.shape != expected.shape:
                 raise ModelError(f"golden output {name} has shape {found.shape}, its card expects {expected.shape}")
             difference = float(np.abs(found - expected).max())
+            if name == LOGITS and found.shape[-1] != self.card.num_classes:
+                labels = self.card.num_classes
+                raise ModelError(f"{MODEL_FILE} names {found.shape[-1]} classes, its card has {labels} labels")
             if not difference <= golden.tolerance:
                 raise ModelError(
                     f"golden output {name} differs by {difference:.3g}, its card allows {golden.tolerance:.3g}"

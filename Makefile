@@ -1,0 +1,50 @@
+# What people do with Helen. Each target sets up what it needs; nothing has to be run before it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+SERVE_VENV := .venv-serve
+VENV := .venv
+
+.PHONY: help serve test check bench pins clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+
+$(SERVE_VENV)/.installed: requirements.txt constraints.txt
+	@echo "Setting up $(SERVE_VENV) (what serving needs, no torch): about a minute, once"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Helen needs Python 3.11 or newer; name it with make PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv $(SERVE_VENV)
+	$(SERVE_VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed: requirements-dev.txt requirements.txt training/requirements.txt constraints.txt
+	@echo "Setting up $(VENV) (serving, training, tests): about two minutes, once"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Helen needs Python 3.11 or newer; name it with make PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+serve: $(SERVE_VENV)/.installed ## start the service on http://127.0.0.1:8000
+	set -a; . deploy/fastpath.env; set +a; PATH="$(CURDIR)/$(SERVE_VENV)/bin:$$PATH" exec serve run serve_config.yaml
+
+test: $(VENV)/.installed ## run every test, the real service included
+	$(VENV)/bin/python -m pytest
+
+check: $(VENV)/.installed ## lint, format, types
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+bench: $(VENV)/.installed ## measure this service against its peers, in one run
+	@command -v wrk >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq wrk; } || { echo "make bench needs wrk: sudo apt-get install wrk"; exit 1; }
+	$(VENV)/bin/python -m bench
+
+pins: ## write constraints.txt anew from what .venv holds
+	{ echo "# Every version that was tested together, direct and indirect: made by \`make pins\`."; \
+	  $(VENV)/bin/pip freeze --exclude-editable | sed -E 's/^torch==([0-9.]+)\+.*/torch==\1/' | LC_ALL=C sort -f; } > constraints.new
+	mv constraints.new constraints.txt
+
+clean: ## remove what make has installed
+	rm -rf $(VENV) $(SERVE_VENV)

@@ -1,0 +1,35 @@
+"""The graph, in one screen: Preprocess (ingress) → GestureGRU → Postprocess → back through the ingress.
+
+``serve run serve_config.yaml`` calls ``build``; replicas, limits and scaling of each stage are in that file.
+"""
+
+import logging
+import os
+
+from ray import serve
+from ray.serve import Application
+
+from serve_app.inference import Inference
+from serve_app.ingress import Preprocess
+from serve_app.postprocess import Postprocess
+from serve_app.settings import FAST_PATH_FLAGS, Environment, ServiceArguments, configure_logging
+
+logger = logging.getLogger(__name__)
+
+
+def build(arguments: ServiceArguments) -> Application:
+    """Bind the three stages; ``arguments`` are the ``args`` of the Serve config."""
+    environment = Environment()
+    configure_logging(environment.log_level)
+    missing = [flag for flag in FAST_PATH_FLAGS if os.environ.get(flag) != "1"]
+    if missing:
+        logger.warning("slow: Ray runs without %s=1; see deploy/fastpath.env", "=1, ".join(missing))
+
+    gesture = serve.deployment(name="GestureGRU")(Inference)
+    postprocess = serve.deployment(name="Postprocess")(Postprocess)
+    ingress = serve.deployment(name="Preprocess")(serve.ingress()(Preprocess))
+    return ingress.bind(
+        gesture.bind("gesture", environment.model_paths, arguments.inference_threads),
+        postprocess.bind(),
+        arguments,
+    )

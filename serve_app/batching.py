@@ -1,0 +1,119 @@
+"""MicroBatcher: what is waiting when a slot is free becomes one batch. Knows nothing of Ray, HTTP or models.
+
+Greedy, with no timer: a lone request leaves at once, and under load batches grow by themselves while earlier ones
+are in flight. Items of different shape never share a batch and never wait for each other. An item that makes its
+batch fail, fails alone.
+"""
+
+import asyncio
+import contextlib
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Generic, TypeVar
+
+from serve_app.errors import NotReady, Overloaded
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+class MicroBatcher(Generic[Item, Answer]):
+    """Collects single items into batches and hands each caller its own answer.
+
+    Args:
+        run: answers a batch, one answer an item in the same order. An answer that is an exception is raised to that
+            item's caller alone. When ``run`` itself raises on more than one item, each item is run again on its
+            own, so that the one at fault fails and its neighbours get their answers.
+        max_batch_size: items a batch at most.
+        max_in_flight: batches that may run at the same time.
+        max_waiting: items that may wait; one more is refused with ``Overloaded``.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Sequence[Item]], Awaitable[Sequence[Answer | Exception]]],
+        *,
+        max_batch_size: int,
+        max_in_flight: int,
+        max_waiting: int,
+    ) -> None:
+        self._run = run
+        self._max_batch_size = max_batch_size
+        self._max_in_flight = max_in_flight
+        self._max_waiting = max_waiting
+        # Shapes in the order in which their oldest item came; each with its items, oldest first.
+        self._groups: OrderedDict[Hashable, deque[tuple[Item, asyncio.Future[Answer]]]] = OrderedDict()
+        self._waiting = 0
+        self._in_flight: set[asyncio.Task[None]] = set()
+
+    @property
+    def waiting(self) -> int:
+        """Items that wait for a slot."""
+        return self._waiting
+
+    async def submit(self, item: Item, shape: Hashable) -> Answer:
+        """Wait for the answer to one item; only items of equal ``shape`` share a batch.
+
+        Raises:
+            Overloaded: at once, when ``max_waiting`` items wait already.
+            Exception: whatever ``run`` gave or raised for this item.
+        """
+        if self._waiting >= self._max_waiting:
+            raise Overloaded(f"{self._waiting} requests are waiting already, the limit; try again in a second")
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._groups.setdefault(shape, deque()).append((item, future))
+        self._waiting += 1
+        self._fill_slots()
+        return await future
+
+    def _fill_slots(self) -> None:
+        while self._groups and len(self._in_flight) < self._max_in_flight:
+            batch = self._next_batch()
+            if batch:
+                task = asyncio.get_running_loop().create_task(self._answer(batch))
+                self._in_flight.add(task)
+                task.add_done_callback(self._free_slot)
+
+    def _free_slot(self, task: asyncio.Task[None]) -> None:
+        self._in_flight.discard(task)
+        self._fill_slots()
+
+    def _next_batch(self) -> list[tuple[Item, asyncio.Future[Answer]]]:
+        shape, group = self._groups.popitem(last=False)
+        batch: list[tuple[Item, asyncio.Future[Answer]]] = []
+        while group and len(batch) < self._max_batch_size:
+            item, future = group.popleft()
+            self._waiting -= 1
+            if not future.done():  # its caller has gone, by time-out or by hanging up
+                batch.append((item, future))
+        if group:
+            self._groups[shape] = group  # the rest queues behind the other shapes, so that none starves
+        return batch
+
+    async def _answer(self, batch: list[tuple[Item, asyncio.Future[Answer]]]) -> None:
+        try:
+            answers = await self._run([item for item, _ in batch])
+            if len(answers) != len(batch):
+                raise RuntimeError(f"a batch of {len(batch)} items got {len(answers)} answers")
+        except asyncio.CancelledError:
+            for _, future in batch:
+                settle(future, NotReady("the service is shutting down"))
+            raise
+        except Exception as error:
+            if len(batch) == 1 or isinstance(error, NotReady | Overloaded):  # no item's fault
+                for _, future in batch:
+                    settle(future, error)
+            else:
+                await asyncio.gather(*(self._answer([entry]) for entry in batch))
+            return
+        for (_, future), answer in zip(batch, answers, strict=True):
+            settle(future, answer)
+
+
+def settle(future: "asyncio.Future[Answer]", answer: Answer | Exception) -> None:
+    """Give a caller its answer or its exception, unless it has gone."""
+    with contextlib.suppress(asyncio.InvalidStateError):
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)

@@ -1,0 +1,70 @@
+"""What can go wrong with a request, as exceptions that know their HTTP status, code and sentence.
+
+Raised where the truth is known; the ingress alone turns them into responses. They pickle, because some cross a
+replica boundary on their way.
+"""
+
+from typing import Any
+
+
+class RequestError(Exception):
+    """A request that gets no answer: an HTTP status, a slug for machines and one sentence for people.
+
+    Subclasses fix ``status`` and ``code``; ``retry_after_s`` becomes the ``Retry-After`` header.
+    """
+
+    status = 500
+    code = "internal"
+    retry_after_s: int | None = None
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+    def body(self, request_id: str) -> dict[str, Any]:
+        """The error body of the contract."""
+        return {"error": self.sentence, "code": self.code, "request_id": request_id}
+
+
+class InvalidInput(RequestError):
+    """The body is readable but isn't a window: the sentence names the field, what was found and what was expected."""
+
+    status = 400
+    code = "invalid_input"
+
+
+class BodyTooLarge(RequestError):
+    """The body has more bytes than the service reads."""
+
+    status = 413
+    code = "body_too_large"
+
+
+class UnsupportedContentType(RequestError):
+    """The body is declared as something other than JSON."""
+
+    status = 415
+    code = "unsupported_content_type"
+
+
+class Overloaded(RequestError):
+    """More requests wait than the service admits; the client may come back at once or a second later."""
+
+    status = 429
+    code = "overloaded"
+    retry_after_s = 1
+
+
+class NotReady(RequestError):
+    """A model that the answer needs can't answer (yet)."""
+
+    status = 503
+    code = "not_ready"
+    retry_after_s = 1
+
+
+class DeadlineExceeded(RequestError):
+    """The answer took longer than the request's deadline."""
+
+    status = 504
+    code = "deadline_exceeded"

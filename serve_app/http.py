@@ -1,0 +1,116 @@
+"""HTTP manners that all routes share: request ids, bounded bodies, deadlines, and JSON error bodies.
+
+Knows nothing of models or landmarks. ``ingress.py`` puts it around the routes.
+"""
+
+import asyncio
+import logging
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+
+from serve_app.errors import BodyTooLarge, DeadlineExceeded, RequestError, UnsupportedContentType
+
+logger = logging.getLogger(__name__)
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+JSON_TYPES = ("application/json", "application/x-json", "text/json")
+
+HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
+
+
+def request_id_of(request: Request) -> str:
+    """The id that Serve gave this request or passed on from the client; another one where that isn't sane."""
+    given = request.headers.get("x-request-id", "")
+    return given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+async def read_json_body(request: Request, limit: int) -> bytes:
+    """The body of a request that is declared as JSON, or not declared at all.
+
+    Raises:
+        UnsupportedContentType: it is declared as something else, or compressed.
+        BodyTooLarge: it has more than ``limit`` bytes; the rest isn't read.
+    """
+    declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if declared and declared not in JSON_TYPES:
+        raise UnsupportedContentType(f"Content-Type is {declared[:100]}, expected application/json")
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise UnsupportedContentType(f"Content-Encoding is {encoding[:100]}, expected none")
+    length = request.headers.get("content-length", "")
+    if length.isascii() and length.isdigit() and int(length[:20]) > limit:
+        raise BodyTooLarge(f"the body has {length[:20]} bytes, expected at most {limit}")
+    chunks = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise BodyTooLarge(f"the body has more than {limit} bytes, expected at most {limit}")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+async def within_deadline(answer: Awaitable[Response], seconds: float) -> Response:
+    """Await a route's answer for ``seconds`` at most.
+
+    Raises:
+        DeadlineExceeded: it took longer.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return await answer
+    except TimeoutError as error:
+        raise DeadlineExceeded(f"the request was not answered within {seconds:g} s") from error
+
+
+def json_response(value: Any, status: int = 200) -> Response:
+    """A value as a JSON response."""
+    return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")
+
+
+def error_response(error: RequestError, request: Request) -> Response:
+    """A request's error in the contract's form."""
+    response = json_response(error.body(request_id_of(request)), error.status)
+    if error.retry_after_s is not None:
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Answer every failure of a route, expected or not, with the contract's JSON body."""
+
+    async def on_request_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestError)  # noqa: S101 - Starlette's signature is wider than what it calls us with
+        return error_response(error, request)
+
+    async def on_http_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - as above
+        code = HTTP_CODES.get(error.status_code, "http_error")
+        sentence = {
+            404: f"there is no {request.url.path[:200]} here; GET /docs lists the routes",
+            405: f"{request.method} is not allowed on {request.url.path[:200]}",
+        }.get(error.status_code, str(error.detail))
+        body = {"error": sentence, "code": code, "request_id": request_id_of(request)}
+        response = json_response(body, error.status_code)
+        response.headers.update(error.headers or {})
+        return response
+
+    async def on_bug(request: Request, error: Exception) -> Response:
+        logger.error("request %s failed", request_id_of(request), exc_info=error)
+        return error_response(
+            RequestError("the service failed on this request; its log has the details"), request.scope
+        )
+
+    handlers: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
+        RequestError: on_request_error,
+        HTTPException: on_http_error,
+        Exception: on_bug,
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)

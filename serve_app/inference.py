@@ -1,0 +1,78 @@
+"""The model deployment: one class, and GestureGRU and ShotTCN are this class with another name and another card.
+
+A replica answers batches in one worker thread, so that its event loop stays free, and watches its model's sources
+in another, so that a published version is taken up while it runs.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from serve_app.errors import NotReady
+from serve_app.messages import ModelStatus, Scored, Tensors
+from serve_app.serving_model import ServingModel
+from serve_app.settings import Environment, ModelSettings, configure_logging
+
+logger = logging.getLogger(__name__)
+
+
+class Inference:
+    """One replica of one model.
+
+    Args:
+        name: the model's name, such as ``gesture``.
+        paths: where it may come from, as ``ServingModel`` takes them.
+        threads: ONNX Runtime threads, by default what the card says.
+    """
+
+    def __init__(self, name: str, paths: Sequence[str], threads: int | None = None) -> None:
+        configure_logging(Environment().log_level)
+        self._model = ServingModel(name, paths, threads=threads)
+        self._model.look()
+        if self._model.current is None:
+            logger.error("%s", self._model.reason)
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inference")
+        self._look_now = threading.Event()
+        threading.Thread(target=self._watch, name="model-watch", daemon=True).start()
+
+    def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """Take over the deployment's ``user_config`` without a restart: which version, how often to look.
+
+        Raises:
+            ValueError: an unknown name or a value out of range.
+        """
+        self._model.settings = ModelSettings.model_validate(user_config)
+        self._look_now.set()
+
+    async def infer(self, batch: Tensors) -> Scored:
+        """Answer one batch: float32 arrays with a leading batch axis, by input name.
+
+        Raises:
+            NotReady: no model could be loaded so far.
+            ModelError: the tensors don't fit the model.
+        """
+        model = self._model.current
+        if model is None:
+            raise NotReady(self._model.reason)
+        outputs = await asyncio.get_running_loop().run_in_executor(self._worker, model.session.run, batch)
+        card = model.session.card
+        return Scored(model.version, card.class_labels, card.temperature, outputs)
+
+    def describe(self) -> ModelStatus:
+        """Which model this replica serves, or why it serves none."""
+        name, refused, model = self._model.name, self._model.refused, self._model.current
+        if model is None:
+            return ModelStatus(name, reason=self._model.reason, refused=refused)
+        return ModelStatus(name, model.version, model.source, model.session.card, refused=refused)
+
+    def _watch(self) -> None:
+        while True:
+            self._look_now.wait(timeout=self._model.settings.poll_s)
+            self._look_now.clear()
+            try:
+                self._model.look()
+            except Exception:
+                logger.exception("the look for a newer %s model failed; the one before goes on", self._model.name)

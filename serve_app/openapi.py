@@ -1,0 +1,82 @@
+"""What ``/docs`` and ``/openapi.json`` say of each route: bodies, answers, errors, examples that work when pasted."""
+
+from typing import Any
+
+ERROR = {
+    "type": "object",
+    "required": ["error", "code", "request_id"],
+    "properties": {
+        "error": {"type": "string", "description": "one sentence: what was found and what was expected"},
+        "code": {"type": "string", "description": "the same, for programs"},
+        "request_id": {"type": "string"},
+    },
+}
+NUMBERS = {"type": "array", "items": {"type": "number"}}
+PREDICT_REQUEST = {
+    "type": "object",
+    "required": ["sequence"],
+    "properties": {
+        "sequence": {
+            "type": "array",
+            "items": NUMBERS,
+            "description": "T frames of F numbers: left hand's 21 points, then right hand's; zeros for an absent hand",
+        },
+        "mask": {
+            "anyOf": [{"type": "array", "items": {**NUMBERS, "minItems": 2, "maxItems": 2}}, {"type": "null"}],
+            "description": "[left, right] in 0..1 a frame; multiplies that hand's numbers",
+        },
+    },
+}
+PREDICT_ANSWER = {
+    "type": "object",
+    "required": ["prediction", "probabilities", "top_index", "top_probability", "model_version", "elapsed_ms"],
+    "properties": {
+        "prediction": {"type": "string"},
+        "probabilities": NUMBERS,
+        "top_index": {"type": "integer"},
+        "top_probability": {"type": "number"},
+        "model_version": {"type": "string"},
+        "elapsed_ms": {"type": "number"},
+    },
+}
+EXAMPLE_WINDOW = {"sequence": [[0.1] * 84] * 10, "mask": [[1.0, 0.0]] * 10}
+
+REASONS = {
+    400: "not JSON, or not a window of this model; the sentence names the field",
+    413: "the body is too large",
+    415: "the body is declared as something other than JSON",
+    429: "overloaded; `Retry-After` says when to come back",
+    503: "a model can't answer yet",
+    504: "not answered within the deadline",
+}
+
+
+def json_content(schema: dict[str, Any], example: Any = None) -> dict[str, Any]:
+    """An OpenAPI ``content`` of JSON with this schema, and an example where there is one."""
+    return {"application/json": {"schema": schema} | ({"example": example} if example is not None else {})}
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The error responses of a route."""
+    return {status: {"description": REASONS[status], "content": json_content(ERROR)} for status in statuses}
+
+
+def answered(description: str, schema: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    """The 200 of a route."""
+    return {200: {"description": description, "content": json_content(schema)}}
+
+
+HEALTH_DOC: dict[str, Any] = {
+    "tags": ["system"],
+    "responses": answered("every model can answer", {"type": "object"})
+    | {503: {"description": "`starting` or `degraded`, with the reason", "content": json_content({"type": "object"})}},
+}
+METADATA_DOC: dict[str, Any] = {
+    "tags": ["system"],
+    "responses": answered("the gesture model and every served model", {"type": "object"}) | errors(503),
+}
+PREDICT_DOC: dict[str, Any] = {
+    "tags": ["gestures"],
+    "responses": answered("the gesture", PREDICT_ANSWER) | errors(*REASONS),
+    "openapi_extra": {"requestBody": {"required": True, "content": json_content(PREDICT_REQUEST, EXAMPLE_WINDOW)}},
+}

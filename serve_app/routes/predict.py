@@ -1,0 +1,33 @@
+"""``POST /predict``: one window of landmarks in, the gesture's name and every probability out."""
+
+import time
+
+from fastapi import APIRouter, Request, Response
+
+from serve_app.http import read_json_body, within_deadline
+from serve_app.openapi import PREDICT_DOC
+from serve_app.preprocess import gesture_window
+from serve_app.service import Service, service_of
+
+router = APIRouter()
+
+
+@router.post("/predict", **PREDICT_DOC)
+async def predict(request: Request) -> Response:
+    """Name the gesture of one window."""
+    service = service_of(request)
+    return await within_deadline(answer(request, service), service.arguments.request_deadline_s)
+
+
+async def answer(request: Request, service: Service) -> Response:
+    """Read, check, batch, infer: the path of a window from top to bottom."""
+    started = time.perf_counter()
+    card = service.gesture.card
+    body = await read_json_body(request, service.arguments.max_body_bytes)
+    encoded = await service.gesture.submit(gesture_window(body, card))
+    return Response(with_elapsed(encoded, started), media_type="application/json")
+
+
+def with_elapsed(encoded: bytes, started: float) -> bytes:
+    """Add ``elapsed_ms``, the time since ``started`` (``perf_counter`` seconds), to an encoded JSON object."""
+    return b'%s,"elapsed_ms":%.3f}' % (encoded[:-1], (time.perf_counter() - started) * 1000)

@@ -1,0 +1,43 @@
+"""``GET /health`` and ``GET /metadata``: can the service answer, and what does a client have to send."""
+
+from fastapi import APIRouter, Request, Response
+
+from serve_app.http import json_response
+from serve_app.openapi import HEALTH_DOC, METADATA_DOC
+from serve_app.service import service_of
+
+router = APIRouter()
+
+
+@router.get("/health", **HEALTH_DOC)
+async def health(request: Request) -> Response:
+    """200 when every model can answer, else 503 with ``starting`` or ``degraded`` and the reason."""
+    pipelines = service_of(request).pipelines
+    waiting = [pipeline.status for pipeline in pipelines if pipeline.status.card is None]
+    if waiting:
+        starting = not all(pipeline.started for pipeline in pipelines)
+        reason = "; ".join(status.reason or status.name for status in waiting)
+        return json_response({"status": "starting" if starting else "degraded", "reason": reason}, 503)
+    gesture = service_of(request).gesture
+    versions = {pipeline.status.name: pipeline.status.version for pipeline in pipelines}
+    return json_response({"status": "ok", "classes": gesture.card.num_classes, "models": versions})
+
+
+@router.get("/metadata", **METADATA_DOC)
+async def metadata(request: Request) -> Response:
+    """What the gesture model expects and names, and one entry a served model."""
+    service = service_of(request)
+    card = service.gesture.card
+    return json_response(
+        {
+            "seq_len": card.seq_len,
+            "min_seq_len": card.min_seq_len,
+            "use_z": card.use_z,
+            "num_classes": card.num_classes,
+            "class_labels": card.class_labels,
+            "feature_dim": card.feature_dim,
+            "normalization": card.normalization,
+            "version": service.gesture.status.version,
+            "models": {pipeline.status.name: pipeline.status.metadata() for pipeline in service.pipelines},
+        }
+    )

@@ -1,0 +1,27 @@
+"""Service: what the routes work with. One object an ingress replica, made by ``ingress.py``, found by its routes."""
+
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from serve_app.pipeline import ModelPipeline
+from serve_app.settings import ServiceArguments
+
+
+@dataclass(frozen=True)
+class Service:
+    """The models behind this ingress replica and the limits that it was given."""
+
+    gesture: ModelPipeline
+    arguments: ServiceArguments
+
+    @property
+    def pipelines(self) -> tuple[ModelPipeline, ...]:
+        """Every model that has to answer before the service is healthy."""
+        return (self.gesture,)
+
+
+def service_of(request: Request) -> Service:
+    """The service that a request reached."""
+    service: Service = request.app.state.service
+    return service

@@ -1,0 +1,87 @@
+"""What can be set: the typed ``args`` of ``serve_config.yaml`` and the environment variables of the service."""
+
+import logging
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+
+DEFAULT_MODEL_PATHS = (
+    "models",
+    "model/models/sequence_bigru.pt",
+    "models/sequence_bigru.pt",
+    "/mnt/data/sequence_bigru.pt",
+)
+
+# The speed of the graph depends on these two, and only the shell that starts Ray can set them (deploy/fastpath.env).
+FAST_PATH_FLAGS = ("RAY_SERVE_THROUGHPUT_OPTIMIZED", "RAY_SERVE_ENABLE_HA_PROXY")
+
+
+class ServiceArguments(BaseModel):
+    """The ``args`` of the application. A change restarts every replica; an unknown name is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    max_batch_size: int = Field(default=32, ge=1, le=1024, description="windows a batch at most")
+    batches_in_flight: int = Field(default=2, ge=1, le=64, description="batches that one ingress replica has under way")
+    max_waiting: int = Field(default=256, ge=1, le=100_000, description="requests that may wait in one ingress replica")
+    request_deadline_s: float = Field(default=10.0, gt=0, le=300, description="seconds until a request is answered 504")
+    max_body_bytes: int = Field(default=1_048_576, ge=1024, le=64 * 1_048_576, description="bytes a body at most")
+    inference_threads: int | None = Field(default=None, ge=1, le=256, description="default: the model card's")
+
+
+class ModelSettings(BaseModel):
+    """The ``user_config`` of a model deployment: it changes without a restart."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: int | Literal["latest"] = Field(default="latest", description="the version of the repository to serve")
+    poll_s: float = Field(default=2.0, ge=0.1, le=3600, description="seconds between two looks into the repository")
+
+
+class Environment(BaseSettings):
+    """The environment variables of the service, read where a replica starts."""
+
+    model_config = SettingsConfigDict(env_prefix="HELEN_")
+
+    model_paths: Annotated[tuple[str, ...], NoDecode] = DEFAULT_MODEL_PATHS
+    log_level: Literal["CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG"] = "INFO"
+
+    @field_validator("model_paths", mode="before")
+    @classmethod
+    def _split_paths(cls, value: str | tuple[str, ...]) -> tuple[str, ...]:
+        return split_paths(value) if isinstance(value, str) else value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: str) -> str:
+        return value.upper()
+
+
+def split_paths(value: str) -> tuple[str, ...]:
+    """Split a ``:``-separated list of paths, leaving the ``:`` of ``s3://bucket/models`` alone."""
+    return tuple(path for path in re.split(r":(?!//)", value) if path)
+
+
+def resolve_path(path: str) -> str:
+    """A path as the replicas see it: URIs and absolute paths as they are, others from the project's root."""
+    return path if "://" in path or Path(path).is_absolute() else str(PROJECT_ROOT / path)
+
+
+def configure_logging(level: str) -> None:
+    """Send the service's own log lines to the process's standard error, which Ray shows where it was started.
+
+    ``sys.stderr`` itself is taken: on the fast path Serve turns it into a buffered log of its own.
+    """
+    package = logging.getLogger("serve_app")
+    package.setLevel(level)
+    if not package.handlers:
+        handler = logging.StreamHandler(sys.__stderr__)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        package.addHandler(handler)
+        package.propagate = False
