@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
-from serve_app.errors import BodyTooLarge, DeadlineExceeded, RequestError, UnsupportedContentType
+from serve_app.errors import BodyTooLarge, DeadlineExceeded, InvalidInput, RequestError, UnsupportedContentType
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,8 @@ HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
 def request_id_of(request: Request) -> str:
     """The id that Serve gave this request or passed on from the client; another one where that isn't sane."""
     given = request.headers.get("x-request-id", "")
-    return given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    known: str = request.scope.setdefault("helen_id", given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex)
+    return known
 
 
 async def read_json_body(request: Request, limit: int) -> bytes:
@@ -36,6 +38,7 @@ async def read_json_body(request: Request, limit: int) -> bytes:
     Raises:
         UnsupportedContentType: it is declared as something else, or compressed.
         BodyTooLarge: it has more than ``limit`` bytes; the rest isn't read.
+        InvalidInput: the client hung up in the middle; nobody reads this answer, and it is no fault of ours.
     """
     declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if declared and declared not in JSON_TYPES:
@@ -48,11 +51,14 @@ async def read_json_body(request: Request, limit: int) -> bytes:
         raise BodyTooLarge(f"the body has {length[:20]} bytes, expected at most {limit}")
     chunks = []
     size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise BodyTooLarge(f"the body has more than {limit} bytes, expected at most {limit}")
-        chunks.append(chunk)
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise BodyTooLarge(f"the body has more than {limit} bytes, expected at most {limit}")
+            chunks.append(chunk)
+    except ClientDisconnect as error:
+        raise InvalidInput(f"the client went away after {size} bytes of the body") from error
     return b"".join(chunks)
 
 
@@ -103,9 +109,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
     async def on_bug(request: Request, error: Exception) -> Response:
         logger.error("request %s failed", request_id_of(request), exc_info=error)
-        return error_response(
-            RequestError("the service failed on this request; its log has the details"), request.scope
-        )
+        return error_response(RequestError("the service failed on this request; its log has the details"), request)
 
     handlers: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
         RequestError: on_request_error,

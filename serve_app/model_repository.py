@@ -32,11 +32,6 @@ class ModelRepository:
     def __init__(self, root: str, name: str) -> None:
         self.root = root
         self.name = name
-        try:
-            self._files, path = fsspec.url_to_fs(root)  # type: ignore[no-untyped-call]
-        except (ImportError, ValueError) as error:
-            raise ModelError(f"model repository {root} can't be opened: {error}") from error
-        self._folder = f"{path.rstrip('/')}/{name}"
 
     def versions(self) -> list[int]:
         """The version numbers that are there, oldest first; folders that aren't a number are not versions.
@@ -44,9 +39,10 @@ class ModelRepository:
         Raises:
             ModelError: when the repository can't be listed.
         """
+        files, model_folder = self._connect()
         try:
-            self._files.invalidate_cache(self._folder)
-            entries = self._files.ls(self._folder, detail=False)
+            files.invalidate_cache(model_folder)  # else a bucket's listing would never show a new version
+            entries = files.ls(model_folder, detail=False)
         except FileNotFoundError:
             return []
         except Exception as error:  # each file system behind fsspec raises its own
@@ -61,23 +57,35 @@ class ModelRepository:
             ModelError: a file is missing, unreadable, too large or truncated, the hash or the golden output is
                 wrong, or the card belongs to another model.
         """
-        folder = f"{self._folder}/{version}"
-        card = decode_card(self._read(f"{folder}/{CARD_FILE}", MAX_CARD_BYTES), f"{folder}/{CARD_FILE}")
+        files, model_folder = self._connect()
+        folder = f"{model_folder}/{version}"
+        card = decode_card(read_file(files, f"{folder}/{CARD_FILE}", MAX_CARD_BYTES), f"{folder}/{CARD_FILE}")
         if card.name != self.name:
             raise ModelError(f"{folder}/{CARD_FILE} describes the model {card.name}, expected {self.name}")
-        model = self._read(f"{folder}/{MODEL_FILE}", MAX_MODEL_BYTES)
+        model = read_file(files, f"{folder}/{MODEL_FILE}", MAX_MODEL_BYTES)
         return OpenModel(ModelSession(model, card, threads=threads), str(version), folder)
 
-    def _read(self, path: str, limit: int) -> bytes:
+    def _connect(self) -> tuple[fsspec.AbstractFileSystem, str]:
         try:
-            size = self._files.size(path)
-            if size is not None and size > limit:
-                raise ModelError(f"{path} has {size} bytes, expected at most {limit}")
-            data: bytes = self._files.cat_file(path)
-        except ModelError:
-            raise
-        except FileNotFoundError as error:
-            raise ModelError(f"{path} is missing") from error
-        except Exception as error:  # each file system behind fsspec raises its own
-            raise ModelError(f"{path} can't be read: {error}") from error
-        return data
+            files, path = fsspec.url_to_fs(self.root)  # type: ignore[no-untyped-call]
+        except Exception as error:  # an unknown scheme, a missing driver, refused credentials: each raises its own
+            raise ModelError(f"model repository {self.root} can't be opened: {error}") from error
+        return files, f"{path.rstrip('/')}/{self.name}"
+
+
+def read_file(files: fsspec.AbstractFileSystem, path: str, limit: int) -> bytes:
+    """A file's bytes, refused above ``limit`` bytes.
+
+    Raises:
+        ModelError: the file is missing, unreadable or too large.
+    """
+    try:
+        size = files.size(path)
+        if size is None or size <= limit:
+            data: bytes = files.cat_file(path)
+            return data
+    except FileNotFoundError as error:
+        raise ModelError(f"{path} is missing") from error
+    except Exception as error:  # each file system behind fsspec raises its own
+        raise ModelError(f"{path} can't be read: {error}") from error
+    raise ModelError(f"{path} has {size} bytes, expected at most {limit}")

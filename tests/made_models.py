@@ -5,12 +5,15 @@ random weights, so that different windows get different labels.
 """
 
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
-from landmarks.hands import feature_dim, presence_of
+from landmarks.hands import Array, feature_dim, presence_of
 from landmarks.model_card import CARD_FILE, MODEL_FILE, Golden, ModelCard, Training, sha256_of, write_card
 
 LABELS = ("none", "hello", "yes", "no", "thank-you")
@@ -20,7 +23,7 @@ def linear_model(labels: tuple[str, ...] = LABELS, *, use_z: bool = False, seed:
     """The bytes of a linear model with the tensors of a gesture model."""
     generator = np.random.default_rng(seed)
     width = feature_dim(use_z)
-    weights = {
+    weights: dict[str, npt.NDArray[Any]] = {
         "w": generator.normal(size=(width, len(labels))).astype(np.float32),
         "v": generator.normal(size=(2, len(labels))).astype(np.float32),
         "axes": np.array([1], dtype=np.int64),
@@ -44,18 +47,16 @@ def linear_model(labels: tuple[str, ...] = LABELS, *, use_z: bool = False, seed:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     onnx.checker.check_model(model)
-    return model.SerializeToString()
+    return bytes(model.SerializeToString())
 
 
 def card_of(model: bytes, labels: tuple[str, ...] = LABELS, *, name: str = "gesture", use_z: bool = False) -> ModelCard:
     """A card that fits ``linear_model``, its golden output computed with ONNX's reference evaluator."""
-    from onnx.reference import ReferenceEvaluator
-
     window = made_window(frames=8, use_z=use_z, seed=1)
     presence = presence_of(window)
-    logits = ReferenceEvaluator(onnx.load_model_from_string(model)).run(
-        None, {"sequence": window[None], "presence": presence[None]}
-    )[0][0]
+    evaluator = ReferenceEvaluator(onnx.load_model_from_string(model))
+    answers = evaluator.run(None, {"sequence": window[None], "presence": presence[None]})
+    (logits,) = cast("list[npt.NDArray[np.float32]]", answers)
     return ModelCard(
         name=name,
         description="a linear model made by the tests",
@@ -68,14 +69,12 @@ def card_of(model: bytes, labels: tuple[str, ...] = LABELS, *, name: str = "gest
         training=Training(data="made", licence="none", split="none", command="none", date="2026-01-01"),
         sha256=sha256_of(model),
         golden=Golden(
-            inputs={"sequence": window.tolist(), "presence": presence.tolist()}, outputs={"logits": logits.tolist()}
+            inputs={"sequence": window.tolist(), "presence": presence.tolist()}, outputs={"logits": logits[0].tolist()}
         ),
     )
 
 
-def made_window(
-    frames: int = 10, *, use_z: bool = False, seed: int = 0
-) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
+def made_window(frames: int = 10, *, use_z: bool = False, seed: int = 0) -> Array:
     """A window ``(frames, F)`` of two hands with random points."""
     generator = np.random.default_rng(seed)
     return generator.uniform(0.1, 0.9, size=(frames, feature_dim(use_z))).astype(np.float32)

@@ -1,0 +1,198 @@
+"""The batcher: what waits becomes one batch, shapes stay apart, and a bad item fails alone."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from serve_app.batching import MicroBatcher
+from serve_app.errors import NotReady, Overloaded
+
+
+class Doubler:
+    """Runs batches that wait for a gate, records them, and answers 2 × item; "bad" items and "poison" fail."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[object]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.running = 0
+        self.most_running = 0
+
+    async def __call__(self, items: Sequence[object]) -> Sequence[object | Exception]:
+        self.batches.append(list(items))
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        try:
+            await self.gate.wait()
+            if "poison" in items:
+                raise RuntimeError("poison in the batch")
+            if "away" in items:
+                raise NotReady("the model is away")
+            return [ValueError("bad item") if item == "bad" else item * 2 for item in items]  # type: ignore[operator]
+        finally:
+            self.running -= 1
+
+
+def batcher(run: Doubler, size: int = 8, slots: int = 1, waiting: int = 100) -> MicroBatcher[object, object]:
+    return MicroBatcher(run, max_batch_size=size, max_in_flight=slots, max_waiting=waiting)
+
+
+async def submit_all(
+    target: MicroBatcher[object, object], items: Sequence[object], shape: object = "s"
+) -> list[object]:
+    async with asyncio.timeout(5):
+        return await asyncio.gather(*(target.submit(item, shape) for item in items), return_exceptions=True)
+
+
+async def let_others_run() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def test_a_lone_item_leaves_at_once_in_a_batch_of_its_own() -> None:
+    async def story() -> None:
+        run = Doubler()
+        assert await submit_all(batcher(run), [1]) == [2]
+        assert run.batches == [[1]]
+
+    asyncio.run(story())
+
+
+def test_what_came_while_the_slot_was_taken_becomes_one_batch() -> None:
+    async def story() -> None:
+        run = Doubler()
+        run.gate.clear()
+        target = batcher(run, slots=1)
+        answers = asyncio.ensure_future(submit_all(target, [1, 2, 3, 4]))
+        await let_others_run()
+        assert run.batches == [[1]]
+        assert target.waiting == 3
+        run.gate.set()
+        assert await answers == [2, 4, 6, 8]
+        assert run.batches == [[1], [2, 3, 4]]
+        assert target.waiting == 0
+
+    asyncio.run(story())
+
+
+def test_a_batch_is_never_larger_than_its_limit_and_slots_are_never_exceeded() -> None:
+    async def story() -> None:
+        run = Doubler()
+        run.gate.clear()
+        waiting = asyncio.ensure_future(submit_all(batcher(run, size=3, slots=2), list(range(20))))
+        await let_others_run()
+        run.gate.set()
+        answers = await waiting
+        assert answers == [2 * item for item in range(20)]
+        assert max(len(batch) for batch in run.batches) <= 3
+        assert run.most_running == 2
+
+    asyncio.run(story())
+
+
+def test_items_of_different_shape_never_share_a_batch_and_none_starves() -> None:
+    async def story() -> None:
+        run = Doubler()
+        run.gate.clear()
+        target = batcher(run, size=2, slots=1)
+        long = asyncio.ensure_future(submit_all(target, ["a"] * 7, shape=30))
+        await let_others_run()
+        short = asyncio.ensure_future(submit_all(target, ["b"], shape=6))
+        await let_others_run()
+        run.gate.set()
+        assert await long == ["aa"] * 7
+        assert await short == ["bb"]
+        assert all(len(set(batch)) == 1 for batch in run.batches)
+        assert run.batches.index(["b"]) == 2, "the short window waited behind more than one batch of the long ones"
+
+    asyncio.run(story())
+
+
+def test_an_item_whose_answer_is_an_exception_fails_alone() -> None:
+    async def story() -> None:
+        run = Doubler()
+        run.gate.clear()
+        answers = asyncio.ensure_future(submit_all(batcher(run), [0, 1, "bad", 3]))
+        await let_others_run()
+        run.gate.set()
+        first, second, bad, fourth = await answers
+        assert [first, second, fourth] == [0, 2, 6]
+        assert isinstance(bad, ValueError)
+        assert run.batches == [[0], [1, "bad", 3]]
+
+    asyncio.run(story())
+
+
+def test_an_item_that_makes_its_whole_batch_fail_fails_alone() -> None:
+    async def story() -> None:
+        run = Doubler()
+        run.gate.clear()
+        answers = asyncio.ensure_future(submit_all(batcher(run), [0, 1, "poison", 3]))
+        await let_others_run()
+        run.gate.set()
+        first, second, poison, fourth = await answers
+        assert [first, second, fourth] == [0, 2, 6]
+        assert isinstance(poison, RuntimeError)
+
+    asyncio.run(story())
+
+
+def test_a_stage_that_is_away_fails_the_batch_without_trying_each_item_again() -> None:
+    async def story() -> None:
+        run = Doubler()
+        run.gate.clear()
+        answers = asyncio.ensure_future(submit_all(batcher(run), [0, "away", 2]))
+        await let_others_run()
+        run.gate.set()
+        assert [type(answer) for answer in (await answers)[1:]] == [NotReady, NotReady]
+        assert run.batches == [[0], ["away", 2]]
+
+    asyncio.run(story())
+
+
+def test_one_item_more_than_may_wait_is_refused_at_once_and_the_others_are_answered() -> None:
+    async def story() -> None:
+        run = Doubler()
+        run.gate.clear()
+        target = batcher(run, slots=1, waiting=2)
+        accepted = asyncio.ensure_future(submit_all(target, [1, 2, 3]))
+        await let_others_run()
+        with pytest.raises(Overloaded, match="2 requests are waiting"):
+            await target.submit(4, "s")
+        run.gate.set()
+        assert await accepted == [2, 4, 6]
+
+    asyncio.run(story())
+
+
+def test_an_item_whose_caller_has_gone_is_not_run() -> None:
+    async def story() -> None:
+        run = Doubler()
+        run.gate.clear()
+        target = batcher(run, slots=1)
+        first = asyncio.ensure_future(target.submit(1, "s"))
+        gone = asyncio.ensure_future(target.submit(2, "s"))
+        last = asyncio.ensure_future(target.submit(3, "s"))
+        await let_others_run()
+        gone.cancel()
+        await let_others_run()
+        run.gate.set()
+        async with asyncio.timeout(5):
+            assert [await first, await last] == [2, 6]
+        assert run.batches == [[1], [3]]
+        assert target.waiting == 0
+
+    asyncio.run(story())
+
+
+def test_a_stage_that_loses_an_answer_is_an_error_for_each_item_and_never_a_wrong_answer() -> None:
+    async def short(items: Sequence[object]) -> Sequence[object]:
+        return items[1:]
+
+    async def story() -> None:
+        target: MicroBatcher[object, object] = MicroBatcher(short, max_batch_size=8, max_in_flight=1, max_waiting=8)
+        answers = await submit_all(target, [1, 2, 3])
+        assert all(isinstance(answer, RuntimeError) for answer in answers)
+
+    asyncio.run(story())
