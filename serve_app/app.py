@@ -9,8 +9,8 @@ import os
 from ray import serve
 from ray.serve import Application
 
+from serve_app.deployments import Preprocess
 from serve_app.inference import Inference
-from serve_app.ingress import Preprocess
 from serve_app.postprocess import Postprocess
 from serve_app.settings import FAST_PATH_FLAGS, Environment, ServiceArguments, configure_logging
 

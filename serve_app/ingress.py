@@ -1,65 +1,17 @@
-"""The HTTP front of the graph: the ``Preprocess`` deployment, its routes and how it reaches the other stages.
+"""The HTTP front of the graph: its routes, error bodies and the watch over its models. Knows nothing of Ray.
 
-Owns no arithmetic: bodies become arrays in ``preprocess.py``, batches form in ``batching.py``.
+Owns no arithmetic: bodies become arrays in ``preprocess.py``, batches form in ``batching.py``. The ``Preprocess``
+deployment in ``deployments.py`` runs it in each of its replicas.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
 
 from fastapi import FastAPI
-from ray.serve.exceptions import BackPressureError
-from ray.serve.handle import DeploymentHandle
 
-from serve_app.errors import Overloaded
 from serve_app.http import add_error_handlers
-from serve_app.messages import ModelStatus, Tensors
-from serve_app.pipeline import ModelPipeline
 from serve_app.routes import predict, system
 from serve_app.service import Service
-from serve_app.settings import Environment, ServiceArguments, configure_logging
-
-
-class RayStages:
-    """Inference and postprocessing as deployments; a batch goes through both without coming back in between."""
-
-    def __init__(self, model: DeploymentHandle[Any], postprocess: DeploymentHandle[Any]) -> None:
-        self._model = model
-        self._postprocess = postprocess
-
-    async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
-        """As ``Stages.answer``; a stage whose own queue is full is ``Overloaded``."""
-        try:
-            answers: Sequence[bytes | Exception] = await self._postprocess.predict.remote(
-                self._model.infer.remote(batch)
-            )
-        except BackPressureError as error:
-            raise Overloaded("the model's queue is full; try again in a second") from error
-        return answers
-
-    def describe(self) -> Awaitable[ModelStatus]:
-        """As ``Stages.describe``."""
-        status: Awaitable[ModelStatus] = self._model.describe.remote()
-        return status
-
-
-class Preprocess:
-    """The ingress deployment: one replica, its batcher and its routes.
-
-    Args:
-        gesture: handle of the gesture model's deployment.
-        postprocess: handle of the postprocessing deployment.
-        arguments: the application's arguments.
-    """
-
-    def __init__(
-        self, gesture: DeploymentHandle[Any], postprocess: DeploymentHandle[Any], arguments: ServiceArguments
-    ) -> None:
-        configure_logging(Environment().log_level)
-        self._service = Service(ModelPipeline("gesture", RayStages(gesture, postprocess), arguments), arguments)
-
-    def __serve_build_asgi_app__(self) -> FastAPI:
-        return create_app(self._service)
 
 
 def create_app(service: Service) -> FastAPI:

@@ -67,7 +67,7 @@ class ModelRepository:
 
     def _connect(self) -> tuple[fsspec.AbstractFileSystem, str]:
         try:
-            files, path = fsspec.url_to_fs(self.root)  # type: ignore[no-untyped-call]
+            files, path = fsspec.url_to_fs(self.root)
         except Exception as error:  # an unknown scheme, a missing driver, refused credentials: each raises its own
             raise ModelError(f"model repository {self.root} can't be opened: {error}") from error
         return files, f"{path.rstrip('/')}/{self.name}"

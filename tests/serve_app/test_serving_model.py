@@ -164,7 +164,7 @@ def test_a_single_onnx_file_with_its_card_is_served_by_its_hash(repository: Path
 
 
 def test_a_repository_may_be_any_fsspec_uri(repository: Path) -> None:
-    files = fsspec.filesystem("memory")  # type: ignore[no-untyped-call]
+    files = fsspec.filesystem("memory")
     for name in (MODEL_FILE, CARD_FILE):
         files.pipe(f"/bucket/gesture/3/{name}", (repository / "gesture" / "1" / name).read_bytes())
     assert version_of(serving("memory://bucket")) == "3"

@@ -1,0 +1,133 @@
+"""The real service as a subprocess: Ray, HAProxy and every replica, on ports and with a model repository of its own."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from serve_app.settings import PROJECT_ROOT
+
+START_DEADLINE_S = 120
+STOP_DEADLINE_S = 60
+
+
+@dataclass(frozen=True)
+class RunningService:
+    """Where the service answers, where it takes its models from, and what it wrote to its console."""
+
+    url: str
+    repository: Path
+    console: Path
+    pid: int
+
+    def replica_pids(self, deployment: str) -> list[int]:
+        """The process ids of a deployment's replicas, by the names that Ray gives its processes."""
+        wanted = f"ray::ServeReplica:helen:{deployment}"
+        pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+        return [pid for pid in pids if title_of(pid).startswith(wanted) and session_of(pid) == session_of(self.pid)]
+
+
+def title_of(pid: int) -> str:
+    """A process's title, or nothing when it has gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def session_of(pid: int) -> int:
+    """A process's session id, or -1 when it has gone."""
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return -1
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports on loopback that nobody listens on."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [int(each.getsockname()[1]) for each in sockets]
+
+
+def fast_path() -> dict[str, str]:
+    """The variables of ``deploy/fastpath.env``."""
+    lines = (PROJECT_ROOT / "deploy" / "fastpath.env").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+@contextmanager
+def running_service(repository: Path) -> Iterator[RunningService]:
+    """Start the shipped config on free ports, wait until it is healthy, and stop all of it in the end."""
+    port, statistics, metrics = free_ports(3)
+    config: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "serve_config.yaml").read_text())
+    config["http_options"]["port"] = port
+    scratch = Path(tempfile.mkdtemp(prefix="helen-"))  # short: Ray puts sockets in it
+    (scratch / "serve_config.yaml").write_text(yaml.safe_dump(config))
+    environment = os.environ | fast_path()
+    environment |= {
+        "RAY_ADDRESS": "local",
+        "RAY_TMPDIR": str(scratch),
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(statistics),
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics),
+        "HELEN_MODEL_PATHS": str(repository),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    console = scratch / "console.log"
+    with console.open("wb") as output:
+        process = subprocess.Popen(
+            ["serve", "run", str(scratch / "serve_config.yaml")],
+            cwd=PROJECT_ROOT,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        service = RunningService(f"http://127.0.0.1:{port}", repository, console, process.pid)
+        wait_until_healthy(service, process)
+        yield service
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_DEADLINE_S)
+        finally:
+            stop_session(process.pid)
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def wait_until_healthy(service: RunningService, process: "subprocess.Popen[bytes]") -> None:
+    """Wait for a 200 of ``/health``, or fail with what the service wrote so far."""
+    deadline = time.monotonic() + START_DEADLINE_S
+    last = "no answer"
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            answer = httpx.get(f"{service.url}/health", timeout=5)
+            last = answer.text
+            if answer.status_code == 200:
+                return
+        except httpx.TransportError as error:
+            last = repr(error)
+        time.sleep(0.2)
+    raise AssertionError(f"the service was not healthy ({last}):\n{service.console.read_text()[-4000:]}")
+
+
+def stop_session(leader: int) -> None:
+    """Kill what is left of the service's own processes, those of its session."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and session_of(int(entry.name)) == leader:
+            os.kill(int(entry.name), signal.SIGKILL)

@@ -1,0 +1,162 @@
+"""The real service over HTTP: the bundled model, every stage a process of its own."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from landmarks.hands import Array, presence_of
+from landmarks.session import ModelSession
+from tests.e2e.running_service import RunningService
+from tests.made_models import made_window
+
+pytestmark = pytest.mark.e2e
+
+EXAMPLE = {"sequence": [[0.1] * 84] * 10, "mask": [[1.0, 0.0]] * 10}
+AT_ONCE = 32
+
+
+async def post_all(
+    service: RunningService, bodies: Sequence[dict[str, Any]], at_once: int = AT_ONCE
+) -> list[httpx.Response]:
+    """Post every body to ``/predict``, ``at_once`` connections at a time, and return the answers in order."""
+    gate = asyncio.Semaphore(at_once)
+    limits = httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once)
+    async with httpx.AsyncClient(base_url=service.url, timeout=60, limits=limits) as client:
+
+        async def post(body: dict[str, Any]) -> httpx.Response:
+            async with gate:
+                return await client.post("/predict", json=body)
+
+        return await asyncio.gather(*(post(body) for body in bodies))
+
+
+def labels_of(session: ModelSession, windows: Array) -> list[str]:
+    """The labels that the model file gives windows ``(N, T, F)`` when it is called directly."""
+    logits = session.run({"sequence": windows, "presence": presence_of(windows)})["logits"]
+    return [session.card.class_labels[index] for index in logits.argmax(axis=-1)]
+
+
+def test_the_example_of_the_contract_gets_all_its_fields(service: RunningService) -> None:
+    answer = httpx.post(f"{service.url}/predict", json=EXAMPLE, timeout=30)
+    assert answer.status_code == 200
+    fields = answer.json()
+    card = ModelSession.open(service.repository / "gesture" / "1").card
+    assert set(fields) == {"prediction", "probabilities", "top_index", "top_probability", "elapsed_ms", "model_version"}
+    assert fields["prediction"] == card.class_labels[fields["top_index"]]
+    assert len(fields["probabilities"]) == card.num_classes
+    assert sum(fields["probabilities"]) == pytest.approx(1, abs=1e-4)
+    assert fields["model_version"] == "1"
+    assert answer.headers.get_list("x-request-id"), "every response names its request"
+
+
+def test_health_and_metadata_name_the_bundled_model(service: RunningService) -> None:
+    card = ModelSession.open(service.repository / "gesture" / "1").card
+    assert httpx.get(f"{service.url}/health", timeout=30).json()["classes"] == card.num_classes
+    metadata = httpx.get(f"{service.url}/metadata", timeout=30).json()
+    assert metadata["class_labels"] == list(card.class_labels)
+    assert (metadata["feature_dim"], metadata["normalization"]) == (card.feature_dim, card.normalization)
+
+
+def same_labels(service: RunningService, windows: Array) -> None:
+    session = ModelSession.open(service.repository / "gesture" / "1")
+    expected = labels_of(session, windows)
+    answers = asyncio.run(post_all(service, [{"sequence": window.tolist()} for window in windows]))
+    assert Counter(answer.status_code for answer in answers) == {200: len(windows)}
+    given = [answer.json()["prediction"] for answer in answers]
+    assert given == expected
+    assert len(set(given)) >= 3, "the windows are too much alike to prove anything"
+
+
+def test_real_windows_get_the_same_label_as_the_model_file_called_directly(
+    service: RunningService, asl_windows: Array
+) -> None:
+    chosen = np.random.default_rng(0).choice(len(asl_windows), size=600, replace=False)
+    same_labels(service, asl_windows[chosen])
+
+
+def test_made_windows_get_the_same_label_as_the_model_file_called_directly(service: RunningService) -> None:
+    windows = np.stack([made_window(20, seed=seed) * (0.5 + seed % 7 / 4) for seed in range(100)])
+    windows[::3, :, :42] = 0
+    windows[1::3, :, 42:] = 0
+    same_labels(service, windows)
+
+
+def test_a_burst_of_good_and_bad_windows_gives_each_its_own_answer(service: RunningService) -> None:
+    session = ModelSession.open(service.repository / "gesture" / "1")
+    windows = [made_window(6 + index % 25, seed=index) for index in range(200)]
+    bodies: list[dict[str, Any]] = [{"sequence": window.tolist()} for window in windows]
+    sentences = {}
+    for index in range(0, 200, 4):
+        kind = index // 4 % 4
+        if kind == 0:
+            bodies[index]["sequence"][1][index % 84] = "x"
+            sentences[index] = f"sequence[1][{index % 84}] is a string, expected a number"
+        elif kind == 1:
+            bodies[index]["sequence"] = [[0.1] * 84] * (31 + index)
+            sentences[index] = f"sequence has {31 + index} frames, expected 6 to 30"
+        elif kind == 2:
+            bodies[index]["mask"] = [[1.0, 1.0]] * (40 + index)
+            sentences[index] = f"mask has {40 + index} frames, expected {len(windows[index])}, as many as sequence"
+        else:
+            del bodies[index]["sequence"]
+            sentences[index] = "sequence is missing, expected it in the body"
+    answers = asyncio.run(post_all(service, bodies, at_once=200))
+    for index, answer in enumerate(answers):
+        if index in sentences:
+            assert (answer.status_code, answer.json()["error"]) == (400, sentences[index])
+        else:
+            assert answer.status_code == 200, answer.text
+            assert answer.json()["prediction"] == labels_of(session, windows[index][None])[0]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [("GET", "/nowhere", 404, "not_found"), ("GET", "/predict", 405, "method_not_allowed")],
+)
+def test_errors_keep_their_json_body_through_the_proxy(
+    service: RunningService, method: str, path: str, status: int, code: str
+) -> None:
+    answer = httpx.request(method, f"{service.url}{path}", timeout=30, headers={"x-request-id": "pi-7.42"})
+    assert answer.status_code == status
+    assert (answer.json()["code"], answer.json()["request_id"]) == (code, "pi-7.42")
+
+
+def test_a_body_too_large_is_refused(service: RunningService) -> None:
+    answer = httpx.post(f"{service.url}/predict", content=b" " * 1_100_000, timeout=30)
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+def test_more_callers_than_the_service_admits_get_a_429_in_json_and_the_rest_their_answers(
+    service: RunningService,
+) -> None:
+    answers = asyncio.run(post_all(service, [EXAMPLE] * 900, at_once=900))
+    statuses = Counter(answer.status_code for answer in answers)
+    assert set(statuses) <= {200, 429}, statuses
+    assert statuses[200] >= 256
+    for answer in answers:
+        if answer.status_code == 429:
+            assert answer.json()["code"] == "overloaded"
+            assert int(answer.headers["retry-after"]) >= 1
+
+
+def test_no_replica_has_torch_in_memory(service: RunningService) -> None:
+    for deployment in ("Preprocess", "GestureGRU", "Postprocess"):
+        pids = service.replica_pids(deployment)
+        assert pids, f"found no process of {deployment}"
+        for pid in pids:
+            assert "libtorch" not in Path(f"/proc/{pid}/maps").read_text()
+
+
+def test_the_service_says_which_model_it_serves_and_does_not_warn_on_the_fast_path(service: RunningService) -> None:
+    deadline = time.monotonic() + 20
+    while "model gesture version 1 is served" not in service.console.read_text():
+        assert time.monotonic() < deadline, service.console.read_text()[-2000:]
+        time.sleep(0.2)
+    assert "slow:" not in service.console.read_text()

@@ -1,0 +1,42 @@
+"""The stages behind the ingress as plain objects: the same code as in the service, without Ray between them."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+
+from serve_app.inference import Inference
+from serve_app.ingress import create_app
+from serve_app.messages import ModelStatus, Tensors
+from serve_app.pipeline import ModelPipeline
+from serve_app.postprocess import Postprocess
+from serve_app.service import Service
+from serve_app.settings import ServiceArguments
+
+
+class LocalStages:
+    """Inference and postprocessing called directly."""
+
+    def __init__(self, repository: Path) -> None:
+        self.inference = Inference("gesture", [str(repository)])
+        self.postprocess = Postprocess()
+
+    async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
+        return self.postprocess.predict(await self.inference.infer(batch))
+
+    async def describe(self) -> ModelStatus:
+        return self.inference.describe()
+
+
+@asynccontextmanager
+async def local_client(repository: Path, **arguments: float) -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client of the whole service in this process, with its models described once."""
+    settings = ServiceArguments.model_validate(arguments)
+    service = Service(ModelPipeline("gesture", LocalStages(repository), settings), settings)
+    app = create_app(service)
+    async with service.gesture.watched():
+        await service.gesture.refresh()
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://helen") as client:
+            yield client
