@@ -24,6 +24,9 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm  # type: ignore[import-untyped] # its stubs are a package of their own
 
+if not __package__:  # run as a file: what it imports lies one folder up
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
 from landmarks.model_card import Evaluation
 from training.augment import resample
 from training.command import shown_command

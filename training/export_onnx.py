@@ -23,6 +23,9 @@ import onnxruntime as ort
 import torch
 from torch import nn
 
+if not __package__:  # run as a file: what it imports lies one folder up
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
 from landmarks.hands import Array, drop_z, hand_box_normalise, presence_of
 from landmarks.model_card import CARD_FILE, Evaluation, Golden, ModelCard, ModelError, sha256_of, write_card
 from landmarks.session import ModelSession

@@ -7,6 +7,7 @@ a size, a place, a speed and a hand of their own. Figures on this data say nothi
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+
+if not __package__:  # run as a file: what it imports lies one folder up
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from landmarks.hands import POINTS, Array
 

@@ -18,8 +18,8 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
-if __package__ in (None, ""):  # also runs as `python training/train_gru.py`
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+if not __package__:  # run as a file: what it imports lies one folder up
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from training.command import shown_command
 from training.datasets import SPLITS, DataError, Windows, read_windows, split_windows
