@@ -44,6 +44,10 @@ class Checkpoint:
     network: GestureGRU | SeedGRU
     about: About
 
+    @property
+    def architecture(self) -> str:
+        return "seed" if isinstance(self.network, SeedGRU) else "recipe"
+
 
 def read_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint of ``train_gru`` or of the source system.

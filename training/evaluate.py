@@ -3,8 +3,8 @@
     python -m training.evaluate --data_dir "$HELEN_DATA_DIR/asl_coffee_hands"
 
 prints a line for each architecture, in about 15 minutes on one core. It selects nothing: epochs are fixed, and the
-held-out person is looked at once, at the end. With ``--output`` the rows go to a JSON file that ``export_onnx`` puts
-into the card.
+held-out person is looked at once, at the end. With ``--output`` the figures go to a JSON file, by architecture, that
+``export_onnx`` takes for the card.
 """
 
 import argparse
@@ -141,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--max_epochs", type=int, default=15)
     parser.add_argument("--batch_size", type=int, default=64)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--output", type=Path, help="JSON file for the rows, for a model card")
+    parser.add_argument("--output", type=Path, help="JSON file for the figures, for a model card")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -155,7 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit("evaluation leaves a signer or session out, but the data has fewer than two of them")
     total = len(options.architectures) * options.seeds * len(windows.groups) * options.max_epochs
     progress = _Progress(total)
-    rows: list[Evaluation] = []
+    rows: dict[str, list[Evaluation]] = {}
     for architecture in options.architectures:
         runs = [
             leave_one_out(
@@ -168,11 +168,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
             for seed in range(options.seeds)
         ]
-        rows += _report(
+        rows[architecture] = _report(
             architecture, runs, windows, options.data_dir.name, shown_command("training.evaluate", arguments)
         )
     progress.bar.close()
     if options.output:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_bytes(msgspec.json.format(msgspec.json.encode(rows), indent=1))
 
 
@@ -191,15 +192,16 @@ def _report(
             "ECE": [a.calibration_error for a in alls],
         }
         lines.append(f"  {view:24s}" + "   ".join(_figure(name, values) for name, values in figures.items()))
-        for name, values in figures.items():
-            row = Evaluation(
+        rows += [
+            Evaluation(
                 data=data,
                 protocol=f"{protocol}, {view}",
-                metric=f"{name} ({architecture})",
+                metric=name,
                 value=round(float(np.mean(values)), 4),
                 command=command,
             )
-            rows.append(row)
+            for name, values in figures.items()
+        ]
     recorded = next(iter(VIEWS))
     for index, group in enumerate(windows.groups):
         values = [run[recorded][index].accuracy for run in runs]

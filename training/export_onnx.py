@@ -43,7 +43,9 @@ class ExportError(Exception):
     """The exported file doesn't do what the checkpoint does; the message says by how much."""
 
 
-def export(checkpoint: Checkpoint, output: Path, *, name: str, evaluation: Sequence[Evaluation] = ()) -> ModelCard:
+def export(
+    checkpoint: Checkpoint, output: Path, *, name: str, note: str = "", evaluation: Sequence[Evaluation] = ()
+) -> ModelCard:
     """Write ``output`` and the ``card.json`` beside it, and return the card.
 
     Raises:
@@ -61,7 +63,7 @@ def export(checkpoint: Checkpoint, output: Path, *, name: str, evaluation: Seque
     try:
         card = ModelCard(
             name=name,
-            description=f"{len(about.class_labels)} hand gestures, from windows of two tracked hands.",
+            description=f"{len(about.class_labels)} hand gestures, from windows of two tracked hands. {note}".strip(),
             class_labels=about.class_labels,
             seq_len=about.seq_len,
             min_seq_len=about.min_seq_len,
@@ -72,7 +74,8 @@ def export(checkpoint: Checkpoint, output: Path, *, name: str, evaluation: Seque
             evaluation=tuple(evaluation),
             sha256=sha256_of(model),
             golden=Golden(
-                inputs={"sequence": window.tolist(), "presence": presence.tolist()}, outputs={"logits": logits.tolist()}
+                inputs={"sequence": short(window), "presence": presence.tolist()},
+                outputs={"logits": short(logits.numpy())},
             ),
         )
         # The card as it will be read back: this is where its bounds are checked.
@@ -158,6 +161,12 @@ def made_input(use_z: bool, hand_box: bool, frames: int) -> Array:
     return (hand_box_normalise(window) if hand_box else window).round(5)
 
 
+def short(values: Array) -> list[object]:
+    """Nested lists of numbers rounded to 5 decimals, which a card's tolerance doesn't see."""
+    rounded: list[object] = values.astype(np.float64).round(5).tolist()
+    return rounded
+
+
 def card_name(path: Path) -> str:
     """A card's name from a file's: lower case letters, digits, ``-`` and ``_``."""
     return re.sub(r"[^a-z0-9_-]+", "-", path.stem.lower()).strip("-_")[:64] or "gesture"
@@ -169,26 +178,38 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--checkpoint", type=Path, required=True, help=".ckpt of train_gru, or the source system's .pt")
     parser.add_argument("--output", type=Path, required=True, help="the .onnx file; card.json goes beside it")
     parser.add_argument("--name", help="the model's name in its card (default: the checkpoint's file name)")
-    parser.add_argument("--evaluation", type=Path, help="JSON rows of training.evaluate, for the card")
+    parser.add_argument("--evaluation", type=Path, help="JSON file of training.evaluate --output, for the card")
+    parser.add_argument("--note", default="", help="what else the card's description should say")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     logging.getLogger("torch").setLevel(logging.ERROR)
     try:
-        rows = read_evaluation(options.evaluation) if options.evaluation else ()
         checkpoint = read_checkpoint(options.checkpoint)
-        name = options.name or card_name(options.checkpoint)
-        card = export(checkpoint, options.output, name=name, evaluation=rows)
+        card = export(
+            checkpoint,
+            options.output,
+            name=options.name or card_name(options.checkpoint),
+            note=options.note,
+            evaluation=read_evaluation(options.evaluation, checkpoint.architecture) if options.evaluation else (),
+        )
     except (CheckpointError, ExportError, ModelError, OSError) as error:
         sys.exit(" ".join(str(error).split()))
     print(f"{options.output}: {card.num_classes} labels, SHA-256 {card.sha256}")  # noqa: T201 - the command's answer
 
 
-def read_evaluation(path: Path) -> tuple[Evaluation, ...]:
-    """The rows that ``training.evaluate --output`` wrote."""
+def read_evaluation(path: Path, architecture: str) -> tuple[Evaluation, ...]:
+    """The figures of one architecture that ``training.evaluate --output`` wrote.
+
+    Raises:
+        ExportError: the file isn't such a file, or has no figures of that architecture.
+    """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=tuple[Evaluation, ...])
+        figures = msgspec.json.decode(path.read_bytes(), type=dict[str, tuple[Evaluation, ...]])
     except msgspec.MsgspecError as error:
-        raise ExportError(f"{path} is no list of evaluation rows: {error}") from error
+        raise ExportError(f"{path} is no file of training.evaluate --output: {error}") from error
+    if architecture not in figures:
+        raise ExportError(f"{path} has figures of {sorted(figures)}, expected some of {architecture}")
+    return figures[architecture]
 
 
 if __name__ == "__main__":
