@@ -70,7 +70,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         if "helen" in content:
             return _trained_here(content)
         return _source_system(content, path)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         found = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
         raise CheckpointError(f"{path} isn't laid out as a gesture checkpoint: {found}") from error
 
@@ -78,11 +78,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
 def _trained_here(content: dict[str, Any]) -> Checkpoint:
     helen = dict(content["helen"])
     config = _config(helen.pop("config"))
-    network: GestureGRU | SeedGRU = GestureGRU(config) if helen.pop("architecture") == "recipe" else SeedGRU(config)
-    prefix = "network."
-    weights = {name.removeprefix(prefix): value for name, value in content["state_dict"].items()}
-    network.load_state_dict(weights)
-    return Checkpoint(network.eval(), msgspec.convert(helen, About))
+    kind = GestureGRU if helen.pop("architecture") == "recipe" else SeedGRU
+    weights = {name.removeprefix("network."): value for name, value in content["state_dict"].items()}
+    return Checkpoint(_load(kind, config, weights), msgspec.convert(helen, About))
 
 
 def _source_system(content: dict[str, Any], path: Path) -> Checkpoint:
@@ -90,8 +88,7 @@ def _source_system(content: dict[str, Any], path: Path) -> Checkpoint:
         if not isinstance(content.get(key), Mapping):
             raise ValueError(f"{key} is {type(content.get(key)).__name__}, expected a dictionary")
     meta = content["meta"]
-    network = SeedGRU(_config(content["config"]))
-    network.load_state_dict(_by_role(content["model_state"]))
+    network = _load(SeedGRU, _config(content["config"]), _by_role(content["model_state"]))
     seq_len, use_z = meta["seq_len"], meta.get("use_z", False)
     if isinstance(seq_len, bool) or not isinstance(seq_len, int) or not 1 <= seq_len <= 100_000:
         raise ValueError(f"meta.seq_len is {seq_len!r}, expected a whole number of frames")
@@ -114,7 +111,25 @@ def _source_system(content: dict[str, Any], path: Path) -> Checkpoint:
             date="not stated in the checkpoint",
         ),
     )
-    return Checkpoint(network.eval(), about)
+    return Checkpoint(network, about)
+
+
+def _load(
+    kind: type[GestureGRU] | type[SeedGRU], config: GRUConfig, weights: dict[str, Tensor]
+) -> GestureGRU | SeedGRU:
+    """A network around weights. It takes no memory before their shapes fit, whatever sizes the config names."""
+    with torch.device("meta"):
+        network = kind(config)
+    expected = network.state_dict()
+    if set(expected) != set(weights):
+        raise ValueError(f"{min(set(expected) ^ set(weights))} is in only one of the weights and the config's network")
+    for name, value in weights.items():
+        if value.shape != expected[name].shape:
+            raise ValueError(f"{name} has shape {tuple(value.shape)}, the config expects {tuple(expected[name].shape)}")
+        if not torch.isfinite(value).all():
+            raise ValueError(f"{name} has numbers that are not finite, expected finite weights")
+    network.load_state_dict({name: value.float() for name, value in weights.items()}, assign=True)
+    return network.eval()
 
 
 def _config(values: Mapping[str, Any]) -> GRUConfig:

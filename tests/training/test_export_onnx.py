@@ -111,9 +111,14 @@ def changed(part: str, **values: Any) -> dict[str, Any]:
     [
         ([1, 2], "expected a dictionary"),
         ({"config": {}, "meta": {}}, "model_state is NoneType"),
-        (changed("config", hidden_dim=17), "size mismatch"),
+        (changed("config", hidden_dim=17), r"has shape \(48, 84\), the config expects \(51, 84\)"),
         (changed("config", hidden_dim=10**9), "hidden_dim is 1000000000"),
-        (changed("config", input_dim=50), "size mismatch"),
+        (changed("config", hidden_dim=4096, num_layers=16), "gru.bias_hh_l10 is in only one"),
+        (
+            changed("model_state", **{"head.2.bias": torch.full((4,), torch.nan)}),
+            "linear.bias has numbers that are not",
+        ),
+        (changed("config", input_dim=50), r"the config expects \(48, 50\)"),
         (changed("meta", seq_len="30"), "meta.seq_len"),
         (changed("meta", use_z=True), "expected 126 with use_z"),
         (changed("meta", class_labels=["a"]), "1 labels, expected"),
