@@ -1,0 +1,145 @@
+"""Recorded windows of hands for training and evaluation, and splits of them that keep people apart.
+
+Reads ``.npz`` files of arrays and never unpickles. Knows nothing of networks.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from landmarks.hands import FEATURE_DIM_XY, FEATURE_DIM_XYZ, Array, presence_of
+
+Split = Literal["signer", "session", "random", "none"]
+SPLITS: Final[tuple[Split, ...]] = ("signer", "session", "random", "none")
+GROUPS: Final = ("signer", "session")
+
+
+class DataError(Exception):
+    """A data set can't be used; the message says what was found and what was expected."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """N labelled windows: ``hands`` float32 ``(N, T, 84 | 126)``, ``target`` int64 ``(N,)`` into ``class_labels``.
+
+    ``group`` ``(N,)`` names the person or session of each window; ``grouped_by`` says which of the two it is, or is
+    None where the recordings don't tell.
+    """
+
+    hands: Array
+    target: npt.NDArray[np.int64]
+    class_labels: tuple[str, ...]
+    group: npt.NDArray[np.str_]
+    grouped_by: str | None
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    @property
+    def presence(self) -> Array:
+        return presence_of(self.hands)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        return tuple(np.unique(self.group).tolist())
+
+    def take(self, keep: npt.NDArray[np.bool_]) -> "Windows":
+        """The windows where ``keep`` ``(N,)`` is true; the labels stay as they are."""
+        return Windows(self.hands[keep], self.target[keep], self.class_labels, self.group[keep], self.grouped_by)
+
+    def only_labels(self, labels: Iterable[str]) -> "Windows":
+        """The windows of some labels, and a target that counts those labels only, in alphabetical order."""
+        kept = tuple(sorted(labels))
+        unknown = sorted(set(kept) - set(self.class_labels))
+        if unknown:
+            raise DataError(f"the labels {unknown} are not in the data, expected some of {list(self.class_labels)}")
+        names = np.asarray(self.class_labels)[self.target]
+        keep = np.isin(names, kept)
+        target = np.searchsorted(np.asarray(kept), names[keep])
+        return Windows(self.hands[keep], target, kept, self.group[keep], self.grouped_by)
+
+    def common_labels(self) -> tuple[str, ...]:
+        """The labels that every group recorded."""
+        shared = set(range(len(self.class_labels)))
+        for group in self.groups:
+            shared &= set(self.target[self.group == group].tolist())
+        return tuple(self.class_labels[index] for index in sorted(shared))
+
+
+def read_windows(data_dir: Path) -> Windows:
+    """Read every ``.npz`` of a folder as one data set.
+
+    Each file holds ``hands`` ``(N, T, 84 | 126)`` of raw landmarks, ``label`` ``(N,)`` and, so that people can be kept
+    apart, ``signer`` or ``session`` ``(N,)``. All files have the same T, width and group column.
+
+    Raises:
+        DataError: no files, a missing array, a wrong shape, or numbers that aren't finite.
+    """
+    files = sorted(data_dir.glob("*.npz"))
+    if not files:
+        raise DataError(f"{data_dir} has no .npz file, expected at least one with the arrays hands and label")
+    parts = [_read_file(file) for file in files]
+    hands, names, groups, grouped_by = zip(*parts, strict=True)
+    if len({part.shape[1:] for part in hands}) > 1 or len(set(grouped_by)) > 1:
+        raise DataError(f"the files of {data_dir} differ in frames, width or group column, expected all alike")
+    name = np.concatenate(names)
+    class_labels, target = np.unique(name, return_inverse=True)
+    return Windows(
+        hands=np.concatenate(hands),
+        target=target.astype(np.int64),
+        class_labels=tuple(class_labels.tolist()),
+        group=np.concatenate(groups),
+        grouped_by=grouped_by[0],
+    )
+
+
+def _read_file(file: Path) -> tuple[Array, npt.NDArray[np.str_], npt.NDArray[np.str_], str | None]:
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            columns = {key: arrays[key] for key in ("hands", "label", *GROUPS) if key in arrays.files}
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file} can't be read as arrays: {error}") from error
+    for key in ("hands", "label"):
+        if key not in columns:
+            raise DataError(f"{file} has no array {key}, expected hands and label")
+    hands, label = columns["hands"].astype(np.float32), columns["label"].astype(np.str_)
+    if hands.ndim != 3 or hands.shape[-1] not in (FEATURE_DIM_XY, FEATURE_DIM_XYZ):
+        raise DataError(f"hands of {file} has shape {hands.shape}, expected (N, T, {FEATURE_DIM_XY} or 126)")
+    if not np.isfinite(hands).all():
+        raise DataError(f"hands of {file} has numbers that are not finite, expected finite landmarks")
+    grouped_by = next((key for key in GROUPS if key in columns), None)
+    group = columns[grouped_by].astype(np.str_) if grouped_by else np.full(len(hands), "unknown")
+    if not len(hands) == len(label) == len(group):
+        raise DataError(
+            f"{file} has {len(hands)} hands, {len(label)} labels, {len(group)} groups, expected as many each"
+        )
+    return hands, label, group, grouped_by
+
+
+def split_windows(windows: Windows, split: Split, seed: int) -> tuple[Windows, Windows | None]:
+    """Training windows and validation windows.
+
+    ``signer`` and ``session`` keep whole groups back, a fifth of them and at least one, drawn by ``seed``. ``random``
+    keeps a fifth of the windows back, whoever made them: its accuracy says nothing about new people. ``none`` keeps
+    nothing back.
+
+    Raises:
+        DataError: the data isn't grouped that way, or has one group only.
+    """
+    if split == "none":
+        return windows, None
+    draw = np.random.default_rng(seed)
+    if split == "random":
+        held = draw.permutation(len(windows)) < max(1, len(windows) // 5)
+        return windows.take(~held), windows.take(held)
+    if windows.grouped_by != split:
+        raise DataError(f"split is {split}, but the data is grouped by {windows.grouped_by or 'nothing'}")
+    if len(windows.groups) < 2:
+        raise DataError(f"split by {split} needs at least two groups, found {list(windows.groups)}")
+    back = draw.permutation(windows.groups)[: max(1, len(windows.groups) // 5)]
+    held = np.isin(windows.group, back)
+    return windows.take(~held), windows.take(held)

@@ -1,0 +1,164 @@
+"""How a gesture network is trained: the numbers of a recipe, and the Lightning module that follows them.
+
+``train_gru`` and ``evaluate`` call ``fit``; both therefore train in the same way. Files, splits and reports are theirs.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+from torchmetrics.functional.classification import multiclass_accuracy
+
+from landmarks.hands import FEATURE_DIM_XY, drop_z, hand_box_normalise, presence_of
+from landmarks.model_card import Normalization
+from training.augment import Augmentation, augment
+from training.datasets import Windows
+from training.gru import GestureGRU, GRUConfig, SeedGRU
+
+Batch = tuple[Tensor, Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to train one architecture."""
+
+    architecture: str
+    learning_rate: float
+    normalization: Normalization
+    augmentation: Augmentation | None
+    lengths: tuple[int, ...] = (20,)  # window lengths to train on, drawn for each batch
+    weight_decay: float = 1e-2
+    warm_up: float = 0.1  # of all steps
+    final_rate: float = 0.02  # of the learning rate, at the end of the cosine
+    clip: float = 2.0
+    label_smoothing: float = 0.05
+    class_weight_power: float = 0.5
+    class_weight_cap: float = 5.0
+
+
+# Recordings have 20 frames; the service takes 6 to 30. So half of the batches keep 20, and half go from 10 to 30.
+MANY_LENGTHS: Final = (20,) * 5 + (10, 15, 20, 25, 30)
+RECIPES: Final = {
+    "recipe": Recipe("recipe", 3e-3, "image", Augmentation(), MANY_LENGTHS),
+    # The source system augmented nothing and weighed all classes alike.
+    "seed": Recipe("seed", 1e-3, "hand_box", None, label_smoothing=0.0, class_weight_power=0.0),
+}
+
+
+class GestureTraining(L.LightningModule):
+    """Cross-entropy training of one gesture network; validation accuracy is logged as ``val_accuracy``."""
+
+    class_weight: Tensor
+
+    def __init__(
+        self, network: GestureGRU | SeedGRU, recipe: Recipe, class_weight: Tensor, seed: int, about: dict[str, Any]
+    ) -> None:
+        super().__init__()
+        self.network, self.recipe, self.about = network, recipe, about
+        self.register_buffer("class_weight", class_weight, persistent=False)
+        self.draws = torch.Generator().manual_seed(seed)
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        hands, presence, target = batch
+        if self.recipe.augmentation is not None:
+            hands, presence = augment(hands, self.recipe.lengths, self.recipe.augmentation, self.draws)
+        logits = self.network(hands, presence)
+        loss = nn.functional.cross_entropy(
+            logits, target, weight=self.class_weight, label_smoothing=self.recipe.label_smoothing
+        )
+        self.log("train_loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(target))
+        return loss
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        hands, presence, target = batch
+        logits = self.network(hands, presence)
+        hits = multiclass_accuracy(logits, target, num_classes=logits.shape[-1], average="micro")
+        loss = nn.functional.cross_entropy(logits, target)
+        self.log_dict({"val_accuracy": hits, "val_loss": loss}, prog_bar=True, batch_size=len(target))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Plain values only, so that the file is read back without unpickling code."""
+        checkpoint["helen"] = {
+            "architecture": self.recipe.architecture,
+            "normalization": self.recipe.normalization,
+            "config": asdict(self.network.config),
+            **self.about,
+        }
+
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.AdamW(
+            self.parameters(), lr=self.recipe.learning_rate, weight_decay=self.recipe.weight_decay
+        )
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self._rate(step, steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _rate(self, step: int, steps: int) -> float:
+        """Linear warm-up, then a cosine down to ``final_rate``, as a share of the learning rate."""
+        warm = max(1, round(self.recipe.warm_up * steps))
+        if step < warm:
+            return (step + 1) / warm
+        done = min(1.0, (step - warm) / max(1, steps - warm))
+        return self.recipe.final_rate + (1 - self.recipe.final_rate) * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def build_network(recipe: Recipe, windows: Windows) -> GestureGRU | SeedGRU:
+    """A fresh network for the labels of ``windows``, its feature scale taken from them."""
+    config = GRUConfig(input_dim=FEATURE_DIM_XY, num_classes=len(windows.class_labels))
+    if recipe.architecture == "seed":
+        return SeedGRU(config)
+    network = GestureGRU(config)
+    points = torch.from_numpy(drop_z(windows.hands))
+    network.fit_scale(points, torch.from_numpy(windows.presence))
+    return network
+
+
+def class_weights(windows: Windows, recipe: Recipe) -> Tensor:
+    """``(N / (C n_c)) ^ power`` for each class c of n_c windows, capped, and 0 for a class without windows."""
+    counts = np.bincount(windows.target, minlength=len(windows.class_labels))
+    even = len(windows) / (len(counts) * np.maximum(counts, 1))
+    weight = np.minimum(even**recipe.class_weight_power, recipe.class_weight_cap) * (counts > 0)
+    return torch.from_numpy(weight.astype(np.float32))
+
+
+def prepared(windows: Windows, recipe: Recipe, *, for_augmentation: bool) -> TensorDataset:
+    """Tensors of windows as the network (or the augmentation before it) takes them: hands, presence, target."""
+    presence = presence_of(windows.hands)
+    hands = windows.hands
+    if recipe.normalization == "hand_box":
+        hands = hand_box_normalise(drop_z(hands))
+    elif not for_augmentation:
+        hands = drop_z(hands)
+    return TensorDataset(torch.from_numpy(hands), torch.from_numpy(presence), torch.from_numpy(windows.target))
+
+
+def fit(
+    recipe: Recipe,
+    train: Windows,
+    validation: Windows | None,
+    *,
+    seed: int,
+    batch_size: int,
+    trainer: L.Trainer,
+    about: dict[str, Any] | None = None,
+) -> GestureGRU | SeedGRU:
+    """Train a fresh network on ``train`` and return it, ready to answer.
+
+    ``trainer`` says for how long and where to log. ``about`` goes into the checkpoints: plain values for the card.
+    """
+    L.seed_everything(seed, verbose=False)
+    module = GestureTraining(build_network(recipe, train), recipe, class_weights(train, recipe), seed, about or {})
+    loader = DataLoader(
+        prepared(train, recipe, for_augmentation=recipe.augmentation is not None),
+        batch_size,
+        shuffle=True,
+        generator=torch.Generator().manual_seed(seed),
+    )
+    held = None if validation is None else DataLoader(prepared(validation, recipe, for_augmentation=False), 256)
+    trainer.fit(module, loader, held)
+    return module.network.eval()

@@ -1,0 +1,138 @@
+"""Made hands: skeletons that move plausibly, for tests and demonstrations. No person was recorded.
+
+    python -m training.simulate --output made
+
+writes ``made/made.npz``, laid out like recordings. Each made gesture is a hand shape and a path; each made signer has
+a size, a place, a speed and a hand of their own. Figures on this data say nothing about real people.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+if not __package__:  # run as a file: what it imports lies one folder up
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from landmarks.hands import POINTS, Array
+
+Floats = npt.NDArray[np.float64]
+
+# Where a right hand's fingers leave the palm, and how long their three bones are, in palm lengths; fingers point up.
+_ROOTS: Final = np.array([[-0.30, -0.25], [-0.25, -0.95], [-0.05, -1.0], [0.12, -0.93], [0.28, -0.80]])
+_BONES: Final = np.array(
+    [[0.36, 0.30, 0.24], [0.42, 0.25, 0.20], [0.46, 0.29, 0.21], [0.42, 0.27, 0.20], [0.33, 0.2, 0.18]]
+)
+_FAN: Final = np.array([-0.9, -0.18, 0.0, 0.16, 0.36])
+_CURL: Final = 1.5  # radians a joint bends in a closed fist
+
+
+@dataclass(frozen=True)
+class Gesture:
+    """A made gesture: how far each finger is closed (0..1) at its start and end, and the wrist's path."""
+
+    closed_from: tuple[float, float, float, float, float]
+    closed_to: tuple[float, float, float, float, float]
+    swing: tuple[float, float]  # how far the wrist goes in x and y, in image widths
+    turns: float  # how often it goes there and back
+    both_hands: bool = False
+
+
+GESTURES: Final = {
+    "made-wave": Gesture((0, 0, 0, 0, 0), (0, 0, 0, 0, 0), (0.08, 0.0), 2.0),
+    "made-grab": Gesture((0, 0, 0, 0, 0), (1, 1, 1, 1, 1), (0.0, 0.05), 0.5),
+    "made-point": Gesture((1, 0, 1, 1, 1), (1, 0, 1, 1, 1), (0.0, -0.10), 0.5),
+    "made-clap": Gesture((0, 0, 0, 0, 0), (0.2, 0.2, 0.2, 0.2, 0.2), (-0.10, 0.0), 1.5, both_hands=True),
+}
+
+
+@dataclass(frozen=True)
+class Signer:
+    """A made signer."""
+
+    size: float  # palm length in image widths
+    place: tuple[float, float]  # of the right wrist
+    speed: float
+    tilt: float  # radians
+    proportions: Floats  # (5, 3) factors on the bones
+
+    @classmethod
+    def drawn(cls, draw: np.random.Generator) -> "Signer":
+        return cls(
+            size=float(draw.uniform(0.05, 0.09)),
+            place=(float(draw.uniform(0.4, 0.6)), float(draw.uniform(0.5, 0.7))),
+            speed=float(draw.uniform(0.8, 1.25)),
+            tilt=float(draw.normal(0, 0.15)),
+            proportions=draw.uniform(0.9, 1.1, (5, 3)),
+        )
+
+
+def make_hand(closed: Floats, proportions: Floats) -> Floats:
+    """A right hand ``(21, 3)`` in palm lengths around its wrist, its fingers ``closed`` ``(5,)`` from 0 to 1."""
+    points = np.zeros((POINTS, 3))
+    for finger in range(5):
+        at = np.array([*_ROOTS[finger], 0.0])
+        points[1 + 4 * finger] = at
+        for bone, length in enumerate(_BONES[finger] * proportions[finger]):
+            bend = _CURL * closed[finger] * (bone + 1) * 0.75
+            along = length * np.cos(bend)
+            at = at + np.array([along * np.sin(_FAN[finger]), -along * np.cos(_FAN[finger]), -length * np.sin(bend)])
+            points[2 + 4 * finger + bone] = at
+    return points
+
+
+def make_window(gesture: Gesture, signer: Signer, frames: int, draw: np.random.Generator) -> Array:
+    """One made window, float32 ``(frames, 126)`` with z, as a tracker would give it."""
+    hands = np.zeros((frames, 2, POINTS, 3))
+    late = draw.uniform(-0.1, 0.1)
+    turn = np.array([[np.cos(signer.tilt), -np.sin(signer.tilt)], [np.sin(signer.tilt), np.cos(signer.tilt)]])
+    for frame in range(frames):
+        done = float(np.clip(signer.speed * frame / max(1, frames - 1) + late, 0, 1))
+        closed = (1 - done) * np.array(gesture.closed_from) + done * np.array(gesture.closed_to)
+        hand = make_hand(closed, signer.proportions)
+        hand[:, :2] = hand[:, :2] @ turn.T
+        away = np.sin(2 * np.pi * gesture.turns * done) * np.array([*gesture.swing, 0.0])
+        hands[frame, 1] = hand * signer.size + away + np.array([*signer.place, 0.0])
+        if gesture.both_hands:
+            hands[frame, 0] = hands[frame, 1]
+            hands[frame, 0, :, 0] = 1 - hands[frame, 1, :, 0]
+    seen = (hands != 0).any(axis=(2, 3), keepdims=True)
+    hands += seen * draw.normal(0, 0.0015, hands.shape)
+    return hands.reshape(frames, -1).astype(np.float32)
+
+
+def make_windows(windows_each: int, signers: int, frames: int, seed: int) -> dict[str, npt.NDArray[np.generic]]:
+    """``windows_each`` windows of every made gesture by every made signer: arrays ``hands``, ``label``, ``signer``."""
+    draw = np.random.default_rng(seed)
+    hands, labels, names = [], [], []
+    for number in range(signers):
+        signer = Signer.drawn(draw)
+        for label, gesture in GESTURES.items():
+            for _ in range(windows_each):
+                hands.append(make_window(gesture, signer, frames, draw))
+                labels.append(label)
+                names.append(f"made_{number}")
+    return {"hands": np.stack(hands), "label": np.array(labels), "signer": np.array(names)}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m training.simulate", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--output", type=Path, required=True, help="folder that gets made.npz")
+    parser.add_argument("--windows", type=int, default=30, help="windows of each gesture by each signer")
+    parser.add_argument("--signers", type=int, default=4)
+    parser.add_argument("--frames", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+    options.output.mkdir(parents=True, exist_ok=True)
+    made = make_windows(options.windows, options.signers, options.frames, options.seed)
+    np.savez_compressed(options.output / "made.npz", hands=made["hands"], label=made["label"], signer=made["signer"])
+
+
+if __name__ == "__main__":
+    main()
