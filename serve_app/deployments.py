@@ -6,9 +6,9 @@
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
-from fastapi import FastAPI
 from ray.serve.exceptions import BackPressureError
 from ray.serve.handle import DeploymentHandle
+from starlette.applications import Starlette
 
 from serve_app.errors import Overloaded
 from serve_app.ingress import create_app
@@ -56,5 +56,5 @@ class Preprocess:
         configure_logging(Environment().log_level)
         self._service = Service(ModelPipeline("gesture", RayStages(gesture, postprocess), arguments), arguments)
 
-    def __serve_build_asgi_app__(self) -> FastAPI:
+    def __serve_build_asgi_app__(self) -> Starlette:
         return create_app(self._service)

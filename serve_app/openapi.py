@@ -56,27 +56,47 @@ def json_content(schema: dict[str, Any], example: Any = None) -> dict[str, Any]:
     return {"application/json": {"schema": schema} | ({"example": example} if example is not None else {})}
 
 
-def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def errors(*statuses: int) -> dict[str, dict[str, Any]]:
     """The error responses of a route."""
-    return {status: {"description": REASONS[status], "content": json_content(ERROR)} for status in statuses}
+    return {str(status): {"description": REASONS[status], "content": json_content(ERROR)} for status in statuses}
 
 
-def answered(description: str, schema: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+def answered(description: str, schema: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The 200 of a route."""
-    return {200: {"description": description, "content": json_content(schema)}}
+    return {"200": {"description": description, "content": json_content(schema)}}
 
 
-HEALTH_DOC: dict[str, Any] = {
-    "tags": ["system"],
-    "responses": answered("every model can answer", {"type": "object"})
-    | {503: {"description": "`starting` or `degraded`, with the reason", "content": json_content({"type": "object"})}},
-}
-METADATA_DOC: dict[str, Any] = {
-    "tags": ["system"],
-    "responses": answered("the gesture model and every served model", {"type": "object"}) | errors(503),
-}
-PREDICT_DOC: dict[str, Any] = {
-    "tags": ["gestures"],
-    "responses": answered("the gesture", PREDICT_ANSWER) | errors(*REASONS),
-    "openapi_extra": {"requestBody": {"required": True, "content": json_content(PREDICT_REQUEST, EXAMPLE_WINDOW)}},
+DOCUMENT: dict[str, Any] = {
+    "openapi": "3.1.0",
+    "info": {"title": "Helen", "version": "1", "description": "Names gestures from windows of hand landmarks."},
+    "paths": {
+        "/health": {
+            "get": {
+                "tags": ["system"],
+                "summary": "Can every model answer?",
+                "responses": answered("every model can answer", {"type": "object"})
+                | {
+                    "503": {
+                        "description": "`starting` or `degraded`, with the reason",
+                        "content": json_content({"type": "object"}),
+                    }
+                },
+            }
+        },
+        "/metadata": {
+            "get": {
+                "tags": ["system"],
+                "summary": "What the gesture model expects and names",
+                "responses": answered("the gesture model, and every served model", {"type": "object"}) | errors(503),
+            }
+        },
+        "/predict": {
+            "post": {
+                "tags": ["gestures"],
+                "summary": "Name the gesture of one window of landmarks",
+                "requestBody": {"required": True, "content": json_content(PREDICT_REQUEST, EXAMPLE_WINDOW)},
+                "responses": answered("the gesture", PREDICT_ANSWER) | errors(*REASONS),
+            }
+        },
+    },
 }
