@@ -15,7 +15,7 @@ from types import FrameType
 
 from bench import ROOT, BenchError, answer, machine, table, wrk
 from bench.peer import BASELINE, Peer, latest_model, peers
-from bench.processes import running
+from bench.processes import refuse_if_taken, running
 from bench.window import FRAMES, json_body, made_window
 
 OUT = ROOT / "bench" / "out"
@@ -39,6 +39,8 @@ def _measure(options: argparse.Namespace, command: str) -> str:
     wrk.find_wrk()
     model = (options.model or latest_model()).resolve()
     chosen = _choose(peers(model), options.only)
+    for peer in chosen:
+        refuse_if_taken(peer)  # now, rather than minutes later when it is that server's turn
     setting = [*machine.describe(PACKAGES), f"model {model.parent.name}/{model.name}", f"command: `{command}`"]
     if os.getloadavg()[0] > 0.5:
         print(f"The load average is {os.getloadavg()[0]:.2f}: something else uses this machine, figures will suffer.")

@@ -3,8 +3,9 @@
 A new peer is one more entry of ``peers``. Starting and stopping it is ``processes.py``, loading it ``wrk.py``.
 """
 
+import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -52,20 +53,23 @@ def peers(model_folder: Path) -> tuple[Peer, ...]:
     Raises:
         BenchError: when the file with the fast-path flags is missing or holds a line without a value.
     """
-    return (
-        Peer(
-            name=BASELINE,
-            model="random weights",
-            command=(
-                str(_BIN / "gunicorn"),
-                "bench.peers.flask_torch:app",
-                *("--bind", "127.0.0.1:8101"),
-                *("--workers", "2"),
-                # gunicorn's control socket is a file in the user's home that the source system's version didn't have.
-                "--no-control-socket",
-            ),
-            port=8101,
+    flask_torch = Peer(
+        name=BASELINE,
+        model="random weights",
+        command=(
+            str(_BIN / "gunicorn"),
+            "bench.peers.flask_torch:app",
+            *("--bind", "127.0.0.1:8101"),
+            *("--workers", "2"),
+            # gunicorn's control socket is a file in the user's home that the source system's version didn't have.
+            "--no-control-socket",
         ),
+        port=8101,
+        env={"OMP_NUM_THREADS": "1"},  # torch's threads a worker
+    )
+    return (
+        flask_torch,
+        replace(flask_torch, name="flask_torch_defaults", env={}),
         Peer(
             name="litserve_onnx",
             model="gesture",
@@ -77,7 +81,11 @@ def peers(model_folder: Path) -> tuple[Peer, ...]:
             model="gesture",
             command=(str(_BIN / "serve"), "run", "serve_config.yaml"),
             port=8000,
-            env={**fast_path_flags(_FAST_PATH_FILE), "HELEN_MODEL_PATHS": str(model_folder / "model.onnx")},
+            env={
+                **fast_path_flags(_FAST_PATH_FILE),
+                "HELEN_MODEL_PATHS": str(model_folder / "model.onnx"),
+                "PATH": f"{_BIN}{os.pathsep}{os.environ['PATH']}",  # as `make serve` does
+            },
             starts_ray=True,
         ),
     )

@@ -27,6 +27,8 @@ KILL_AFTER_S: Final = 5.0
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _RAY_PROCESSES: Final = {"raylet", "gcs_server"}
 _POLL_S: Final = 0.1
+# What the caller's shell may hold and would change what is measured: another cluster, flags, API keys, thread counts.
+_NOT_INHERITED: Final = ("RAY_ADDRESS", "RAY_SERVE_", "HELEN_", "OMP_", "MKL_")
 
 
 @contextmanager
@@ -36,10 +38,9 @@ def running(peer: Peer, log: Path) -> Iterator[None]:
     Raises:
         BenchError: when its port or Ray is in use already, or when it ends, or isn't ready, within 60 s.
     """
-    _refuse_if_taken(peer)
+    refuse_if_taken(peer)
     _adopt_orphans()
-    # A cluster address of the user's shell would send the application to that cluster.
-    environment = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"} | peer.env
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_INHERITED)} | peer.env
     with log.open("wb") as output:
         # A session of its own: Ctrl-C reaches this process alone, which then stops the server in order.
         process = subprocess.Popen(
@@ -58,7 +59,12 @@ def running(peer: Peer, log: Path) -> Iterator[None]:
         _stop(process)
 
 
-def _refuse_if_taken(peer: Peer) -> None:
+def refuse_if_taken(peer: Peer) -> None:
+    """Check that a server could start now.
+
+    Raises:
+        BenchError: when something listens on its port, or it starts Ray and a Ray cluster is running.
+    """
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", peer.port)) == 0:
             raise BenchError(f"port {peer.port} is in use, {peer.name} needs it: stop what listens there first")

@@ -2,8 +2,9 @@
 
 Written for the benchmark from the source system's README: model loaded once a process, ``POST /predict``, five fields.
 Its network has the size of the source system's (BiGRU 2 × 128, 84 in, 34 out, 30 frames); the weights are random
-from a fixed seed, which costs as much as trained ones. Each worker computes with one torch thread: with torch's own
-default, two workers would put four threads on two cores and get in each other's way.
+from a fixed seed, which costs as much as trained ones. The number of torch's threads a worker comes from the
+environment: the README sets none, and two workers with torch's own default get in each other's way on two cores, so
+``bench/peer.py`` runs it once with one thread a worker, the kind baseline, and once as the README has it.
 """
 
 import time
@@ -36,7 +37,6 @@ class SequenceBiGRU(nn.Module):
         return logits
 
 
-torch.set_num_threads(1)
 torch.manual_seed(0)
 model = SequenceBiGRU().eval()
 labels = [str(index) for index in range(NUM_CLASSES)]
