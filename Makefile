@@ -7,7 +7,7 @@ PYTHON ?= python3
 SERVE_VENV := .venv-serve
 VENV := .venv
 
-.PHONY: help serve test check bench pins clean
+.PHONY: help serve test check evaluate bench pins clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -36,6 +36,10 @@ check: $(VENV)/.installed ## lint, format, types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+evaluate: $(VENV)/.installed ## print the held-out figures of training, from the recordings in HELEN_DATA_DIR
+	@[ -n "$${HELEN_DATA_DIR:-}" ] || { echo "make evaluate needs HELEN_DATA_DIR=the folder of the recordings"; exit 1; }
+	$(VENV)/bin/python -m training.evaluate --data_dir "$$HELEN_DATA_DIR/asl_coffee_hands" --output runs/evaluation.json
 
 bench: $(VENV)/.installed ## measure this service against its peers, in one run
 	@command -v wrk >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq wrk; } || { echo "make bench needs wrk: sudo apt-get install wrk"; exit 1; }
