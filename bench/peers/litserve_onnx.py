@@ -1,10 +1,11 @@
 """The server people would pick instead: LitServe with batched ONNX Runtime on the model file that the service runs.
 
-``python -m bench.peers.litserve_onnx --model FOLDER --port PORT``. The settings are the best of 14 that were tried on 2
-cores (batches of 16 to 64, time-outs of 0 to 20 ms, 1 or 2 inference workers and API servers): a longer time-out or
-one worker of each is a little cheaper a request but loses throughput at 16 and 64 connections, and at 1 connection
-every request waits out the time-out. ``fast_queue`` makes no difference in 0.2.19, which drops it on the way to its
-transport. ``decode_request`` checks nothing, as in LitServe's own examples.
+``python -m bench.peers.litserve_onnx --model FOLDER --port PORT``. The settings were chosen
+among 15 that were tried on 2 cores (batches of 16 to 64, time-outs of 0 to 20 ms, 1 or 2 inference workers and API
+servers). Two API servers matter most, since they parse the JSON. At 1 connection every request waits out the
+time-out, so it is short; 5 ms with one inference worker is as good at 64 connections, within the noise, and slower
+at 1 and 16. ``fast_queue`` makes no difference in 0.2.19, which drops it on the way to its transport.
+``decode_request`` checks nothing, as in LitServe's own examples.
 """
 
 import argparse
