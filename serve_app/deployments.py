@@ -53,8 +53,10 @@ class Preprocess:
     def __init__(
         self, gesture: DeploymentHandle[Any], postprocess: DeploymentHandle[Any], arguments: ServiceArguments
     ) -> None:
-        configure_logging(Environment().log_level)
+        environment = Environment()
+        configure_logging(environment.log_level)
+        self._api_keys = environment.api_keys
         self._service = Service(ModelPipeline("gesture", RayStages(gesture, postprocess), arguments), arguments)
 
     def __serve_build_asgi_app__(self) -> Starlette:
-        return create_app(self._service)
+        return create_app(self._service, self._api_keys)

@@ -42,6 +42,8 @@ PREDICT_ANSWER = {
 EXAMPLE_WINDOW = {"sequence": [[0.1] * 84] * 10, "mask": [[1.0, 0.0]] * 10}
 
 REASONS = {
+    401: "the service has API keys, and the request carries none",
+    403: "the API key is not one of the service's",
     400: "not JSON, or not a window of this model; the sentence names the field",
     413: "the body is too large",
     415: "the body is declared as something other than JSON",
@@ -69,6 +71,13 @@ def answered(description: str, schema: dict[str, Any]) -> dict[str, dict[str, An
 DOCUMENT: dict[str, Any] = {
     "openapi": "3.1.0",
     "info": {"title": "Helen", "version": "1", "description": "Names gestures from windows of hand landmarks."},
+    "components": {
+        "securitySchemes": {
+            "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            "bearer": {"type": "http", "scheme": "bearer"},
+        }
+    },
+    "security": [{}, {"key": []}, {"bearer": []}],
     "paths": {
         "/health": {
             "get": {
@@ -87,7 +96,8 @@ DOCUMENT: dict[str, Any] = {
             "get": {
                 "tags": ["system"],
                 "summary": "What the gesture model expects and names",
-                "responses": answered("the gesture model, and every served model", {"type": "object"}) | errors(503),
+                "responses": answered("the gesture model, and every served model", {"type": "object"})
+                | errors(401, 403, 503),
             }
         },
         "/predict": {

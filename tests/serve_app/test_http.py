@@ -21,7 +21,7 @@ def tell(repository: Path, story: Story, **arguments: float) -> None:
     """Run a story against a service of its own."""
 
     async def run() -> None:
-        async with asyncio.timeout(20), local_client(repository, **arguments) as client:
+        async with asyncio.timeout(20), local_client(repository, (), **arguments) as client:
             await story(client)
 
     asyncio.run(run())
