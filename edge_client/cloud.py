@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -23,6 +23,8 @@ from landmarks.model_card import Count, Normalization
 
 log = logging.getLogger(__name__)
 
+Reply = TypeVar("Reply", bound=msgspec.Struct)
+
 MAX_REPLY_BYTES: Final = 4 * 1024 * 1024
 # Refused for now, not refused for good. A prediction changes nothing on the service, so asking again is safe.
 TEMPORARY: Final = (429, 502, 503, 504)
@@ -30,7 +32,7 @@ LONGEST_RETRY_AFTER: Final = 10
 DECIMALS: Final = 6
 
 
-class CloudFault(Exception):
+class CloudError(Exception):
     """The service gave no answer: one sentence, its HTTP status if it had one, and when it wants to be asked again."""
 
     def __init__(self, sentence: str, *, status: int | None = None, retry_after_s: float = 0.0) -> None:
@@ -74,7 +76,7 @@ class Prediction(msgspec.Struct, frozen=True):
 class CloudClient:
     """A service at one URL, over kept-alive connections.
 
-    ``ask`` and ``learn`` raise ``CloudFault`` with the reason; ``get_prediction_from_cloud`` and
+    ``ask`` and ``learn`` raise ``CloudError`` with the reason; ``get_prediction_from_cloud`` and
     ``get_model_metadata`` log it and give ``None``, as the source system's functions did.
     """
 
@@ -107,7 +109,7 @@ class CloudClient:
         """
         try:
             metadata = self.learn(timeout=timeout, force_refresh=force_refresh)
-        except CloudFault as fault:
+        except CloudError as fault:
             log.warning("no metadata: %s", fault)
             with self._lock:
                 remembered = self._metadata
@@ -129,7 +131,7 @@ class CloudClient:
         """
         try:
             reply = self.ask(np.asarray(sequence, np.float32), None if mask is None else np.asarray(mask), timeout)
-        except CloudFault as fault:
+        except CloudError as fault:
             log.warning("no prediction: %s", fault)
             return None
         return msgspec.structs.asdict(reply)
@@ -138,12 +140,12 @@ class CloudClient:
         """The model's metadata, from the cache while that is fresh.
 
         Raises:
-            CloudFault: when the service gave none.
+            CloudError: when the service gave none.
         """
         with self._lock:
             if self._metadata is not None and not force_refresh and self._clock() < self._metadata_until:
                 return self._metadata
-        metadata = self._decode(self._request("GET", "/metadata", None, timeout), ModelMetadata)
+        metadata = _decode(self._request("GET", "/metadata", None, timeout), ModelMetadata)
         with self._lock:
             self._metadata = metadata
             self._metadata_until = self._clock() + self._settings.metadata_ttl
@@ -154,7 +156,7 @@ class CloudClient:
 
         Raises:
             ValueError: when the window isn't what the metadata asks for.
-            CloudFault: when the service gave no answer.
+            CloudError: when the service gave no answer.
         """
         metadata = self.learn(timeout=timeout)
         check_window(sequence, mask, metadata)
@@ -163,14 +165,14 @@ class CloudClient:
             body["mask"] = mask.tolist()
         try:
             data = self._request("POST", "/predict", msgspec.json.encode(body), timeout)
-        except CloudFault as fault:
+        except CloudError as fault:
             if fault.status == 400:
                 self.forget()  # the window was right by what we know, so what we know is old
             raise
-        reply = self._decode(data, Prediction)
+        reply = _decode(data, Prediction)
         if len(reply.probabilities) != metadata.num_classes:
             self.forget()
-            raise CloudFault(
+            raise CloudError(
                 f"/predict gave {len(reply.probabilities)} probabilities, /metadata says {metadata.num_classes} classes"
             )
         return reply
@@ -198,22 +200,16 @@ class CloudClient:
                 answer.drain_conn()
                 answer.release_conn()
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise CloudFault(f"{method} {url} failed: {_reason(error)}") from error
+            raise CloudError(f"{method} {url} failed: {_reason(error)}") from error
         if len(data) > MAX_REPLY_BYTES:
-            raise CloudFault(f"{method} {url} answered with more than {MAX_REPLY_BYTES} bytes")
+            raise CloudError(f"{method} {url} answered with more than {MAX_REPLY_BYTES} bytes")
         if answer.status != 200:
-            raise CloudFault(
+            raise CloudError(
                 f"{method} {url} answered {answer.status}: {_sentence(data)}",
                 status=answer.status,
                 retry_after_s=_seconds(answer.headers.get("Retry-After")),
             )
         return data
-
-    def _decode(self, data: bytes, kind: type[Any]) -> Any:
-        try:
-            return msgspec.json.decode(data, type=kind)
-        except msgspec.DecodeError as error:
-            raise CloudFault(f"the service's answer is not a {kind.__name__}: {error}") from error
 
 
 def check_window(sequence: Array, mask: Array | None, metadata: ModelMetadata) -> None:
@@ -251,6 +247,13 @@ def get_prediction_from_cloud(
 ) -> dict[str, Any] | None:
     """``CloudClient.get_prediction_from_cloud`` of the default client."""
     return default_client().get_prediction_from_cloud(sequence, mask, timeout)
+
+
+def _decode(data: bytes, kind: type[Reply]) -> Reply:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.DecodeError as error:
+        raise CloudError(f"the service's answer is not a {kind.__name__}: {error}") from error
 
 
 def _reason(error: Exception) -> str:

@@ -15,7 +15,7 @@ from typing import Generic, Literal, TypeVar
 import numpy as np
 
 from edge_client.answers import Answer
-from edge_client.cloud import CloudClient, CloudFault, ModelMetadata
+from edge_client.cloud import CloudClient, CloudError, ModelMetadata
 from edge_client.fallback import CircuitBreaker, DeviceModel
 from edge_client.settings import Device
 from edge_client.windows import Window, WindowShape
@@ -157,9 +157,9 @@ class LiveRecogniser:
             return
         try:
             metadata = self._cloud.learn(timeout=self._probe_timeout_s, force_refresh=True)
-        except CloudFault as fault:
-            self._breaker.fail_probe(time.monotonic(), fault.retry_after_s)
-            self._show_fault(fault)
+        except CloudError as error:
+            self._breaker.fail_probe(time.monotonic(), error.retry_after_s)
+            self._show_fault(error)
             return
         self._metadata = metadata
         self._breaker.succeed()
@@ -178,9 +178,9 @@ class LiveRecogniser:
             hands = window.hands[-metadata.seq_len :]
             presence = window.presence[-metadata.seq_len :]
             reply = self._cloud.ask(metadata.shape.prepare(hands), presence, self._timeout_s)
-        except (CloudFault, ValueError) as fault:
-            self._breaker.fail(time.monotonic(), fault.retry_after_s if isinstance(fault, CloudFault) else 0.0)
-            self._show_fault(fault)
+        except (CloudError, ValueError) as error:
+            self._breaker.fail(time.monotonic(), error.retry_after_s if isinstance(error, CloudError) else 0.0)
+            self._show_fault(error)
             if self._device:
                 self._device_slot.offer(window)
             return

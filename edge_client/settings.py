@@ -30,11 +30,7 @@ class SettingsError(Exception):
     """A setting can't be used; the message names it, the value found and what was expected."""
 
 
-class _Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of the TOML file."""
-
-
-class Capture(_Group):
+class Capture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where frames come from."""
 
     source: Annotated[
@@ -48,7 +44,7 @@ class Capture(_Group):
     )
 
 
-class Tracking(_Group):
+class Tracking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """From hands seen to hands that keep their side."""
 
     confidence: Annotated[Share, Meta(description="MediaPipe's detection, presence and tracking confidence")] = 0.5
@@ -59,7 +55,7 @@ class Tracking(_Group):
     stride: Annotated[int, Meta(ge=1, le=30, description="frames from one window to the next; 2 is 15 a second")] = 2
 
 
-class Thresholds(_Group):
+class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When a gesture happened. ``_on`` opens, ``_off`` closes: in between, what was stays."""
 
     presence_on: Annotated[Share, Meta(description="share of the window's frames with a hand, to begin")] = 0.85
@@ -92,7 +88,7 @@ class Thresholds(_Group):
         _ordered("entropy", self.entropy_on, self.entropy_off, "_on at most _off")
 
 
-class Cloud(_Group):
+class Cloud(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The service that recognises."""
 
     url: Annotated[str, Meta(pattern=r"^https?://", description="base URL of the service")] = "http://127.0.0.1:8000"
@@ -102,7 +98,7 @@ class Cloud(_Group):
     api_key: Annotated[str, Meta(description="sent as X-API-Key; better set by HELEN_API_KEY than here")] = ""
 
 
-class Device(_Group):
+class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The same model on this machine, for when the service is away."""
 
     model: Annotated[str, Meta(description="folder with model.onnx and card.json, or of its versions; empty: none")] = (
@@ -115,7 +111,7 @@ class Device(_Group):
     probe_every: Annotated[Seconds, Meta(description="seconds between two attempts while it is open")] = 2.0
 
 
-class Publish(_Group):
+class Publish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where events go."""
 
     url: Annotated[str, Meta(pattern=r"^https?://", description="takes each event as a POST of JSON")] = (
@@ -128,7 +124,7 @@ class Publish(_Group):
     ] = msgspec.field(default_factory=dict)
 
 
-class Screen(_Group):
+class Screen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The local screen."""
 
     host: Annotated[str, Meta(description="address to listen on; 0.0.0.0 shows it to the local network")] = "127.0.0.1"
@@ -136,7 +132,7 @@ class Screen(_Group):
     rate: Annotated[float, Meta(gt=0, le=60, description="pictures of the hands a second")] = 15.0
 
 
-class Settings(_Group):
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All groups, each a table of the TOML file."""
 
     capture: Capture = Capture()

@@ -111,7 +111,7 @@ class Trigger:
         vote = int(probabilities.argmax())
         self._votes = self._votes + 1 if vote == self._voted else 1
         self._voted = vote
-        mean = np.mean(self._outputs, axis=0, dtype=np.float64)
+        mean = np.asarray(np.mean(self._outputs, axis=0, dtype=np.float64))
         order = np.argsort(mean)
         best = float(mean[order[-1]])
         second = float(mean[order[-2]]) if len(mean) > 1 else 0.0

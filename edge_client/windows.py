@@ -89,7 +89,7 @@ class HandWindows:
 
     def push(self, hands: Array, time_s: float) -> Window | None:
         """Add a frame of hands ``(2, 21, 3)``; gives a window every ``stride`` frames once there are enough."""
-        presence = hands.reshape(len(HANDS), -1).any(axis=1)
+        presence = np.asarray(hands.reshape(len(HANDS), -1).any(axis=1), dtype=np.float32)
         if presence.any():
             self._lost = 0
         else:
@@ -99,7 +99,7 @@ class HandWindows:
             if self._lost >= self._lost_frames:
                 self._forget()
                 return None
-        self._add(hands, presence.astype(np.float32), time_s)
+        self._add(hands, presence, time_s)
         self._since_window += 1
         if len(self._frames) < self.shape.first_frames or self._since_window < self._stride:
             return None
@@ -131,7 +131,7 @@ class HandWindows:
 
     def _window(self, time_s: float) -> Window:
         presence = np.array([frame[1] for frame in self._frames], dtype=np.float32)
-        with_hand = presence.any(axis=1)
+        with_hand = np.asarray(presence.any(axis=1))
         areas = [frame[3] for frame, present in zip(self._frames, with_hand, strict=True) if present]
         stats = WindowStats(
             episode=self._episode,

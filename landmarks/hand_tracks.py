@@ -11,9 +11,11 @@ from typing import Final, Literal
 
 import numpy as np
 
-from landmarks.hands import HANDS, POINTS, Array
+from landmarks.hands import POINTS, Array
 
 Side = Literal["left", "right"]
+
+SIDES: Final[tuple[Side, Side]] = ("left", "right")
 
 DEFAULT_SMOOTHING: Final = 0.35
 DEFAULT_LOST_FRAMES: Final = 8
@@ -78,14 +80,14 @@ class HandTracks:
         Returns:
             ``(raw, smoothed)``, both float32 ``(2, 21, 3)``, left first, zeros for an absent hand.
         """
-        hands = sorted(seen, key=lambda hand: -hand.score)[: len(HANDS)]
+        hands = sorted(seen, key=lambda hand: -hand.score)[: len(SIDES)]
         self._lost = 0 if hands else min(self._lost + 1, self._lost_frames)
-        raw = np.zeros((len(HANDS), POINTS, 3), dtype=np.float32)
+        raw = np.zeros((len(SIDES), POINTS, 3), dtype=np.float32)
         smoothed = np.zeros_like(raw)
         sides = self._assign(hands)
         for hand, side in zip(hands, sides, strict=True):
             track = self._follow(self._tracks[side], hand.points)
-            track.doubt = track.doubt + 1 if hand.side != HANDS[side] else 0
+            track.doubt = track.doubt + 1 if hand.side != SIDES[side] else 0
             self._tracks[side] = track
             raw[side], smoothed[side] = hand.points, track.smoothed
         for side, track_or_none in enumerate(self._tracks):
@@ -97,11 +99,11 @@ class HandTracks:
 
     def _assign(self, hands: Sequence[SeenHand]) -> tuple[int, ...]:
         self._settle_doubt()
-        choices = permutations(range(len(HANDS)), len(hands))
+        choices = permutations(range(len(SIDES)), len(hands))
         return min(choices, key=lambda sides: sum(map(self._cost, hands, sides)))
 
     def _cost(self, hand: SeenHand, side: int) -> float:
-        wrong = hand.score if hand.side != HANDS[side] else 0.0
+        wrong = hand.score if hand.side != SIDES[side] else 0.0
         track = self._tracks[side]
         if track is None:
             return _NEW_TRACK + _WRONG_LABEL_NEW * wrong

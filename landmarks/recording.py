@@ -2,13 +2,13 @@
 
 One ``.npz`` file, never pickled, with these arrays:
 
-| array     | shape and type          | what                                                                           |
-|-----------|-------------------------|--------------------------------------------------------------------------------|
-| ``hands`` | ``(N, T, 126)`` float32 | N windows of T frames: left 21 × (x, y, z), then right; zeros: that hand absent |
-| ``label`` | ``(N,)`` text           | what each window shows; ``none`` for no gesture                                |
-| ``signer``| ``(N,)`` text           | who signs, so that people can be kept apart in training and evaluation         |
-| ``session``| ``(N,)`` text          | which sitting, so that sittings can be kept apart                              |
-| ``fps``   | ``()`` float32          | frames a second                                                                |
+| array       | shape and type          | what                                                                   |
+|-------------|-------------------------|------------------------------------------------------------------------|
+| ``hands``   | ``(N, T, 126)`` float32 | N windows of T frames: left 21 × (x, y, z), then right; zeros: absent  |
+| ``label``   | ``(N,)`` text           | what each window shows; ``none`` for no gesture                        |
+| ``signer``  | ``(N,)`` text           | who signs, to keep people apart in training and evaluation             |
+| ``session`` | ``(N,)`` text           | which sitting, to keep sittings apart                                  |
+| ``fps``     | ``()`` float32          | frames a second                                                        |
 
 Landmarks are as the tracker returned them, before smoothing or any feature: x to the right and y down in 0..1 of the
 image, z relative to the wrist. This module reads and writes; it records nothing (``edge_client/recorder.py`` does).

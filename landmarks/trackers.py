@@ -14,7 +14,7 @@ import numpy.typing as npt
 from mediapipe.tasks.python import BaseOptions, vision
 
 from landmarks.assets import HAND_LANDMARKER, POSE_LANDMARKER, find_asset
-from landmarks.hand_tracks import SeenHand
+from landmarks.hand_tracks import SeenHand, Side
 from landmarks.hands import Array
 
 Image = npt.NDArray[np.uint8]
@@ -71,7 +71,7 @@ class HandTracker(_VideoTracker):
         found = self._detect(image, time_ms)
         hands = []
         for points, handedness in zip(found.hand_landmarks, found.handedness, strict=True):
-            side = "left" if handedness[0].category_name == "Left" else "right"
+            side: Side = "left" if handedness[0].category_name == "Left" else "right"
             hands.append(SeenHand(_points(points), side, float(handedness[0].score)))
         return hands
 
