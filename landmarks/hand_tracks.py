@@ -59,7 +59,8 @@ class HandTracks:
     """Assigns up to two seen hands to left and right so that they keep their side, crossing hands included.
 
     A hand keeps its side by where it is and where it was going; the tracker's label decides when a hand appears, and
-    again when it contradicts a track for 8 frames in a row. Two hands with the same label: the surer keeps it.
+    again when it contradicts a track for 8 frames in a row, those where hands overlap not counted: there labels err.
+    Two hands with the same label: the surer keeps it.
     """
 
     def __init__(self, smoothing: float = DEFAULT_SMOOTHING, lost_frames: int = DEFAULT_LOST_FRAMES) -> None:
@@ -85,9 +86,11 @@ class HandTracks:
         raw = np.zeros((len(SIDES), POINTS, 3), dtype=np.float32)
         smoothed = np.zeros_like(raw)
         sides = self._assign(hands)
+        believable = _apart(hands)
         for hand, side in zip(hands, sides, strict=True):
             track = self._follow(self._tracks[side], hand.points)
-            track.doubt = track.doubt + 1 if hand.side != SIDES[side] else 0
+            if believable:
+                track.doubt = track.doubt + 1 if hand.side != SIDES[side] else 0
             self._tracks[side] = track
             raw[side], smoothed[side] = hand.points, track.smoothed
         for side, track_or_none in enumerate(self._tracks):
@@ -124,3 +127,12 @@ class HandTracks:
         travelled = (points[:, :2] - track.points[:, :2]).mean(axis=0) / (track.lost + 1)
         smoothed = track.smoothed + np.float32(self._smoothing) * (points - track.smoothed)
         return _Track(points, smoothed, travelled, doubt=track.doubt)
+
+
+def _apart(hands: Sequence[SeenHand]) -> bool:
+    """Whether no two hands overlap: their centres are further apart than the larger one is long."""
+    if len(hands) < 2:
+        return True
+    boxes = [hand.points[:, :2] for hand in hands]
+    size = max(float(np.ptp(box, axis=0).max()) for box in boxes)
+    return float(np.abs(boxes[0].mean(axis=0) - boxes[1].mean(axis=0)).max()) > size
