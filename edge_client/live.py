@@ -86,6 +86,7 @@ class LiveRecogniser:
         self._breaker = CircuitBreaker(settings.failures, settings.probe_every)
         self._cloud_slot: NewestSlot[Window] = NewestSlot()
         self._device_slot: NewestSlot[Window] = NewestSlot()
+        self._submitted_s = float("-inf")
         self._answers: deque[Answer] = deque(maxlen=MAX_ANSWERS_WAITING)
         self._newest_s = float("-inf")
         self._metadata: ModelMetadata | None = None
@@ -113,6 +114,7 @@ class LiveRecogniser:
 
     def submit(self, window: Window) -> None:
         """Hand over a window; returns at once."""
+        self._submitted_s = window.time_s
         if self._device is None or (self._metadata is not None and self._breaker.state != "open"):
             self._cloud_slot.put(window)
         if self._device is not None and self._service_is_late():
@@ -133,6 +135,11 @@ class LiveRecogniser:
                 self._newest_s = answer.window.time_s
                 answers.append(answer)
         return answers
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the newest window submitted has no answer yet."""
+        return self._submitted_s > self._newest_s
 
     def close(self) -> None:
         """End the threads; a request in flight is waited for."""

@@ -7,7 +7,7 @@ screen, all without waiting. It owns no threshold (``trigger.py``) and no socket
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -66,7 +66,10 @@ class FrameState:
 
 
 class Pipeline:
-    """The loop's state. ``step`` takes a frame and gives the events that it, or an answer that arrived, brought."""
+    """The loop's state. ``step`` takes a frame and gives the events that it, or an answer that arrived, brought.
+
+    ``publish`` takes each event and ``show`` each frame's state; neither may wait.
+    """
 
     def __init__(
         self,
@@ -75,14 +78,13 @@ class Pipeline:
         tracker: Tracker | None,
         *,
         publish: Callable[[Event], object],
-        show: Callable[[FrameState], object],
         session_id: str | None = None,
     ) -> None:
         self._settings = settings
         self._live = live
         self._tracker = tracker
         self._publish = publish
-        self._show = show
+        self.show: Callable[[FrameState], object] = lambda state: None
         self._tracks = HandTracks(settings.tracking.smoothing, settings.tracking.lost_frames)
         self._windows: HandWindows | None = None
         self._trigger: Trigger | None = None
@@ -97,11 +99,6 @@ class Pipeline:
         self.frames_with_hand = 0
         self.raw: Array = np.zeros((2, 21, 3), dtype=np.float32)
         self.times = StageTimes()
-
-    def run(self, frames: Iterable[Frame]) -> None:
-        """Take frames until there are no more, then wait for nothing: what is still under way is dropped."""
-        for frame in frames:
-            self.step(frame)
 
     def step(self, frame: Frame) -> list[Event]:
         """Take one frame; publishes and gives the events."""
@@ -122,7 +119,7 @@ class Pipeline:
         if not in_view:
             self._answer = self._belief = lasting = None
         aspect = frame.image.shape[1] / frame.image.shape[0] if frame.image is not None else None
-        self._show(FrameState(hands, aspect, self._answer, self._belief, lasting, self.fps))
+        self.show(FrameState(hands, aspect, self._answer, self._belief, lasting, self.fps))
         self.times.note("screen", now)
         return events
 
@@ -153,6 +150,11 @@ class Pipeline:
             self._publish(event)
             events.append(event)
         return events
+
+    @property
+    def waiting_for_answers(self) -> bool:
+        """Whether a submitted window hasn't been answered yet."""
+        return self._live.waiting
 
     @property
     def fps(self) -> float:

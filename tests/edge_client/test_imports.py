@@ -1,4 +1,4 @@
-"""What the Pi must never load: nothing under ``edge_client`` or ``landmarks`` imports torch, Ray or the other floors."""
+"""What the Pi must never load: nothing of ``edge_client`` or ``landmarks`` imports torch, Ray or the other packages."""
 
 import json
 import subprocess

@@ -67,6 +67,12 @@ class Feed:
         return self.answers[-1].source if self.answers else None
 
 
+def next_answers(live: LiveRecogniser) -> list[Answer]:
+    answers: list[Answer] = []
+    wait_until(lambda: answers or answers.extend(live.collect()))
+    return answers
+
+
 def hold_predictions(service: HttpService) -> threading.Event:
     """Make ``/predict`` wait until the event is set."""
     release, usual = threading.Event(), service.answer
@@ -107,8 +113,7 @@ def test_both_give_the_same_label_for_the_same_window(service: HttpService, devi
             window = window_at(step / 15)
             wait_until(lambda: live.shape is not None)
             live.submit(window)
-            answers: list[Answer] = []
-            wait_until(lambda: answers or answers.extend(live.collect()))
+            answers = next_answers(live)
             assert np.allclose(answers[0].probabilities, device.answer(window).probabilities, atol=1e-4)
             assert answers[0].labels == device.labels
 
@@ -180,8 +185,7 @@ def test_every_failed_window_is_answered_here(service: HttpService, device: Devi
     with live_of(service.url, device) as live:
         wait_until(lambda: live.link.connection == "online")
         live.submit(window_at(1.0))
-        answers: list[Answer] = []
-        wait_until(lambda: answers or answers.extend(live.collect()))
+        answers = next_answers(live)
         assert (answers[0].window.time_s, answers[0].source) == (1.0, "device")
 
 
