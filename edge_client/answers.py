@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from edge_client.windows import Window
 from landmarks.hands import Array
 
@@ -19,3 +21,9 @@ class Answer:
     source: AnsweredBy
     took_ms: float
     model_version: str
+
+
+def sharpen(probabilities: Array, sharpness: float) -> Array:
+    """Raise probabilities to a power and normalise: the softmax at temperature ``1 / sharpness`` of the same logits."""
+    powers = probabilities.astype(np.float64) ** sharpness
+    return np.asarray(powers / powers.sum(), dtype=np.float32)

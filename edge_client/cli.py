@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run_command(options: argparse.Namespace) -> int:
     if options.command == "settings":
-        _print(settings_toml())
+        _print(settings_toml().rstrip())
         return 0
     if options.command == "assets":
         for asset, path in zip(ASSETS, fetch_assets(options.folder), strict=True):
@@ -85,13 +85,18 @@ def _run_command(options: argparse.Namespace) -> int:
         serve_screen(settings.screen.host, settings.screen.port)
         return 0
     if options.command == "record":
-        from edge_client.recorder import record_windows
+        from edge_client.recorder import RecordingPlan, record_windows
 
-        return record_windows(settings, options)
+        labels = tuple(label.strip() for label in options.labels.split(",") if label.strip())
+        plan = RecordingPlan(labels, options.signer, options.session, options.frames)
+        record_windows(settings, plan, options.output, every_s=options.every, count=options.count, say=_print)
+        return 0
     if options.command == "doctor":
         from edge_client.doctor import examine
 
-        return examine(settings)
+        findings = examine(settings)
+        _print("\n".join(finding.line() for finding in findings))
+        return int(any(finding.state == "fail" for finding in findings))
     from edge_client.stage_bench import measure_stages
 
     _print(measure_stages(settings))

@@ -8,23 +8,36 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 import numpy as np
 
-from edge_client.answers import Answer
-from edge_client.live import LiveRecogniser
+from edge_client.answers import Answer, sharpen
 from edge_client.publisher import Event
 from edge_client.settings import Settings
 from edge_client.sources import Frame, Image
 from edge_client.trigger import Belief, Trigger
-from edge_client.windows import HandWindows
+from edge_client.windows import HandWindows, Window, WindowShape
 from landmarks.hand_tracks import HandTracks, SeenHand
 from landmarks.hands import Array
 
 STAGES: Final = ("tracker", "tracks", "window", "trigger", "screen")
 TIMINGS_KEPT: Final = 2048
+
+
+class Recogniser(Protocol):
+    """What answers windows without making anyone wait: ``LiveRecogniser``, or the benchmark's without a network."""
+
+    @property
+    def shape(self) -> WindowShape | None: ...
+
+    @property
+    def waiting(self) -> bool: ...
+
+    def submit(self, window: Window) -> None: ...
+
+    def collect(self) -> list[Answer]: ...
 
 
 class Tracker(Protocol):
@@ -74,7 +87,7 @@ class Pipeline:
     def __init__(
         self,
         settings: Settings,
-        live: LiveRecogniser,
+        live: Recogniser,
         tracker: Tracker | None,
         *,
         publish: Callable[[Event], object],
@@ -126,7 +139,9 @@ class Pipeline:
     def take_answers(self) -> list[Event]:
         """Put the answers that arrived through the trigger; publishes and gives the events they brought."""
         events = []
-        for answer in self._live.collect():
+        for raw_answer in self._live.collect():
+            probabilities = sharpen(raw_answer.probabilities, self._settings.trigger.sharpness)
+            answer = replace(raw_answer, probabilities=probabilities)
             if self._trigger is None or answer.labels != self._labels:
                 self._trigger = Trigger(self._settings.trigger, answer.labels)
                 self._labels = answer.labels

@@ -48,7 +48,9 @@ class Tracking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """From hands seen to hands that keep their side."""
 
     confidence: Annotated[Share, Meta(description="MediaPipe's detection, presence and tracking confidence")] = 0.5
-    smoothing: Annotated[float, Meta(gt=0, le=1, description="weight of the new frame in the EMA; 1 is none")] = 0.35
+    smoothing: Annotated[float, Meta(ge=0, lt=1, description="weight of the past in the EMA of points; 0 is none")] = (
+        0.35
+    )
     lost_frames: Annotated[
         int, Meta(ge=1, le=300, description="frames without a hand after which it is forgotten and found afresh")
     ] = 8
@@ -56,7 +58,11 @@ class Tracking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When a gesture happened. ``_on`` opens, ``_off`` closes: in between, what was stays."""
+    """When a gesture happened. ``_on`` opens, ``_off`` closes: in between, what was stays.
+
+    ``sharpness`` makes the thresholds fit the model: one that was trained with label smoothing, as the bundled one,
+    rarely says more than 0.95 however sure it is. ``bench/live_signs.py`` measures what a value brings.
+    """
 
     presence_on: Annotated[Share, Meta(description="share of the window's frames with a hand, to begin")] = 0.85
     presence_off: Annotated[Share, Meta(description="... below which there is no hand")] = 0.70
@@ -74,6 +80,10 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         Share, Meta(description="area of MediaPipe's crop of the larger hand, share of the image, to begin")
     ] = 0.040
     area_off: Annotated[Share, Meta(description="... below which the hand is too far away")] = 0.025
+    sharpness: Annotated[
+        float,
+        Meta(gt=0, le=10, description="power an output is raised to before the thresholds; 1 leaves it"),
+    ] = 1.25
     mean_of: Annotated[int, Meta(ge=1, le=100, description="outputs in the mean")] = 7
     votes: Annotated[int, Meta(ge=1, le=100, description="outputs in a row that must name the same label")] = 4
     early: Annotated[Share, Meta(description="mean probability that needs no votes")] = 0.995

@@ -57,7 +57,7 @@ def settings_toml() -> str:
             note = f"{field.description} ({variable})" if variable else field.description
             lines.append(f"{name} = {_toml_value(field.default)}  # {note}")
         lines.append("")
-    return "\n".join(lines)
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def _description(hint: Any) -> str:

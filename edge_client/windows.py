@@ -37,7 +37,7 @@ class WindowStats:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
-    """``hands`` float32 ``(T, 126)`` and ``presence`` float32 ``(T, 2)`` up to ``time_s``, with their statistics."""
+    """``hands`` float32 ``(T, 126)`` and ``presence`` float32 ``(T, 2)`` as of ``time_s``, with their statistics."""
 
     hands: Array
     presence: Array
@@ -69,7 +69,8 @@ class HandWindows:
     """The last ``seq_len`` frames since hands came into view.
 
     A window begins with a hand in view and is forgotten once no hand was seen for ``lost_frames`` frames, so that two
-    signs with a rest between them never share one.
+    signs with a rest between them never share one. It ends with a hand in view too: while hands are out of view, the
+    windows that still come are the whole of what was signed, so that its last word is the complete sign's.
     """
 
     def __init__(self, shape: WindowShape, *, stride: int, lost_frames: int) -> None:
@@ -101,7 +102,7 @@ class HandWindows:
                 return None
         self._add(hands, presence, time_s)
         self._since_window += 1
-        if len(self._frames) < self.shape.first_frames or self._since_window < self._stride:
+        if len(self._frames) - self._lost < self.shape.first_frames or self._since_window < self._stride:
             return None
         self._since_window = 0
         return self._window(time_s)
@@ -130,17 +131,18 @@ class HandWindows:
         return float(travelled.max()) / frames
 
     def _window(self, time_s: float) -> Window:
-        presence = np.array([frame[1] for frame in self._frames], dtype=np.float32)
+        frames = list(self._frames)[: len(self._frames) - self._lost]
+        presence = np.array([frame[1] for frame in frames], dtype=np.float32)
         with_hand = np.asarray(presence.any(axis=1))
-        areas = [frame[3] for frame, present in zip(self._frames, with_hand, strict=True) if present]
+        areas = [frame[3] for frame, present in zip(frames, with_hand, strict=True) if present]
         stats = WindowStats(
             episode=self._episode,
-            frames=len(self._frames),
+            frames=len(frames),
             presence=float(with_hand.mean()),
-            motion=max(frame[2] for frame in self._frames),
+            motion=max(frame[2] for frame in frames),
             area=sum(areas) / len(areas) if areas else 0.0,
         )
-        return Window(np.array([frame[0] for frame in self._frames], dtype=np.float32), presence, stats, time_s)
+        return Window(np.array([frame[0] for frame in frames], dtype=np.float32), presence, stats, time_s)
 
     def _forget(self) -> None:
         self._frames.clear()

@@ -64,7 +64,7 @@ class HandTracks:
     """
 
     def __init__(self, smoothing: float = DEFAULT_SMOOTHING, lost_frames: int = DEFAULT_LOST_FRAMES) -> None:
-        """``smoothing`` is the weight of the new frame (1 = none); a track is forgotten after ``lost_frames``."""
+        """``smoothing`` is the past's weight in the EMA (0 = none); ``lost_frames`` without a hand forget it."""
         self._smoothing = smoothing
         self._lost_frames = lost_frames
         self._tracks: list[_Track | None] = [None, None]
@@ -125,7 +125,7 @@ class HandTracks:
         if track is None:
             return _Track(points, points, np.zeros(2, dtype=np.float32))
         travelled = (points[:, :2] - track.points[:, :2]).mean(axis=0) / (track.lost + 1)
-        smoothed = track.smoothed + np.float32(self._smoothing) * (points - track.smoothed)
+        smoothed = points + np.float32(self._smoothing) * (track.smoothed - points)
         return _Track(points, smoothed, travelled, doubt=track.doubt)
 
 

@@ -39,10 +39,11 @@ def test_an_open_breaker_is_probed_now_and_then() -> None:
 def test_a_probe_that_succeeds_half_opens_and_an_answer_closes() -> None:
     breaker = CircuitBreaker(failures=3, probe_every=2.0)
     breaker.fail_probe(0.0)
-    breaker.succeed()
-    assert breaker.state == "half-open"
-    breaker.succeed()
-    assert breaker.state == "closed"
+    states = []
+    for _ in range(2):
+        breaker.succeed()
+        states.append(breaker.state)
+    assert states == ["half-open", "closed"]
 
 
 def test_one_failure_reopens_a_half_open_breaker() -> None:

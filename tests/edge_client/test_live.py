@@ -68,8 +68,17 @@ class Feed:
 
 
 def next_answers(live: LiveRecogniser) -> list[Answer]:
+    return collect_until(live, 1)
+
+
+def collect_until(live: LiveRecogniser, count: int) -> list[Answer]:
     answers: list[Answer] = []
-    wait_until(lambda: answers or answers.extend(live.collect()))
+
+    def enough() -> bool:
+        answers.extend(live.collect())
+        return len(answers) >= count
+
+    wait_until(enough)
     return answers
 
 
@@ -128,8 +137,7 @@ def test_one_request_is_in_flight_and_the_newest_window_wins(service: HttpServic
             live.submit(window_at(time_s))
         assert service.paths().count("/predict") == 1
         release.set()
-        answers: list[Answer] = []
-        wait_until(lambda: answers.extend(live.collect()) or len(answers) == 2)
+        answers = collect_until(live, 2)
         assert [answer.window.time_s for answer in answers] == [1.0, 4.0]
 
 

@@ -91,9 +91,8 @@ def test_high_entropy_makes_no_event() -> None:
     labels = tuple(f"sign_{index}" for index in range(34))
     spread = np.full(34, 0.45 / 33, dtype=np.float32)
     spread[3] = 0.55
-    lax = {"probability_on": 0.5, "probability_off": 0.4}
-    strict = Trigger(Thresholds(**lax), labels)
-    loose = Trigger(Thresholds(**lax, entropy_on=2.5, entropy_off=2.6), labels)
+    strict = Trigger(Thresholds(probability_on=0.5, probability_off=0.4), labels)
+    loose = Trigger(Thresholds(probability_on=0.5, probability_off=0.4, entropy_on=2.5, entropy_off=2.6), labels)
     assert not any(strict.observe(stats(), spread, step)[1] for step in range(10))
     assert any(loose.observe(stats(), spread, step)[1] for step in range(10))
 

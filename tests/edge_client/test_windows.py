@@ -57,15 +57,28 @@ def test_hands_out_of_view_for_eight_frames_begin_a_new_episode() -> None:
     short_gap = play(windows, *[EMPTY] * 7, *[hand] * 3, start=20)
     assert {window.stats.episode for window in first + short_gap} == {1}
     assert short_gap[-1].stats.frames == 30
+    assert short_gap[-1].stats.presence == pytest.approx(23 / 30)
     long_gap = play(windows, *[EMPTY] * 8, *[hand] * 15, start=30)
     assert [window.stats.frames for window in long_gap if window.stats.episode == 2] == [15]
 
 
 def test_presence_is_the_share_of_frames_with_a_hand() -> None:
     hand = made_frame(made_hand())
-    last = play(windows_of(), *[hand] * 15, *[EMPTY] * 5)[-1]
+    last = play(windows_of(), *[hand] * 10, *[EMPTY] * 5, *[hand] * 5)[-1]
     assert last.stats.presence == pytest.approx(15 / 20)
     assert last.presence[:, 0].sum() == 15
+
+
+def test_while_hands_are_out_of_view_the_whole_sign_is_asked_again() -> None:
+    frames = [made_frame(made_hand(x=0.3 + index / 100)) for index in range(20)]
+    windows = windows_of()
+    whole = play(windows, *frames)[-1]
+    later = play(windows, *[EMPTY] * 7, start=20)
+    assert len(later) == 7
+    for window in later:
+        assert (window.hands == whole.hands).all()
+        assert window.stats == whole.stats
+        assert window.time_s > whole.time_s
 
 
 def test_area_is_the_crop_around_the_larger_hand() -> None:
