@@ -85,7 +85,7 @@ def read_recording(path: Path) -> Recording:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise RecordingError(f"{path} has {path.stat().st_size} bytes, expected at most {MAX_FILE_BYTES}")
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             missing = {"hands", "label", "signer", "session", "fps"} - set(arrays)
             if missing:
                 raise RecordingError(f"{path} lacks the arrays {sorted(missing)}")

@@ -122,7 +122,7 @@ class ScreenServer:
             build_screen(hub), host=host, port=port, log_level="warning", timeout_graceful_shutdown=1
         )
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, name="screen-server", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="screen-server", daemon=True)
 
     def __enter__(self) -> "ScreenServer":
         self._thread.start()
@@ -131,6 +131,11 @@ class ScreenServer:
     def __exit__(self, *_: object) -> None:
         self._server.should_exit = True
         self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        # uvicorn ends the process when its port is taken; here only the screen has failed.
+        with contextlib.suppress(SystemExit):
+            self._server.run()
 
     @property
     def started(self) -> bool:
