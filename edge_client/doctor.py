@@ -151,10 +151,17 @@ def check_clock(settings: Settings) -> Finding:
     """This machine's clock agrees with the service's, so that timestamps mean something."""
     try:
         answer = urllib3.request("GET", settings.cloud.url.rstrip("/") + "/health", timeout=Timeout(3.0), retries=False)
-        date = email.utils.parsedate_to_datetime(answer.headers["Date"])
-    except (urllib3.exceptions.HTTPError, OSError, KeyError, ValueError):
+    except (urllib3.exceptions.HTTPError, OSError):
+        return compare_clocks(None, datetime.datetime.now(datetime.UTC))
+    return compare_clocks(answer.headers.get("Date"), datetime.datetime.now(datetime.UTC))
+
+
+def compare_clocks(date: str | None, now: datetime.datetime) -> Finding:
+    """This machine's time against a service's ``Date`` header."""
+    try:
+        off_s = (now - email.utils.parsedate_to_datetime(date or "")).total_seconds()
+    except (ValueError, TypeError):
         return Finding("clock", "warn", "not compared: the service gave no time", "see `timedatectl`")
-    off_s = (datetime.datetime.now(datetime.UTC) - date).total_seconds()
     if abs(off_s) > CLOCK_LIMIT_S:
         return Finding("clock", "fail", f"{off_s:+.0f} s from the service's", "sudo timedatectl set-ntp true")
     return Finding("clock", "ok", f"within {max(abs(off_s), 1):.0f} s of the service's")

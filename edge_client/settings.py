@@ -77,7 +77,7 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     )
     motion_off: Annotated[Share, Meta(description="... below which the hand rests")] = 0.005
     area_on: Annotated[
-        Share, Meta(description="area of MediaPipe's crop of the larger hand, share of the image, to begin")
+        Share, Meta(description="area of MediaPipe's crops of the hands in view, share of the image, to begin")
     ] = 0.040
     area_off: Annotated[Share, Meta(description="... below which the hand is too far away")] = 0.025
     sharpness: Annotated[

@@ -24,8 +24,8 @@ class WindowStats:
     """What a window says about hands.
 
     ``episode`` counts the times that hands came into view; ``frames`` is T. ``presence`` is the share of frames with
-    a hand, ``motion`` the fastest frame in image widths a 1/30 s, ``area`` the mean of the larger hand's crop as a
-    share of the image.
+    a hand, ``motion`` the fastest frame in image widths a 1/30 s, ``area`` the mean over frames with a hand of both
+    hands' crops together, as a share of the image.
     """
 
     episode: int
@@ -109,12 +109,11 @@ class HandWindows:
 
     def _add(self, hands: Array, presence: Array, time_s: float) -> None:
         sides = np.ptp(hands[:, :, :2], axis=1).max(axis=1)
-        largest = float(sides.max())
-        area = min((CROP_SCALE * largest) ** 2, 1.0)
+        area = min(float(((CROP_SCALE * sides) ** 2).sum()), 1.0)
         if not self._frames:
             self._episode += 1
             self._since_window = self._stride
-            motion = largest  # a hand that came into view has travelled its own size at least
+            motion = float(sides.max())  # a hand that came into view has travelled its own size at least
         else:
             motion = self._motion(hands, presence, time_s)
         self._last = (hands, presence, time_s)

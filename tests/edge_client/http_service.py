@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from edge_client.fallback import softmax
+from landmarks.hands import presence_of
 from landmarks.model_card import ModelCard
 from landmarks.session import ModelSession
 
@@ -110,11 +111,14 @@ def model_answers(session: ModelSession) -> Callable[[Request], Reply]:
     def answer(request: Request) -> Reply:
         if request.path == "/metadata":
             return Reply(body=msgspec.json.encode(metadata_of(card)))
+        if request.path == "/health":
+            return Reply()
         body = request.json()
         tensors = {
             "sequence": np.array(body["sequence"], dtype=np.float32)[None],
-            "presence": np.array(body["mask"], dtype=np.float32)[None],
         }
+        mask = body.get("mask", presence_of(tensors["sequence"])[0])
+        tensors["presence"] = np.array(mask, dtype=np.float32)[None]
         probabilities = softmax(session.run(tensors)["logits"][0] / card.temperature)
         top = int(probabilities.argmax())
         reply = {

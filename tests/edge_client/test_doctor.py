@@ -1,5 +1,6 @@
 """The doctor: each check's finding, and advice wherever something is wrong."""
 
+import datetime
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,16 +17,7 @@ from tests.edge_client.test_sources import made_recording
 
 @pytest.fixture
 def service(repository: Path) -> Iterator[HttpService]:
-    answers = model_answers(ModelSession.open(repository / "gesture" / "1"))
-
-    def answer(request: object) -> Reply:
-        try:
-            return answers(request)  # type: ignore[arg-type]
-        except KeyError:  # the doctor sends no mask
-            body = b'{"prediction":"none","probabilities":[1,0,0,0,0],"top_index":0,"top_probability":1,"elapsed_ms":1}'
-            return Reply(body=body)
-
-    with http_service(answer) as running:
+    with http_service(model_answers(ModelSession.open(repository / "gesture" / "1"))) as running:
         yield running
 
 
@@ -67,11 +59,19 @@ def test_a_key_that_is_refused_says_so(repository: Path, tmp_path: Path) -> None
     assert "HELEN_API_KEY" in finding.advice
 
 
-def test_a_clock_that_is_off_is_noticed(repository: Path, tmp_path: Path) -> None:
-    with http_service(lambda _: Reply(headers={"Date": "Wed, 01 Jan 2020 00:00:00 GMT"})) as service:
-        service.answer = lambda _: Reply()
-        settings = settings_for(service.url, repository, tmp_path)
-        assert doctor.check_clock(settings).state == "ok"
+@pytest.mark.parametrize(
+    ("date", "state"),
+    [
+        ("Sun, 22 Nov 2026 02:00:03 GMT", "ok"),
+        ("Sun, 22 Nov 2026 02:00:06 GMT", "fail"),
+        ("Thu, 01 Jan 2026 00:00:00 GMT", "fail"),
+        ("yesterday", "warn"),
+        (None, "warn"),
+    ],
+)
+def test_clocks_are_compared(date: str | None, state: str) -> None:
+    now = datetime.datetime(2026, 11, 22, 2, 0, 0, tzinfo=datetime.UTC)
+    assert doctor.compare_clocks(date, now).state == state
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,12 @@ def test_a_gesture_reaches_socketio_listeners_as_message(url: str) -> None:
     async def listen() -> Any:
         client = socketio.AsyncClient()
         received: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        client.on("message", lambda message: received.done() or received.set_result(message))
+
+        def take(message: Any) -> None:
+            if not received.done():
+                received.set_result(message)
+
+        client.on("message", take)
         await client.connect(url)
         async with httpx.AsyncClient() as poster:
             await poster.post(url + "/gestures/gesture-key", json=GESTURE)

@@ -81,11 +81,11 @@ def test_while_hands_are_out_of_view_the_whole_sign_is_asked_again() -> None:
         assert window.time_s > whole.time_s
 
 
-def test_area_is_the_crop_around_the_larger_hand() -> None:
+def test_area_is_the_crops_around_the_hands_in_view() -> None:
     large, small = made_hand(size=0.25), made_hand(x=0.2, size=0.1)
-    side = float(np.ptp(large[:, :2], axis=0).max())
+    sides = [float(np.ptp(hand[:, :2], axis=0).max()) for hand in (small, large)]
     stats = play(windows_of(), *[made_frame(small, large)] * 15)[-1].stats
-    assert stats.area == pytest.approx((2 * side) ** 2, rel=1e-4)
+    assert stats.area == pytest.approx(sum((2 * side) ** 2 for side in sides), rel=1e-4)
 
 
 def test_a_hand_that_came_into_view_has_moved_and_one_that_stays_has_not() -> None:
