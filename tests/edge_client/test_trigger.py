@@ -1,5 +1,7 @@
 """The trigger: which answered windows make an event, and that each gesture makes one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -156,6 +158,22 @@ def test_hands_that_left_end_a_gesture_and_what_was_believed() -> None:
     stream.time_s += 2
     assert stream.play(*[output("hello", 0.98)] * 3, about=stats(episode=2)) == []
     assert len(stream.play(output("hello", 0.98), about=stats(episode=2))) == 1
+
+
+def test_the_complete_sign_has_the_last_word() -> None:
+    stream = Stream()
+    unsure = [output("yes", 0.6)] * 3
+    assert stream.play(*unsure, *[output("hello", 0.97)] * 3) == []
+    complete = replace(stats(), complete=True)
+    assert stream.play(*[output("hello", 0.97)] * 3, about=complete) == []
+    assert [gesture.label for gesture in stream.play(output("hello", 0.97), about=complete)] == ["hello"]
+
+
+def test_a_gesture_that_lasts_when_the_hands_leave_is_not_repeated() -> None:
+    stream = Stream()
+    assert len(stream.play(*[output("hello", 0.97)] * 8)) == 1
+    stream.time_s += 2
+    assert stream.play(*[output("hello", 0.97)] * 4, about=replace(stats(), complete=True)) == []
 
 
 def test_the_lasting_gesture_is_named_while_it_lasts() -> None:
