@@ -77,6 +77,7 @@ def describe_state(state: FrameState, link: LinkState, session_id: str) -> dict[
         "source": answer.source if answer else None,
         "model_version": answer.model_version if answer else None,
         "connection": link.connection,
+        "has_device": link.has_device,
         "reason": link.reason,
         "round_trip_ms": round(link.round_trip_ms, 1) if link.round_trip_ms is not None else None,
         "fps": round(state.fps, 1),

@@ -53,7 +53,7 @@ function renderConnection() {
   document.body.dataset.source = (runs && state.source) || "";
   let text = words[connection];
   if (screenAway) text = words.lost;
-  else if (connection === "offline" && state.source !== "device" && !state.has_device) text = words.offlineAlone;
+  else if (connection === "offline" && !state.has_device) text = words.offlineAlone;
   setText(byId("link").querySelector("span"), text);
   setText(byId("source"), runs && state.source ? words[state.source] : words.nobody);
   setMeasure("trip", runs ? state.round_trip_ms : null, words.ms, 0);
