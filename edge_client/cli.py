@@ -27,6 +27,9 @@ def build_parser() -> argparse.ArgumentParser:
     replay = commands.add_parser("replay", help="play a recording or video through the whole client")
     replay.add_argument("file", help="recording (.npz) or video file")
     replay.add_argument("--ui", action="store_true", help="start the local screen in this process too")
+    demo = commands.add_parser("demo", help="made hands through the whole client: no camera needed")
+    demo.add_argument("--ui", action="store_true", help="start the local screen in this process too")
+    demo.add_argument("--rounds", type=int, default=20, help="how often the made signs are played (20)")
     screen = commands.add_parser("ui", help="the local screen alone")
     record = commands.add_parser("record", help="record windows of signs for training")
     record.add_argument("output", type=Path, help="recording to write or to add to (.npz)")
@@ -39,7 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="check everything that the client needs, and say what to do")
     bench = commands.add_parser("bench", help="milliseconds a frame of each stage")
     bench.add_argument("file", help="video or recording to measure on")
-    for command in (run, replay, screen, record, doctor, bench):
+    for command in (run, replay, demo, screen, record, doctor, bench):
         _add_settings(command)
 
     assets = commands.add_parser("assets", help="fetch MediaPipe's two model files once, and check them")
@@ -77,6 +80,12 @@ def _run_command(options: argparse.Namespace) -> int:
 
         pipeline = run_client(settings, with_screen=options.ui, printed=True)
         _print(f"{pipeline.frames} frames, a hand in {pipeline.frames_with_hand}, {pipeline.events} events", sys.stderr)
+        return 0
+    if options.command == "demo":
+        from edge_client.run import play_demo
+
+        pipeline = play_demo(settings, with_screen=options.ui, rounds=options.rounds)
+        _print(f"{pipeline.frames} frames, {pipeline.events} events", sys.stderr)
         return 0
     if options.command == "ui":
         from edge_client.ui.server import serve_screen
