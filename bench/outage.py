@@ -8,6 +8,7 @@ interpreter of the client's own environment, so that its memory is the Pi's. Tak
 """
 
 import argparse
+import difflib
 import os
 import signal
 import subprocess
@@ -152,7 +153,7 @@ def run(options: argparse.Namespace, data: Path) -> str:
     seen, stopped = Seen(), threading.Event()
     with tempfile.TemporaryDirectory() as scratch:
         stream = Path(scratch) / "signs.npz"
-        console = Path(scratch) / "client.log"
+        console = Path(options.client_log) if options.client_log else Path(scratch) / "client.log"
         total = SECONDS_BEFORE + options.seconds + options.start_allowance + SECONDS_AFTER
         signs = made_stream(data, total, stream)
         expected = expected_events(stream, ROOT / "models" / "gesture")
@@ -190,6 +191,7 @@ def report(
     """The figures, one a line."""
     events = [event for _, event in seen.events if "gesture" in event]
     found = [event["gesture"] for event in events]
+    trips = [state["round_trip_ms"] for _, state in seen.states if state["round_trip_ms"] is not None]
     numbers = [event["sequence"] for event in events]
     away = [event for when, event in seen.events if "gesture" in event and stopped_at < when < back_at]
     sources = {source: sum(event["source"] == source for event in events) for source in ("cloud", "device")}
@@ -200,16 +202,35 @@ def report(
         [
             f"service away for {back_at - stopped_at:.0f} s, {signs} signs played",
             f"client's exit code {code}; tracebacks in its log: {console.count('Traceback')}",
-            f"first answer of this machine {first_after(stopped_at, seen.states, 'device'):.2f} s after the last one "
-            f"of the service; service again {first_after(back_at, seen.states, 'cloud'):.2f} s after its return",
+            f"this machine's first answer {first_after(stopped_at, seen.states, 'device'):.2f} s after the service's "
+            "last one, rests between signs included; the service's first one "
+            f"{first_after(back_at, seen.states, 'cloud'):.2f} s after its return",
+            f"from a frame to its event while it was away: {max(waits(away), default=0):.0f} ms at most; round trips "
+            f"before and after: {np.median(trips):.0f} ms in the middle",
             f"the screen said offline {min(offline, default=float('inf')) - stopped_at:.2f} s after the last answer",
             f"events: {len(found)} of {len(expected)} expected, same labels, same order: {found == expected}; "
             f"repeated: {len(numbers) - len(set(numbers))}; by the service {sources['cloud']}, by this machine "
             f"{sources['device']}, {len(away)} of them while it was away",
+            f"not as expected: {differences(expected, found)}",
             f"resident memory: {np.mean(early):.0f} MiB in the first quarter, {np.mean(late):.0f} MiB in the last, "
             f"{max(settled):.0f} MiB at most",
         ]
     )
+
+
+def waits(events: list[dict[str, Any]]) -> list[float]:
+    """Milliseconds from the deciding frame to each event."""
+    return [event["latency_ms"] for event in events]
+
+
+def differences(expected: list[str], found: list[str]) -> list[str]:
+    """Where two lists of labels differ, as ``number: expected -> found``."""
+    matcher = difflib.SequenceMatcher(a=expected, b=found, autojunk=False)
+    return [
+        f"{first}: {expected[first:last]} -> {found[begin:end]}"
+        for kind, first, last, begin, end in matcher.get_opcodes()
+        if kind != "equal"
+    ]
 
 
 def main() -> None:
@@ -219,6 +240,7 @@ def main() -> None:
     parser.add_argument("--start-allowance", type=float, default=45, help="seconds allowed for its start (45)")
     parser.add_argument("--edge-python", default=sys.executable, help="interpreter of the client's environment")
     parser.add_argument("--log", default=os.devnull, help="file for the service's console")
+    parser.add_argument("--client-log", help="file for the client's console")
     options = parser.parse_args()
     folder = os.environ.get("HELEN_DATA_DIR")
     if not folder:

@@ -119,7 +119,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Seconds, Meta(description="seconds a request may be under way before this machine answers the windows after it")
     ] = 0.3
     failures: Annotated[int, Meta(ge=1, le=100, description="failures in a row that open the circuit breaker")] = 3
-    probe_every: Annotated[Seconds, Meta(description="seconds between two attempts while it is open")] = 2.0
+    probe_every: Annotated[Seconds, Meta(description="seconds between two attempts while it is open")] = 1.0
 
 
 class Publish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -252,3 +252,24 @@ def test_a_port_that_is_taken_is_noticed() -> None:
         taken.listen()
         with ScreenServer(Hub(), "127.0.0.1", taken.getsockname()[1]) as server:
             wait_until(lambda: server.failed)
+
+
+def test_stopping_ends_open_streams_without_a_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    lines: list[str] = []
+
+    def listen() -> None:
+        with httpx.stream("GET", f"http://127.0.0.1:{port}/events", timeout=DEADLINE_S) as stream:
+            lines.extend(stream.iter_lines())
+        lines.append("ended")
+
+    with ScreenServer(Hub(), "127.0.0.1", port) as server:
+        wait_until(lambda: server.started)
+        listener = threading.Thread(target=listen)
+        listener.start()
+        wait_until(lambda: httpx.get(f"http://127.0.0.1:{port}/health").json()["listeners"] == 1)
+    listener.join(DEADLINE_S)
+    assert lines[-1] == "ended"
+    assert [record.message for record in caplog.records if record.name.startswith("uvicorn")] == []
