@@ -164,6 +164,19 @@ def test_a_state_is_json() -> None:
     assert (described["connection"], described["reason"], described["fps"]) == ("offline", "away", 30.0)
 
 
+@pytest.mark.parametrize(
+    ("link", "source"),
+    [
+        (LinkState(connection="online", has_device=True), "cloud"),
+        (LinkState(connection="offline", has_device=True), "device"),
+        (LinkState(connection="offline"), None),
+        (LinkState(connection="connecting"), None),
+    ],
+)
+def test_between_answers_the_screen_is_told_who_would_answer(link: LinkState, source: str | None) -> None:
+    assert describe_state(FrameState(made_frame(), None, None, None, None, 30.0), link, "s")["source"] == source
+
+
 @pytest.mark.parametrize("path", ["/", "/static/page.js", "/static/page.css", "/static/words.js", "/static/icon.svg"])
 def test_the_page_and_its_parts_come_with_a_policy_that_keeps_it_to_itself(url: str, path: str) -> None:
     answer = httpx.get(url + path)
