@@ -27,7 +27,8 @@ $(VENV)/.installed: requirements-dev.txt requirements.txt training/requirements.
 	@touch $@
 
 serve: $(SERVE_VENV)/.installed ## start the service on http://127.0.0.1:8000
-	set -a; . deploy/fastpath.env; set +a; PATH="$(CURDIR)/$(SERVE_VENV)/bin:$$PATH" exec serve run serve_config.yaml
+	@$(SERVE_VENV)/bin/python -m serve_app.preflight serve_config.yaml
+	@set -a; . deploy/fastpath.env; set +a; PATH="$(CURDIR)/$(SERVE_VENV)/bin:$$PATH" exec serve run serve_config.yaml
 
 test: $(VENV)/.installed ## run every test, the real service included
 	$(VENV)/bin/python -m pytest
