@@ -14,6 +14,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from edge_client.cloud import CloudClient
+from edge_client.model_file import fetch_model
+from edge_client.settings import Cloud
 from landmarks.hands import Array, presence_of
 from landmarks.session import ModelSession
 from tests.e2e.load import EXAMPLE, burst
@@ -163,6 +166,13 @@ def test_more_callers_than_the_service_admits_get_a_429_in_json_and_the_rest_the
         if answer.status_code == 429:
             assert answer.json()["code"] == "overloaded"
             assert int(answer.headers["retry-after"]) >= 1
+
+
+def test_a_pi_can_fetch_the_served_model_and_it_is_the_same_file(service: RunningService, tmp_path: Path) -> None:
+    card = fetch_model(CloudClient(Cloud(url=service.url)), tmp_path)
+    served = service.repository / "gesture" / "1"
+    assert card.sha256 == ModelSession.open(served).card.sha256
+    assert (tmp_path / "model.onnx").read_bytes() == (served / "model.onnx").read_bytes()
 
 
 def test_no_replica_has_torch_in_memory(service: RunningService) -> None:
