@@ -8,7 +8,7 @@ SERVE_VENV := .venv-serve
 EDGE_VENV := .venv-edge
 VENV := .venv
 
-.PHONY: help serve demo test check evaluate bench pins clean
+.PHONY: help mediapipe serve demo train test check evaluate bench pins clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -20,11 +20,12 @@ $(SERVE_VENV)/.installed: requirements.txt constraints.txt
 	$(SERVE_VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(VENV)/.installed: requirements-dev.txt requirements.txt training/requirements.txt constraints.txt
+$(VENV)/.installed: requirements-dev.txt requirements.txt training/requirements.txt edge_client/requirements.txt constraints.txt
 	@echo "Setting up $(VENV) (serving, training, tests): about two minutes, once"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Helen needs Python 3.11 or newer; name it with make PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps mediapipe==1.2.2
 	@touch $@
 
 $(EDGE_VENV)/.installed: edge_client/requirements.txt
@@ -34,7 +35,18 @@ $(EDGE_VENV)/.installed: edge_client/requirements.txt
 	@touch $@
 
 serve: $(SERVE_VENV)/.installed ## start the service on http://127.0.0.1:8000
-	set -a; . deploy/fastpath.env; set +a; PATH="$(CURDIR)/$(SERVE_VENV)/bin:$$PATH" exec serve run serve_config.yaml
+	@$(SERVE_VENV)/bin/python -m serve_app.preflight serve_config.yaml
+	@set -a; . deploy/fastpath.env; set +a; PATH="$(CURDIR)/$(SERVE_VENV)/bin:$$PATH" exec serve run serve_config.yaml
+
+train: $(VENV)/.installed ## the way from recordings to a model, on made hands: a Ray job, export, publish (a minute or two)
+	$(VENV)/bin/python -m training.simulate --output runs/made/data
+	deploy/train_job.sh --data_dir runs/made/data --max_epochs 6 --storage_path runs/made \
+	  --data_name "made hands, no person was recorded" --licence "none needed"
+	$(VENV)/bin/python -m training.export_onnx --checkpoint runs/made/best.ckpt --output runs/made/model/model.onnx \
+	  --name gesture --note "Made gestures, to show the way: it recognises no real sign."
+	$(VENV)/bin/python -m training.publish --model runs/made/model --repository runs/made/models
+	@echo "To serve it: HELEN_MODEL_PATHS=$(CURDIR)/runs/made/models make serve"
+	@echo "While that runs, make train again publishes the next version, which goes live by itself."
 
 demo: $(SERVE_VENV)/.installed $(EDGE_VENV)/.installed ## service, client on made hands and local screen (http://127.0.0.1:5000)
 	set -a; . deploy/fastpath.env; set +a; \
@@ -42,7 +54,13 @@ demo: $(SERVE_VENV)/.installed $(EDGE_VENV)/.installed ## service, client on mad
 	trap 'kill -TERM $$service 2>/dev/null; wait $$service || true' EXIT; \
 	$(EDGE_VENV)/bin/python -m edge_client demo --ui
 
-test: $(VENV)/.installed ## run every test, the real service included
+mediapipe: $(VENV)/.installed # what MediaPipe's own tests need besides: two Debian libraries and its model files
+	@ldconfig -p | grep -q libEGL.so.1 && ldconfig -p | grep -q libGLESv2.so.2 \
+	  || { [ "$$(id -u)" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq libegl1 libgles2 >/dev/null; } \
+	  || echo "MediaPipe needs libegl1 and libgles2 (sudo apt-get install them): without, its tests fail"
+	@$(VENV)/bin/python -m edge_client assets >/dev/null || echo "without MediaPipe's model files its tests are skipped"
+
+test: $(VENV)/.installed mediapipe ## run every test, the real service included
 	$(VENV)/bin/python -m pytest
 
 check: $(VENV)/.installed ## lint, format, types

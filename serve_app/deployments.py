@@ -40,6 +40,11 @@ class RayStages:
         status: Awaitable[ModelStatus] = self._model.describe.remote()
         return status
 
+    def files(self) -> Awaitable[dict[str, bytes]]:
+        """As ``Stages.files``."""
+        files: Awaitable[dict[str, bytes]] = self._model.files.remote()
+        return files
+
 
 class Preprocess:
     """The ingress deployment: one replica, its batcher and its routes.

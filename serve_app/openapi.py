@@ -45,6 +45,7 @@ REASONS = {
     401: "the service has API keys, and the request carries none",
     403: "the API key is not one of the service's",
     400: "not JSON, or not a window of this model; the sentence names the field",
+    404: "there is no such model or file",
     413: "the body is too large",
     415: "the body is declared as something other than JSON",
     429: "overloaded; `Retry-After` says when to come back",
@@ -100,12 +101,38 @@ DOCUMENT: dict[str, Any] = {
                 | errors(401, 403, 503),
             }
         },
+        "/models/{name}/{file}": {
+            "get": {
+                "tags": ["system"],
+                "summary": "The served model's own files, for a client that answers by itself when it is offline",
+                "parameters": [
+                    {
+                        "name": "name",
+                        "in": "path",
+                        "required": True,
+                        "schema": {"type": "string"},
+                        "example": "gesture",
+                    },
+                    {
+                        "name": "file",
+                        "in": "path",
+                        "required": True,
+                        "schema": {"enum": ["model.onnx", "card.json"]},
+                    },
+                ],
+                "responses": {
+                    "200": {"description": "the file; `ETag` is its SHA-256"},
+                    "304": {"description": "as known"},
+                }
+                | errors(401, 403, 404, 503),
+            }
+        },
         "/predict": {
             "post": {
                 "tags": ["gestures"],
                 "summary": "Name the gesture of one window of landmarks",
                 "requestBody": {"required": True, "content": json_content(PREDICT_REQUEST, EXAMPLE_WINDOW)},
-                "responses": answered("the gesture", PREDICT_ANSWER) | errors(*REASONS),
+                "responses": answered("the gesture", PREDICT_ANSWER) | errors(400, 401, 403, 413, 415, 429, 503, 504),
             }
         },
     },

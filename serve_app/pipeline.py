@@ -34,6 +34,9 @@ class Stages(Protocol):
     def describe(self) -> Awaitable[ModelStatus]:
         """What the model says of itself."""
 
+    def files(self) -> Awaitable[dict[str, bytes]]:
+        """The model's files, by name."""
+
 
 class ModelPipeline:
     """One model, ready to answer single items.
@@ -72,12 +75,26 @@ class ModelPipeline:
         """One item's encoded answer; items of equal shapes share batches."""
         return await self._batcher.submit(item, tuple((name, array.shape) for name, array in item.items()))
 
+    async def files(self) -> dict[str, bytes]:
+        """The model's files as they are served now, by name.
+
+        Raises:
+            NotReady: the model doesn't hand them over.
+        """
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                return await self._stages.files()
+        except Exception as error:  # as in refresh
+            raise NotReady(f"the {self.status.name} model doesn't hand over its files now") from error
+
     async def refresh(self) -> None:
         """Ask the model what it is; when it doesn't say, three times in a row, the pipeline is not ready."""
         name = self.status.name
         try:
             async with asyncio.timeout(DESCRIBE_DEADLINE_S):
                 self.status = await self._stages.describe()
+            if not self.started:
+                logger.info("ready: the %s model answers, version %s", name, self.status.version)
             self.started, self._misses = True, 0
         except Exception as error:  # a replica that is starting, restarting or gone can raise anything
             said = str(error) or type(error).__name__

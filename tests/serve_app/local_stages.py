@@ -28,6 +28,9 @@ class LocalStages:
     async def describe(self) -> ModelStatus:
         return self.inference.describe()
 
+    async def files(self) -> dict[str, bytes]:
+        return self.inference.files()
+
 
 @asynccontextmanager
 async def local_client(

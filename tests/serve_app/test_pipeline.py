@@ -32,6 +32,9 @@ class WatchedStages:
             raise ConnectionError("the replica is gone")
         return ModelStatus("gesture", "1", "made", card_of(linear_model()))
 
+    async def files(self) -> dict[str, bytes]:
+        return {}
+
 
 def tell(story: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(asyncio.wait_for(story(), 10))
