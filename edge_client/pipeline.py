@@ -192,7 +192,12 @@ class Pipeline:
             return
         if self._windows is None or self._windows.shape != shape:
             tracking = self._settings.tracking
-            self._windows = HandWindows(shape, stride=tracking.stride, lost_frames=tracking.lost_frames)
+            self._windows = HandWindows(
+                shape,
+                stride=tracking.stride,
+                lost_frames=tracking.lost_frames,
+                episode=self._windows.episode if self._windows else 0,
+            )
         window = self._windows.push(hands, time_s)
         if window is not None:
             self._live.submit(window)

@@ -75,12 +75,13 @@ class HandWindows:
     windows that still come are the whole of what was signed, so that its last word is the complete sign's.
     """
 
-    def __init__(self, shape: WindowShape, *, stride: int, lost_frames: int) -> None:
+    def __init__(self, shape: WindowShape, *, stride: int, lost_frames: int, episode: int = 0) -> None:
+        """``episode`` is the last one of the windows before, so that episodes go on counting when the shape changes."""
         self.shape = shape
         self._stride = stride
         self._lost_frames = lost_frames
         self._frames: deque[tuple[Array, Array, float, float]] = deque(maxlen=shape.seq_len)
-        self._episode = 0
+        self.episode = episode
         self._since_window = 0
         self._lost = 0
         self._last: tuple[Array, Array, float] | None = None
@@ -113,7 +114,7 @@ class HandWindows:
         sides = np.ptp(hands[:, :, :2], axis=1).max(axis=1)
         area = min(float(((CROP_SCALE * sides) ** 2).sum()), 1.0)
         if not self._frames:
-            self._episode += 1
+            self.episode += 1
             self._since_window = self._stride
             motion = float(sides.max())  # a hand that came into view has travelled its own size at least
         else:
@@ -137,7 +138,7 @@ class HandWindows:
         with_hand = np.asarray(presence.any(axis=1))
         areas = [frame[3] for frame, present in zip(frames, with_hand, strict=True) if present]
         stats = WindowStats(
-            episode=self._episode,
+            episode=self.episode,
             frames=len(frames),
             presence=float(with_hand.mean()),
             motion=max(frame[2] for frame in frames),

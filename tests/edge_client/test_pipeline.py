@@ -134,6 +134,10 @@ def test_a_new_shape_is_followed() -> None:
     live.shape = WindowShape(20, 6, use_z=False, normalization="image")
     client.play(*sign(40))
     assert max(len(window.hands) for window in live.submitted[-5:]) == 20
+    assert [window.stats.episode for window in live.submitted] == sorted(
+        window.stats.episode for window in live.submitted
+    )
+    assert live.submitted[-1].stats.episode == 2
 
 
 def test_windows_hold_smoothed_points_and_the_raw_ones_are_kept_apart() -> None:
