@@ -164,11 +164,40 @@ def test_hands_that_left_end_a_gesture_and_what_was_believed() -> None:
 
 def test_the_complete_sign_has_the_last_word() -> None:
     stream = Stream()
-    unsure = [output("yes", 0.6)] * 3
-    assert stream.play(*unsure, *[output("hello", 0.97)] * 3) == []
+    assert stream.play(*[output("yes", 0.6)] * 5, output("hello", 0.97)) == []
     complete = replace(stats(), complete=True)
     assert stream.play(*[output("hello", 0.97)] * 3, about=complete) == []
     assert [gesture.label for gesture in stream.play(output("hello", 0.97), about=complete)] == ["hello"]
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "doubtful"),
+    [
+        (Thresholds(mean_of=1, probability_off=0.0, entropy_off=20), [0.0, 0.55, 0.45, 0.0]),
+        (
+            Thresholds(mean_of=1, probability_off=0.0, margin_off=0.0, entropy_on=0.5, entropy_off=0.9),
+            [0.2, 0.5, 0.2, 0.1],
+        ),
+        (Thresholds(mean_of=1, margin_off=0.0, entropy_off=20), [0.1, 0.7, 0.1, 0.1]),
+    ],
+    ids=["margin", "entropy", "probability"],
+)
+def test_each_lower_threshold_ends_a_gesture(thresholds: Thresholds, doubtful: list[float]) -> None:
+    stream = Stream(thresholds)
+    stream.play(*[output("hello", 0.99)] * 4)
+    assert stream.trigger.lasting == "hello"
+    stream.play(np.array(doubtful, dtype=np.float32))
+    assert stream.trigger.lasting is None
+
+
+@pytest.mark.parametrize(
+    "about", [stats(presence=0.80, episode=2), stats(area=0.03, episode=2), stats(motion=0.01, episode=2)]
+)
+def test_gates_begin_closed_in_every_episode(about: WindowStats) -> None:
+    stream = Stream()
+    stream.play(*[output("none", 0.97)] * 5)
+    stream.time_s += 2
+    assert stream.play(*[output("hello", 0.98)] * 10, about=about) == []
 
 
 def test_a_gesture_that_lasts_when_the_hands_leave_is_not_repeated() -> None:
