@@ -49,8 +49,9 @@ train: $(VENV)/.installed ## the way from recordings to a model, on made hands: 
 	@echo "While that runs, make train again publishes the next version, which goes live by itself."
 
 demo: $(SERVE_VENV)/.installed $(EDGE_VENV)/.installed ## service, client on made hands and local screen (http://127.0.0.1:5000)
-	set -a; . deploy/fastpath.env; set +a; \
-	PATH="$(CURDIR)/$(SERVE_VENV)/bin:$$PATH" serve run serve_config.yaml & service=$$!; \
+	@$(SERVE_VENV)/bin/python -m serve_app.preflight serve_config.yaml
+	@set -a; . deploy/fastpath.env; set +a; \
+	PATH="$(CURDIR)/$(SERVE_VENV)/bin:$$PATH" setsid serve run serve_config.yaml & service=$$!; \
 	trap 'kill -TERM $$service 2>/dev/null; wait $$service || true' EXIT; \
 	$(EDGE_VENV)/bin/python -m edge_client demo --ui
 

@@ -26,7 +26,7 @@ Image = npt.NDArray[np.uint8]
 
 URL_SCHEMES: Final = ("rtsp://", "rtsps://", "http://", "https://")
 FIRST_RETRY_S: Final = 0.5
-LONGEST_RETRY_S: Final = 10.0
+LONGEST_RETRY_S: Final = 5.0
 REST_SECONDS: Final = 1.5
 
 

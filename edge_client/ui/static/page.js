@@ -91,6 +91,7 @@ function renderBars() {
       rows.set(label, row);
       list.append(row);
     }
+    row.classList.toggle("last", order === 4);
     row.style.transform = `translateY(${order * BAR_PITCH}px)`;
     row.querySelector(".fill").style.transform = `scaleX(${share})`;
     setText(row.querySelector("span"), percent(share));
