@@ -28,45 +28,58 @@ for word in "$@"; do
 done
 
 head=
+scratch=
 submitted=
 finish() {
   code=$?
   trap - EXIT INT TERM
-  if [ -n "$submitted" ]; then "$ray" job stop "$job" >/dev/null 2>&1 || true; fi # no effect on one that failed
+  if [ -n "$submitted" ]; then "$ray" job stop --address "$address" "$job" >/dev/null 2>&1 || true; fi # if it still runs
   if [ -n "$head" ]; then
     kill -TERM "$head" 2>/dev/null || true
     wait "$head" 2>/dev/null || true
-    [ "$code" != 0 ] || rm -f "$log"
+    rm -rf "$scratch"
   fi
   exit "$code"
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-answers() { "$ray" job list >/dev/null 2>&1; }
+token=$("$ray" get-auth-token --generate 2>/dev/null) # the key to this machine's clusters, made once
+answers() { curl -sf -m 5 -o /dev/null -H "Authorization: Bearer $token" "$1/api/version"; }
 
-if ! answers; then
-  log=$(mktemp "${TMPDIR:-/tmp}/helen-head-XXXXXX.log")
-  echo "No Ray cluster runs here: starting a head for this job (its log: $log)"
-  "$ray" get-auth-token --generate >/dev/null # the key of this machine's clusters, made once
-  "$ray" start --head --block --port 0 --node-ip-address 127.0.0.1 --dashboard-host 127.0.0.1 \
-    --disable-usage-stats >"$log" 2>&1 &
+address=${RAY_ADDRESS:-}
+unset RAY_ADDRESS
+# Ray writes down where a head started by `ray start` is, not one started by `serve run`: so knock at its usual ports.
+for port in 8265 8266 8267 8268 8269; do
+  if [ -z "$address" ] && answers "http://127.0.0.1:$port"; then address=http://127.0.0.1:$port; fi
+done
+
+if [ -z "$address" ]; then
+  echo "No Ray cluster runs here: starting a head for this job"
+  scratch=$(mktemp -d /tmp/helen-XXXXXX) # short: Ray puts sockets in it
+  read -r port client_port < <("$python" -c 'import socket
+held = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+print(*(each.getsockname()[1] for each in held))')
+  address=http://127.0.0.1:$port
+  "$ray" start --head --block --temp-dir "$scratch" --node-ip-address 127.0.0.1 --port 0 \
+    --ray-client-server-port "$client_port" --dashboard-agent-listen-port 0 \
+    --dashboard-host 127.0.0.1 --dashboard-port "$port" --disable-usage-stats >"$scratch/head.log" 2>&1 &
   head=$!
   deadline=$((SECONDS + 180))
-  until grep -q "Ray runtime started" "$log" && answers; do
+  until answers "$address"; do
     if ((SECONDS > deadline)) || ! kill -0 "$head" 2>/dev/null; then
-      tail -n 20 "$log"
+      tail -n 20 "$scratch/head.log"
       echo "The head did not start."
       exit 1
     fi
-    sleep 1
+    sleep 0.5
   done
 fi
 
 cd "$root"
 submitted=yes
 # Lowest priority: shares are Ray's bookkeeping, and it is the kernel that lets the service's processes go first.
-"$ray" job submit --submission-id "$job" --working-dir . --entrypoint-num-cpus "$cpus" -- \
+"$ray" job submit --address "$address" --submission-id "$job" --working-dir . --entrypoint-num-cpus "$cpus" -- \
   nice -n 19 "$python" -m training.train_gru "${arguments[@]}" &
 wait $! # in the background, since bash would handle an interruption only after a command in the foreground
 submitted=
