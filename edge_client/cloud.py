@@ -16,10 +16,9 @@ import numpy as np
 import urllib3
 from urllib3.util import Retry, Timeout
 
+from edge_client.metadata import ModelMetadata, Prediction, check_window
 from edge_client.settings import Cloud, load_settings
-from edge_client.windows import WindowShape
-from landmarks.hands import HANDS, Array
-from landmarks.model_card import Count, Normalization
+from landmarks.hands import Array
 from landmarks.session import MAX_MODEL_BYTES
 
 log = logging.getLogger(__name__)
@@ -41,38 +40,6 @@ class CloudError(Exception):
         super().__init__(sentence)
         self.status = status
         self.retry_after_s = retry_after_s
-
-
-class ModelMetadata(msgspec.Struct, frozen=True):
-    """What ``GET /metadata`` says of the gesture model."""
-
-    seq_len: Count
-    min_seq_len: Count
-    use_z: bool
-    num_classes: Count
-    class_labels: tuple[str, ...]
-    feature_dim: Count
-    normalization: Normalization
-    version: str | int | None = None
-
-    def __post_init__(self) -> None:
-        if len(self.class_labels) != self.num_classes:
-            raise ValueError(f"class_labels has {len(self.class_labels)} labels, num_classes says {self.num_classes}")
-
-    @property
-    def shape(self) -> WindowShape:
-        return WindowShape(self.seq_len, self.min_seq_len, self.use_z, self.normalization)
-
-
-class Prediction(msgspec.Struct, frozen=True):
-    """What ``POST /predict`` answers."""
-
-    prediction: str
-    probabilities: tuple[float, ...]
-    top_index: int
-    top_probability: float
-    elapsed_ms: float
-    model_version: str | int | None = None
 
 
 class CloudClient:
@@ -222,23 +189,6 @@ class CloudClient:
                 retry_after_s=_seconds(answer.headers.get("Retry-After")),
             )
         return data
-
-
-def check_window(sequence: Array, mask: Array | None, metadata: ModelMetadata) -> None:
-    """Refuse a window that the service would refuse, with the same reasons.
-
-    Raises:
-        ValueError: naming the field, what was found and what was expected.
-    """
-    if sequence.ndim != 2 or sequence.shape[1] != metadata.feature_dim:
-        raise ValueError(f"sequence has shape {sequence.shape}, expected (T, {metadata.feature_dim})")
-    frames = len(sequence)
-    if not metadata.min_seq_len <= frames <= metadata.seq_len:
-        raise ValueError(f"sequence has {frames} frames, expected {metadata.min_seq_len} to {metadata.seq_len}")
-    if not np.isfinite(sequence).all():
-        raise ValueError("sequence has numbers that are not finite")
-    if mask is not None and mask.shape != (frames, len(HANDS)):
-        raise ValueError(f"mask has shape {mask.shape}, expected ({frames}, {len(HANDS)})")
 
 
 @cache

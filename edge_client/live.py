@@ -15,8 +15,9 @@ from typing import Generic, Literal, TypeVar
 import numpy as np
 
 from edge_client.answers import Answer
-from edge_client.cloud import CloudClient, CloudError, ModelMetadata
+from edge_client.cloud import CloudClient, CloudError
 from edge_client.fallback import CircuitBreaker, DeviceModel
+from edge_client.metadata import ModelMetadata
 from edge_client.settings import Device
 from edge_client.windows import Window, WindowShape
 from landmarks.model_card import ModelError
