@@ -117,7 +117,12 @@ def decode_card(data: bytes, source: str) -> ModelCard:
 
 def write_card(card: ModelCard, path: Path) -> None:
     """Write a card as indented JSON, keys in the order of the class."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=1) + b"\n")
+    path.write_bytes(encode_card(card))
+
+
+def encode_card(card: ModelCard) -> bytes:
+    """A card's bytes as its file holds them."""
+    return msgspec.json.format(msgspec.json.encode(card), indent=1) + b"\n"
 
 
 def read_bounded(path: Path, limit: int) -> bytes:

@@ -5,27 +5,33 @@ deployment in ``deployments.py`` runs it in each of its replicas. Plain Starlett
 arrays and the OpenAPI document is written by hand, so that FastAPI's layers would only cost their 40 µs a request.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from serve_app.http import ERROR_HANDLERS
-from serve_app.routes import docs, predict, system
+from serve_app.routes import docs, models, predict, system
+from serve_app.security import ApiKeys
 from serve_app.service import Service
 
 ROUTES = (
     Route("/health", system.health, methods=["GET"]),
     Route("/metadata", system.metadata, methods=["GET"]),
     Route("/predict", predict.predict, methods=["POST"]),
+    Route("/models/{name}/{file}", models.model_file, methods=["GET"]),
     Route("/docs", docs.page, methods=["GET"]),
     Route("/openapi.json", docs.document, methods=["GET"]),
 )
 
 
-def create_app(service: Service) -> Starlette:
-    """The routes in front of a service, with its models watched for as long as the app runs."""
+def create_app(service: Service, api_keys: Sequence[str] = ()) -> Starlette:
+    """The routes in front of a service, with its models watched for as long as the app runs.
+
+    With ``api_keys``, every route but ``/health`` wants one of them.
+    """
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -34,6 +40,7 @@ def create_app(service: Service) -> Starlette:
                 await stack.enter_async_context(pipeline.watched())
             yield
 
-    app = Starlette(routes=ROUTES, exception_handlers=ERROR_HANDLERS, lifespan=lifespan)
+    guard = [Middleware(ApiKeys, keys=api_keys)] if api_keys else []
+    app = Starlette(routes=ROUTES, middleware=guard, exception_handlers=ERROR_HANDLERS, lifespan=lifespan)
     app.state.service = service
     return app
