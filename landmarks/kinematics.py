@@ -107,10 +107,12 @@ def smoothed(signal: Floats, sigma: float) -> Floats:
     count = min(reach, len(signal) - 1)
     before = 2 * signal[:1] - signal[count:0:-1]
     after = 2 * signal[-1:] - signal[-2 : -2 - count : -1]
-    padded = np.concatenate([before, signal, after])
-    flat = padded.reshape(len(padded), -1)
-    columns = [np.convolve(flat[:, column], weights, mode="same") for column in range(flat.shape[1])]
-    return np.stack(columns, axis=1)[count : count + len(signal)].reshape(signal.shape)
+    short = [(reach - count, reach - count)] + [(0, 0)] * (signal.ndim - 1)
+    padded = np.pad(np.concatenate([before, signal, after]), short, mode="edge")
+    total = np.zeros(signal.shape)
+    for offset, weight in enumerate(weights):
+        total += weight * padded[offset : offset + len(signal)]
+    return total
 
 
 def angle_between(first: Floats, second: Floats) -> Floats:

@@ -20,7 +20,7 @@ Story = Callable[[httpx.AsyncClient], Awaitable[None]]
 
 def tell(repository: Path, story: Story, **arguments: float) -> None:
     async def run() -> None:
-        async with asyncio.timeout(20), local_client(repository, **arguments) as client:
+        async with asyncio.timeout(20), local_client(repository, (), **arguments) as client:
             await story(client)
 
     asyncio.run(run())
