@@ -25,7 +25,8 @@ def test_every_point_has_a_joint() -> None:
 
 
 @pytest.mark.parametrize(
-    ("second", "expected"), [([10.0, 20.0, 90.0], 1.0), ([3.0, 2.0, 1.0], -1.0), ([2.0, 1.0, 3.0], 0.5)]
+    ("second", "expected"),
+    [([10.0, 20.0, 90.0], 1.0), ([3.0, 2.0, 1.0], -1.0), ([2.0, 1.0, 3.0], 0.5), ([5.0, 5.0, 9.0], 0.75**0.5)],
 )
 def test_the_rank_correlation_reads_order_alone(second: list[float], expected: float) -> None:
     assert rank_correlation([1.0, 2.0, 3.0], second) == pytest.approx(expected)
@@ -33,11 +34,11 @@ def test_the_rank_correlation_reads_order_alone(second: list[float], expected: f
 
 def test_a_row_counts_frames_off_and_milliseconds() -> None:
     shots = [judge_shot(made_motion(1.0, 1.0)), judge_shot(made_motion(1.0, 1.1))]
-    truth = [shots[0], shots[0]]
+    truth = [shots[0], judge_shot(made_motion(1.0, 1.05))]
     releases = np.array([round(shots[0].release * 30), round(shots[1].release * 30) + 2.0])
     cells = [cell.strip() for cell in row("made", shots, truth, releases).split("|")[1:-1]]
     assert cells[:3] == ["made", "50.0%", "100.0%"]
-    assert float(cells[4]) == pytest.approx(abs(shots[1].delay_ms - shots[0].delay_ms) / 2, abs=0.1)
+    assert float(cells[4]) == pytest.approx(abs(shots[1].delay_ms - truth[1].delay_ms) / 2, abs=0.1)
 
 
 def test_without_the_data_it_says_so(
