@@ -12,7 +12,7 @@ import numpy as np
 
 from landmarks.keypoints import SHOT_LABELS
 from landmarks.kinematics import Motion, joint_angles, peak_time, wrist_flexion
-from landmarks.pose import POINT, SHOULDERS_OVER_TRUNK
+from landmarks.pose import POINT, SHOULDERS_OVER_TRUNK, Floats
 from landmarks.release import (
     EXTENSION_SHARE,
     Hand,
@@ -101,7 +101,9 @@ def judge_shot(motion: Motion, *, release_s: float | None = None, hand: Hand | N
         "baja_transferencia": max(
             likely(delay_ms, LATE_MS, 20.0), likely(-delay_ms, 30.0, 20.0), likely(1 - steady, 0.25, 0.05)
         ),
-        "muneca_adelantada": likely(arm - wrist, 0.03, 0.01),
+        "muneca_adelantada": min(
+            likely(arm - wrist, 0.03, 0.01), likely(flexed_by(motion, flexion, set_point, arm), 20.0, 3.0)
+        ),
         "pickup_inconsistente": likely(sway(motion, side, lowest, set_point), 0.10, 0.02),
         "brazo_no_alineado": likely(forearm_tilt(motion, side, set_point, release), 30.0, 3.0),
     }
@@ -178,6 +180,12 @@ def energy_transfer(delay_ms: float, steady: float, drive: float) -> float:
     """
     timing = float(np.exp(-0.5 * ((delay_ms - BEST_DELAY_MS) / 70.0) ** 2))
     return 100.0 * timing * float(np.clip(steady, 0, 1)) * float(np.tanh(max(drive, 0.0) / 0.06))
+
+
+def flexed_by(motion: Motion, flexion: Floats, first: float, last: float) -> float:
+    """How far the wrist has flexed at ``last``, in degrees, from where it was bent back most since ``first``."""
+    inside = (motion.times >= min(first, last) - 0.1) & (motion.times <= last)
+    return float(np.interp(last, motion.times, flexion) - flexion[inside].min(initial=180.0))
 
 
 def sway(motion: Motion, hand: Hand, first: float, last: float) -> float:

@@ -149,6 +149,13 @@ DOCUMENT: dict[str, Any] = {
             }
         },
         "/analyze": {"post": ANALYZE},
+        "/shots": {
+            "get": {
+                "tags": ["shots"],
+                "summary": "A page to look at a keypoints file, label it and have it judged",
+                "responses": {"200": {"description": "the page", "content": {"text/html": {}}}} | errors(401, 403),
+            }
+        },
         "/api/analyze": {"post": ANALYZE | {"summary": "The same as /analyze"}},
         "/predict": {
             "post": {

@@ -1,5 +1,6 @@
 """What ``/docs`` and ``/openapi.json`` say of ``/analyze``: its body, its answer, and a made shot as example."""
 
+import math
 from typing import Any
 
 from landmarks.keypoints import SHOT_LABELS
@@ -94,9 +95,11 @@ def example_frame(number: int) -> dict[str, Any]:
     points |= {part: (x, y - legs - arm) for part, x, y in (("elbow", 0.55, 0.48), ("wrist", 0.58, 0.44))}
     named = [(f"right_{part}", *place) for part, place in points.items()]
     named += [(f"left_{part}", *place) for part, place in points.items() if part in (*still, *lifted)]
-    named += [(f"right_{part}", 0.59, 0.40 - legs - arm) for part in ("index", "pinky")]
+    bent = math.radians(-40 + 90 * eased((number - 9) / 8))  # the hand: back at first, to the palm at the end
+    palm = (0.58 + 0.04 * math.sin(bent), 0.44 - legs - arm - 0.04 * math.cos(bent))
+    named += [(f"right_{part}", *palm) for part in ("index", "pinky")]
     named.append(("nose", 0.52, 0.30 - legs))
-    keypoints = [{"name": name, "x": x, "y": round(y, 4), "v": 0.9} for name, x, y in named]
+    keypoints = [{"name": name, "x": round(x, 4), "y": round(y, 4), "v": 0.9} for name, x, y in named]
     return {"index": number, "time_sec": round(number / 30, 3), "keypoints": keypoints}
 
 

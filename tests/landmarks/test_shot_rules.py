@@ -135,6 +135,10 @@ def test_a_wrist_that_flexes_before_the_elbow_extends_is_early(at: float, holds:
     assert ("muneca_adelantada" in shot.labels) is holds
 
 
+def test_a_wrist_that_never_flexes_is_not_early() -> None:
+    assert judge_shot(made_motion(dimensions=2)).probabilities["muneca_adelantada"] < 0.05
+
+
 def test_a_view_from_the_side_says_what_it_cannot_see() -> None:
     side = judge_shot(made_motion(dimensions=2))
     assert side.probabilities["brazo_no_alineado"] == 0.5

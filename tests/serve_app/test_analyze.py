@@ -242,7 +242,8 @@ def test_the_documentations_example_is_a_good_shot(repository: Path) -> None:
         example = operation["requestBody"]["content"]["application/json"]["example"]
         answer = await client.post("/analyze", json=example)
         assert answer.status_code == 200
-        assert answer.json()["metrics"]["ite"] > 50
+        assert answer.json()["metrics"]["ite"] > 80
+        assert answer.json()["labels"] == []
         described = operation["responses"]["200"]["content"]["application/json"]["schema"]["properties"]
         assert set(answer.json()) == set(described)
 
