@@ -5,9 +5,10 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 SERVE_VENV := .venv-serve
+EDGE_VENV := .venv-edge
 VENV := .venv
 
-.PHONY: help serve test check evaluate bench pins clean
+.PHONY: help serve demo train test check evaluate bench pins clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -26,8 +27,31 @@ $(VENV)/.installed: requirements-dev.txt requirements.txt training/requirements.
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
+$(EDGE_VENV)/.installed: edge_client/requirements.txt
+	@echo "Setting up $(EDGE_VENV) (the Raspberry Pi client without MediaPipe): about half a minute, once"
+	$(PYTHON) -m venv $(EDGE_VENV)
+	$(EDGE_VENV)/bin/pip install --quiet --disable-pip-version-check -r edge_client/requirements.txt
+	@touch $@
+
 serve: $(SERVE_VENV)/.installed ## start the service on http://127.0.0.1:8000
-	set -a; . deploy/fastpath.env; set +a; PATH="$(CURDIR)/$(SERVE_VENV)/bin:$$PATH" exec serve run serve_config.yaml
+	@$(SERVE_VENV)/bin/python -m serve_app.preflight serve_config.yaml
+	@set -a; . deploy/fastpath.env; set +a; PATH="$(CURDIR)/$(SERVE_VENV)/bin:$$PATH" exec serve run serve_config.yaml
+
+train: $(VENV)/.installed ## the way from recordings to a model, on made hands: a Ray job, export, publish (a minute or two)
+	$(VENV)/bin/python -m training.simulate --output runs/made/data
+	deploy/train_job.sh --data_dir runs/made/data --max_epochs 6 --storage_path runs/made \
+	  --data_name "made hands, no person was recorded" --licence "none needed"
+	$(VENV)/bin/python -m training.export_onnx --checkpoint runs/made/best.ckpt --output runs/made/model/model.onnx \
+	  --name gesture --note "Made gestures, to show the way: it recognises no real sign."
+	$(VENV)/bin/python -m training.publish --model runs/made/model --repository runs/made/models
+	@echo "To serve it: HELEN_MODEL_PATHS=$(CURDIR)/runs/made/models make serve"
+	@echo "While that runs, make train again publishes the next version, which goes live by itself."
+
+demo: $(SERVE_VENV)/.installed $(EDGE_VENV)/.installed ## service, client on made hands and local screen (http://127.0.0.1:5000)
+	set -a; . deploy/fastpath.env; set +a; \
+	PATH="$(CURDIR)/$(SERVE_VENV)/bin:$$PATH" serve run serve_config.yaml & service=$$!; \
+	trap 'kill -TERM $$service 2>/dev/null; wait $$service || true' EXIT; \
+	$(EDGE_VENV)/bin/python -m edge_client demo --ui
 
 test: $(VENV)/.installed ## run every test, the real service included
 	$(VENV)/bin/python -m pytest

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from bench import ROOT, BenchError, answer, machine, table, wrk
-from bench.peer import BASELINE, Peer, latest_model, peers
+from bench.peer import BASELINES, Peer, latest_model, peers
 from bench.processes import refuse_if_taken, running
 from bench.window import FRAMES, json_body, made_window
 
@@ -83,7 +83,7 @@ def _report(rounds: table.Rounds, setting: list[str], options: argparse.Namespac
             f"- `POST /predict`, one window of {FRAMES} × 84 as JSON ({body} bytes)",
             f"- a load is {options.seconds} s after {options.warm_up} s of warm-up; median of {options.rounds} rounds",
             "",
-            table.serving_table(rounds, BASELINE),
+            table.serving_table(rounds, BASELINES),
             "",
             "Requests/s of each round:",
             "",

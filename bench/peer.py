@@ -13,7 +13,7 @@ from dotenv import dotenv_values
 
 from bench import ROOT, BenchError
 
-BASELINE: Final = "flask_torch"
+BASELINES: Final = ("flask_torch", "flask_torch_1_thread", "litserve_onnx")
 
 _BIN: Final = Path(sys.executable).parent
 _FAST_PATH_FILE: Final = ROOT / "deploy" / "fastpath.env"
@@ -54,7 +54,7 @@ def peers(model_folder: Path) -> tuple[Peer, ...]:
         BenchError: when the file with the fast-path flags is missing or holds a line without a value.
     """
     flask_torch = Peer(
-        name=BASELINE,
+        name="flask_torch",
         model="random weights",
         command=(
             str(_BIN / "gunicorn"),
@@ -65,11 +65,10 @@ def peers(model_folder: Path) -> tuple[Peer, ...]:
             "--no-control-socket",
         ),
         port=8101,
-        env={"OMP_NUM_THREADS": "1"},  # torch's threads a worker
     )
     return (
         flask_torch,
-        replace(flask_torch, name="flask_torch_defaults", env={}),
+        replace(flask_torch, name="flask_torch_1_thread", env={"OMP_NUM_THREADS": "1"}),  # torch's threads a worker
         Peer(
             name="litserve_onnx",
             model="gesture",

@@ -21,13 +21,13 @@ def median_of(rounds: Sequence[Load]) -> Load:
     )
 
 
-def serving_table(rounds: Rounds, baseline: str) -> str:
-    """One row a server and number of connections, in the order of ``rounds``; the last column is requests/s over the
-    ``baseline`` server's at as many connections, or – where that wasn't measured."""
+def serving_table(rounds: Rounds, baselines: Sequence[str]) -> str:
+    """One row a server and number of connections, in the order of ``rounds``; the last columns are requests/s over
+    each of the ``baselines``' at as many connections, or – where that wasn't measured."""
     medians = {key: median_of(loads) for key, loads in rounds.items()}
     rows = []
     for (name, connections), load in medians.items():
-        base = medians.get((baseline, connections))
+        bases = [medians.get((baseline, connections)) for baseline in baselines]
         rows.append(
             (
                 name,
@@ -36,10 +36,13 @@ def serving_table(rounds: Rounds, baseline: str) -> str:
                 f"{load.p50_ms:.1f}",
                 f"{load.p99_ms:.1f}",
                 str(load.errors),
-                f"{load.requests_per_s / base.requests_per_s:.2f}×" if base and base.requests_per_s else "–",
+                *(
+                    f"{load.requests_per_s / base.requests_per_s:.2f}×" if base and base.requests_per_s else "–"
+                    for base in bases
+                ),
             )
         )
-    return markdown((*HEADER, f"against {baseline}"), rows)
+    return markdown((*HEADER, *(f"against {baseline}" for baseline in baselines)), rows)
 
 
 def rounds_table(rounds: Rounds) -> str:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from edge_client.cloud import CloudClient, CloudError
 from edge_client.settings import Settings, SettingsError, load_settings
 from edge_client.settings_file import setting_fields, settings_toml
 from edge_client.sources import SourceError
@@ -13,7 +14,7 @@ from landmarks.assets import ASSETS, AssetError, assets_folder, fetch_assets
 from landmarks.model_card import ModelError
 from landmarks.recording import RecordingError
 
-EXPECTED_ERRORS = (SettingsError, SourceError, AssetError, ModelError, RecordingError)
+EXPECTED_ERRORS = (SettingsError, SourceError, AssetError, ModelError, RecordingError, CloudError)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -27,6 +28,9 @@ def build_parser() -> argparse.ArgumentParser:
     replay = commands.add_parser("replay", help="play a recording or video through the whole client")
     replay.add_argument("file", help="recording (.npz) or video file")
     replay.add_argument("--ui", action="store_true", help="start the local screen in this process too")
+    demo = commands.add_parser("demo", help="made hands through the whole client: no camera needed")
+    demo.add_argument("--ui", action="store_true", help="start the local screen in this process too")
+    demo.add_argument("--rounds", type=int, default=20, help="how often the made signs are played (20)")
     screen = commands.add_parser("ui", help="the local screen alone")
     record = commands.add_parser("record", help="record windows of signs for training")
     record.add_argument("output", type=Path, help="recording to write or to add to (.npz)")
@@ -36,10 +40,11 @@ def build_parser() -> argparse.ArgumentParser:
     record.add_argument("--frames", type=int, default=30, help="frames a window (30)")
     record.add_argument("--every", type=float, help="seconds between windows: a timer instead of keys")
     record.add_argument("--count", type=int, default=20, help="windows a label with the timer (20)")
+    model = commands.add_parser("model", help="fetch the service's model, to answer here when it is away")
     doctor = commands.add_parser("doctor", help="check everything that the client needs, and say what to do")
     bench = commands.add_parser("bench", help="milliseconds a frame of each stage")
     bench.add_argument("file", help="video or recording to measure on")
-    for command in (run, replay, screen, record, doctor, bench):
+    for command in (run, replay, demo, screen, record, model, doctor, bench):
         _add_settings(command)
 
     assets = commands.add_parser("assets", help="fetch MediaPipe's two model files once, and check them")
@@ -78,6 +83,12 @@ def _run_command(options: argparse.Namespace) -> int:
         pipeline = run_client(settings, with_screen=options.ui, printed=True)
         _print(f"{pipeline.frames} frames, a hand in {pipeline.frames_with_hand}, {pipeline.events} events", sys.stderr)
         return 0
+    if options.command == "demo":
+        from edge_client.run import play_demo
+
+        pipeline = play_demo(settings, with_screen=options.ui, rounds=options.rounds)
+        _print(f"{pipeline.frames} frames, {pipeline.events} events", sys.stderr)
+        return 0
     if options.command == "ui":
         from edge_client.ui.server import serve_screen
 
@@ -90,6 +101,13 @@ def _run_command(options: argparse.Namespace) -> int:
         labels = tuple(label.strip() for label in options.labels.split(",") if label.strip())
         plan = RecordingPlan(labels, options.signer, options.session, options.frames)
         record_windows(settings, plan, options.output, every_s=options.every, count=options.count, say=_print)
+        return 0
+    if options.command == "model":
+        from edge_client.model_file import fetch_model
+
+        folder = Path(settings.device.model or "models/gesture")
+        card = fetch_model(CloudClient(settings.cloud), folder)
+        _print(f"{folder}: {card.num_classes} labels, SHA-256 {card.sha256}")
         return 0
     if options.command == "doctor":
         from edge_client.doctor import examine

@@ -20,12 +20,14 @@ from edge_client.settings import Cloud, load_settings
 from edge_client.windows import WindowShape
 from landmarks.hands import HANDS, Array
 from landmarks.model_card import Count, Normalization
+from landmarks.session import MAX_MODEL_BYTES
 
 log = logging.getLogger(__name__)
 
 Reply = TypeVar("Reply", bound=msgspec.Struct)
 
 MAX_REPLY_BYTES: Final = 4 * 1024 * 1024
+MODEL_FILE_TIMEOUT_S: Final = 120.0  # megabytes over a slow line, and nobody waits for a gesture meanwhile
 # Refused for now, not refused for good. A prediction changes nothing on the service, so asking again is safe.
 TEMPORARY: Final = (429, 502, 503, 504)
 LONGEST_RETRY_AFTER: Final = 10
@@ -177,6 +179,14 @@ class CloudClient:
             )
         return reply
 
+    def model_file(self, name: str) -> bytes:
+        """A file of the gesture model that the service serves now, ``model.onnx`` or ``card.json``.
+
+        Raises:
+            CloudError: when the service gave none.
+        """
+        return self._request("GET", f"/models/gesture/{name}", None, MODEL_FILE_TIMEOUT_S, limit=MAX_MODEL_BYTES)
+
     def forget(self) -> None:
         """Drop the cached metadata: the next call asks the service for it."""
         with self._lock:
@@ -186,23 +196,25 @@ class CloudClient:
         """Close the connections."""
         self._pool.clear()
 
-    def _request(self, method: str, path: str, body: bytes | None, timeout: float | None) -> bytes:
+    def _request(
+        self, method: str, path: str, body: bytes | None, timeout: float | None, *, limit: int = MAX_REPLY_BYTES
+    ) -> bytes:
         url = self._settings.url.rstrip("/") + path
         headers = {**self._pool.headers, **({"Content-Type": "application/json"} if body else {})}
-        limit = Timeout(total=self._settings.timeout if timeout is None else timeout)
+        deadline = Timeout(total=self._settings.timeout if timeout is None else timeout)
         try:
             answer = self._pool.request(
-                method, url, body=body, headers=headers, timeout=limit, preload_content=False, redirect=False
+                method, url, body=body, headers=headers, timeout=deadline, preload_content=False, redirect=False
             )
             try:
-                data = answer.read(MAX_REPLY_BYTES + 1)
+                data = answer.read(limit + 1)
             finally:
                 answer.drain_conn()
                 answer.release_conn()
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise CloudError(f"{method} {url} failed: {_reason(error)}") from error
-        if len(data) > MAX_REPLY_BYTES:
-            raise CloudError(f"{method} {url} answered with more than {MAX_REPLY_BYTES} bytes")
+        if len(data) > limit:
+            raise CloudError(f"{method} {url} answered with more than {limit} bytes")
         if answer.status != 200:
             raise CloudError(
                 f"{method} {url} answered {answer.status}: {_sentence(data)}",

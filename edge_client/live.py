@@ -69,6 +69,7 @@ class LinkState:
     connection: Connection = "connecting"
     reason: str = ""
     round_trip_ms: float | None = None
+    has_device: bool = False
     same_model: bool | None = None
 
 
@@ -91,7 +92,7 @@ class LiveRecogniser:
         self._newest_s = float("-inf")
         self._metadata: ModelMetadata | None = None
         self._closed = threading.Event()
-        self.link = LinkState()
+        self.link = LinkState(has_device=device is not None)
         self._threads = [threading.Thread(target=self._ask_cloud, name="cloud", daemon=True)]
         if device:
             self._threads.append(threading.Thread(target=self._ask_device, name="device", daemon=True))

@@ -6,6 +6,7 @@
 import contextlib
 import logging
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from edge_client.settings import Settings
 from edge_client.sources import Frame, LiveSource, RecordingSource, Source, SourceError, open_source, paced
 from edge_client.watchdog import Watchdog
 from landmarks.model_card import ModelError
+from landmarks.recording import write_recording
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +100,23 @@ def run_client(settings: Settings, *, with_screen: bool, printed: bool) -> Pipel
                 break
         _take_last_answers(pipeline)
         return pipeline
+
+
+def play_demo(settings: Settings, *, with_screen: bool, rounds: int) -> Pipeline:
+    """``run_client`` on made hands.
+
+    Raises:
+        ModelError: without a model on this machine, which the made hands are fitted to.
+    """
+    from edge_client.demo import made_recording
+
+    log.info("making hands that the model names: a few seconds")
+    recording = made_recording(DeviceModel.open(Path(settings.device.model)), settings.trigger, rounds=rounds)
+    with tempfile.TemporaryDirectory(prefix="helen-demo-") as scratch:
+        path = Path(scratch) / "made.npz"
+        write_recording(recording, path)
+        capture = msgspec.structs.replace(settings.capture, source=str(path))
+        return run_client(msgspec.structs.replace(settings, capture=capture), with_screen=with_screen, printed=True)
 
 
 @contextlib.contextmanager

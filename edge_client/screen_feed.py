@@ -74,13 +74,21 @@ def describe_state(state: FrameState, link: LinkState, session_id: str) -> dict[
         "bars": bars,
         "belief": [state.belief.label, round(state.belief.probability, DECIMALS)] if state.belief else None,
         "lasting": state.lasting,
-        "source": answer.source if answer else None,
+        "source": answer.source if answer else _next_to_answer(link),
         "model_version": answer.model_version if answer else None,
         "connection": link.connection,
+        "has_device": link.has_device,
         "reason": link.reason,
         "round_trip_ms": round(link.round_trip_ms, 1) if link.round_trip_ms is not None else None,
         "fps": round(state.fps, 1),
     }
+
+
+def _next_to_answer(link: LinkState) -> str | None:
+    """Who would answer a window now."""
+    if link.connection == "online":
+        return "cloud"
+    return "device" if link.has_device else None
 
 
 class HttpScreen:

@@ -83,10 +83,11 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     sharpness: Annotated[
         float,
         Meta(gt=0, le=10, description="power an output is raised to before the thresholds; 1 leaves it"),
-    ] = 1.25
+    ] = 1.75
     mean_of: Annotated[int, Meta(ge=1, le=100, description="outputs in the mean")] = 7
     votes: Annotated[int, Meta(ge=1, le=100, description="outputs in a row that must name the same label")] = 4
-    early: Annotated[Share, Meta(description="mean probability that needs no votes")] = 0.995
+    early: Annotated[Share, Meta(description="mean probability from which fewer votes are needed")] = 0.995
+    early_votes: Annotated[int, Meta(ge=1, le=100, description="outputs in a row that must name its label then")] = 3
     cooldown: Annotated[float, Meta(ge=0, le=60, description="seconds from one event to the next")] = 1.0
     rest_labels: Annotated[
         tuple[str, ...], Meta(description="labels that mean no gesture: they never make an event")
@@ -118,7 +119,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Seconds, Meta(description="seconds a request may be under way before this machine answers the windows after it")
     ] = 0.3
     failures: Annotated[int, Meta(ge=1, le=100, description="failures in a row that open the circuit breaker")] = 3
-    probe_every: Annotated[Seconds, Meta(description="seconds between two attempts while it is open")] = 2.0
+    probe_every: Annotated[Seconds, Meta(description="seconds between two attempts while it is open")] = 1.0
 
 
 class Publish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

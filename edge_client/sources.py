@@ -197,7 +197,7 @@ class LiveSource:
                 if not there:
                     return any_frame
                 any_frame = True
-                self._give(Frame(time.monotonic(), cv2.cvtColor(image, cv2.COLOR_BGR2RGB)))
+                self._give(Frame(time.monotonic(), np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)))
         finally:
             video.release()
         return any_frame

@@ -51,8 +51,9 @@ class Trigger:
     """Answered windows in, gestures out.
 
     A gesture starts when a hand is present, near and moving, the mean of the last outputs is sure (probability,
-    margin, entropy), and the last outputs agree on its label, or the mean is surer than ``early``. It then lasts, and
-    makes no second event, until the mean falls under the lower thresholds, the hands leave, or another gesture starts.
+    margin, entropy), and the last outputs agree on its label, or, from ``early`` on, fewer of them do. It then lasts,
+    and makes no second event, until the mean falls under the lower thresholds, the hands leave, or another gesture
+    starts. When the hands leave, the outputs for the complete sign decide alone.
     """
 
     def __init__(self, thresholds: Thresholds, labels: Sequence[str]) -> None:
@@ -63,6 +64,7 @@ class Trigger:
         self._near = Gate(thresholds.area_on, thresholds.area_off)
         self._moving = Gate(thresholds.motion_on, thresholds.motion_off)
         self._episode = 0
+        self._complete = False
         self._voted: int | None = None
         self._votes = 0
         self._lasting: str | None = None
@@ -86,6 +88,11 @@ class Trigger:
             raise ValueError(f"expected {len(self._labels)} probabilities, one a label, found {probabilities.shape}")
         if stats.episode != self._episode:
             self._begin_episode(stats.episode)
+        if stats.complete and not self._complete:
+            # What the first half of a sign looked like doesn't matter once the whole of it is there.
+            self._outputs.clear()
+            self._voted, self._votes = None, 0
+        self._complete = stats.complete
         present = self._present.update(stats.presence)
         near = self._near.update(stats.area)
         moving = self._moving.update(stats.motion)
@@ -102,6 +109,7 @@ class Trigger:
         self._episode = episode
         self._outputs.clear()
         self._voted, self._votes = None, 0
+        self._complete = False
         self._lasting = None
         for gate in (self._present, self._near, self._moving):
             gate.open = False
@@ -129,8 +137,8 @@ class Trigger:
             return False
         if belief.entropy > limits.entropy_on:
             return False
-        agreed = self._votes >= limits.votes and self._voted == self._labels.index(belief.label)
-        return agreed or belief.probability >= limits.early
+        votes = self._votes if self._voted == self._labels.index(belief.label) else 0
+        return votes >= (limits.early_votes if belief.probability >= limits.early else limits.votes)
 
     def _has_ended(self, belief: Belief) -> bool:
         limits = self._thresholds

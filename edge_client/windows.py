@@ -23,7 +23,8 @@ FEWEST_FRAMES: Final = 6
 class WindowStats:
     """What a window says about hands.
 
-    ``episode`` counts the times that hands came into view; ``frames`` is T. ``presence`` is the share of frames with
+    ``episode`` counts the times that hands came into view; ``frames`` is T; ``complete`` says that the hands have left
+    and the window is all that was signed. ``presence`` is the share of frames with
     a hand, ``motion`` the fastest frame in image widths a 1/30 s, ``area`` the mean over frames with a hand of both
     hands' crops together, as a share of the image.
     """
@@ -33,6 +34,7 @@ class WindowStats:
     presence: float
     motion: float
     area: float
+    complete: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,6 +142,7 @@ class HandWindows:
             presence=float(with_hand.mean()),
             motion=max(frame[2] for frame in frames),
             area=sum(areas) / len(areas) if areas else 0.0,
+            complete=self._lost > 0,
         )
         return Window(np.array([frame[0] for frame in frames], dtype=np.float32), presence, stats, time_s)
 

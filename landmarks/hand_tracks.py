@@ -27,6 +27,8 @@ _NEW_TRACK: Final = 1.0
 _WRONG_LABEL_TRACKED: Final = 0.3
 _WRONG_LABEL_NEW: Final = 1.0
 _FURTHEST: Final = 2.0
+# Speed is believed slowly: hands that jump once and stop would otherwise be expected where the other one is.
+_SPEED_WEIGHT: Final = 0.25
 # Labels that contradict a track for this many frames in a row are believed.
 _DOUBT_FRAMES: Final = 8
 
@@ -125,8 +127,9 @@ class HandTracks:
         if track is None:
             return _Track(points, points, np.zeros(2, dtype=np.float32))
         travelled = (points[:, :2] - track.points[:, :2]).mean(axis=0) / (track.lost + 1)
+        speed = track.speed + np.float32(_SPEED_WEIGHT) * (travelled - track.speed)
         smoothed = points + np.float32(self._smoothing) * (track.smoothed - points)
-        return _Track(points, smoothed, travelled, doubt=track.doubt)
+        return _Track(points, smoothed, speed, doubt=track.doubt)
 
 
 def _apart(hands: Sequence[SeenHand]) -> bool:

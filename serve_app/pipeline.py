@@ -93,6 +93,8 @@ class ModelPipeline:
         try:
             async with asyncio.timeout(DESCRIBE_DEADLINE_S):
                 self.status = await self._stages.describe()
+            if not self.started:
+                logger.info("ready: the %s model answers, version %s", name, self.status.version)
             self.started, self._misses = True, 0
         except Exception as error:  # a replica that is starting, restarting or gone can raise anything
             said = str(error) or type(error).__name__

@@ -4,7 +4,7 @@ Written for the benchmark from the source system's README: model loaded once a p
 Its network has the size of the source system's (BiGRU 2 × 128, 84 in, 34 out, 30 frames); the weights are random
 from a fixed seed, which costs as much as trained ones. The number of torch's threads a worker comes from the
 environment: the README sets none, and two workers with torch's own default get in each other's way on two cores, so
-``bench/peer.py`` runs it once with one thread a worker, the kind baseline, and once as the README has it.
+``bench/peer.py`` runs it once as the README has it, and once with one thread a worker.
 """
 
 import time

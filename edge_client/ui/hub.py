@@ -20,12 +20,13 @@ class Channel:
     """One stream of messages to any number of listeners; a slow listener loses the oldest, never delays the others."""
 
     def __init__(self) -> None:
-        self._listeners: set[asyncio.Queue[bytes]] = set()
+        self._listeners: set[asyncio.Queue[bytes | None]] = set()
 
     def __len__(self) -> int:
         return len(self._listeners)
 
-    def send(self, message: bytes) -> None:
+    def send(self, message: bytes | None) -> None:
+        """Hand a message to every listener; ``None`` ends their streams."""
         for queue in self._listeners:
             if queue.full():
                 queue.get_nowait()
@@ -33,7 +34,7 @@ class Channel:
 
     async def listen(self, first: bytes) -> AsyncIterator[bytes]:
         """SSE frames: ``first``, then every message, and a comment now and then so that a dead listener is noticed."""
-        queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUE_LENGTH)
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE_LENGTH)
         self._listeners.add(queue)
         try:
             yield b"data: " + first + b"\n\n"
@@ -43,6 +44,8 @@ class Channel:
                 except TimeoutError:
                     yield b": still here\n\n"
                     continue
+                if message is None:
+                    return
                 yield b"data: " + message + b"\n\n"
         finally:
             self._listeners.discard(queue)
@@ -67,6 +70,11 @@ class Hub:
     def take_state(self, state: dict[str, Any]) -> None:
         """Hand the client's state to every page. In the server's own thread only."""
         self.live.send(msgspec.json.encode(state))
+
+    def close(self) -> None:
+        """End every stream. In the server's own thread only."""
+        self.events.send(None)
+        self.live.send(None)
 
     def show(self, state: dict[str, Any]) -> None:
         """``take_state`` from another thread; before the server runs, and after, nobody listens."""

@@ -5,6 +5,7 @@ It keeps the last events and nothing else. ``run --ui`` starts it beside the cli
 
 import asyncio
 import contextlib
+import socket
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -114,14 +115,23 @@ async def _read_object(request: Request) -> dict[str, Any]:
         raise Refused(400, "invalid_input", f"the body is not a JSON object: {error}") from None
 
 
+class _Server(uvicorn.Server):
+    """uvicorn that ends the pages' streams before it waits for connections to end."""
+
+    def __init__(self, hub: Hub, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._hub = hub
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._hub.close()
+        await super().shutdown(sockets)
+
+
 class ScreenServer:
     """The screen in a thread of this process, for ``run --ui``. Use it as a context manager."""
 
     def __init__(self, hub: Hub, host: str, port: int) -> None:
-        config = uvicorn.Config(
-            build_screen(hub), host=host, port=port, log_level="warning", timeout_graceful_shutdown=1
-        )
-        self._server = uvicorn.Server(config)
+        self._server = _Server(hub, _server_config(hub, host, port))
         self._thread = threading.Thread(target=self._run, name="screen-server", daemon=True)
 
     def __enter__(self) -> "ScreenServer":
@@ -149,7 +159,8 @@ class ScreenServer:
 
 def serve_screen(host: str, port: int) -> None:
     """The screen alone, until it is interrupted."""
-    uvicorn.Server(_server_config(Hub(), host, port)).run()
+    hub = Hub()
+    _Server(hub, _server_config(hub, host, port)).run()
 
 
 def _server_config(hub: Hub, host: str, port: int) -> uvicorn.Config:

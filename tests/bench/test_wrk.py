@@ -1,6 +1,7 @@
 """What wrk prints becomes figures; the script it runs posts what it should."""
 
 import json
+import math
 import shutil
 import threading
 from collections.abc import Iterator
@@ -56,12 +57,19 @@ def test_error_answers_are_no_throughput() -> None:
         (PRINTED, "no line of JSON"),
         (PRINTED + '{"requests": 1}\n', "missing required field"),
         (PRINTED + '{"requests": \n', "wrk printed"),
-        (printed(requests=0, connect_errors=16), r"no answer at all \(16 connections failed"),
     ],
 )
 def test_an_output_without_figures_is_refused(output: str, sentence: str) -> None:
     with pytest.raises(BenchError, match=sentence):
         parse(output)
+
+
+@pytest.mark.parametrize(("failed", "errors"), [(16, 16), (0, 1)])
+def test_a_server_that_falls_silent_is_a_result_with_errors_and_no_latency(failed: int, errors: int) -> None:
+    silent = parse(printed(requests=0, timeouts=failed))
+    assert (silent.requests_per_s, silent.errors) == (0.0, errors)
+    assert math.isnan(silent.p50_ms)
+    assert math.isnan(silent.p99_ms)
 
 
 @contextmanager

@@ -55,3 +55,29 @@ async def constant_load(url: str, clients: int = 8) -> AsyncIterator[Load]:
             yield load
         finally:
             stop.set()
+
+
+async def burst(url: str, body: bytes, count: int, refused: asyncio.Event) -> list[httpx.Response]:
+    """Post one body on ``count`` connections, all of them open before the first byte is sent.
+
+    ``refused`` is set when the first answer that isn't a 200 is in.
+    """
+    address = httpx.URL(url)
+    request = (
+        f"POST /predict HTTP/1.1\r\nHost: {address.host}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    ).encode() + body
+    connections = [await asyncio.open_connection(address.host, address.port) for _ in range(count)]
+    for _, writer in connections:
+        writer.write(request)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> httpx.Response:
+        head, _, content = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+        status, *lines = head.decode().split("\r\n")
+        headers = [tuple(line.split(": ", 1)) for line in lines]
+        if (code := int(status.split()[1])) != 200:
+            refused.set()
+        return httpx.Response(code, headers=headers, content=content)  # type: ignore[arg-type]
+
+    return await asyncio.gather(*(answer(*connection) for connection in connections))

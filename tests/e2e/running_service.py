@@ -22,6 +22,7 @@ from serve_app.settings import PROJECT_ROOT
 
 START_DEADLINE_S = 120
 STOP_DEADLINE_S = 60
+MAX_WAITING = 160  # less than shipped, so that a test can be one caller too many without a thousand connections
 
 
 @dataclass(frozen=True)
@@ -81,10 +82,11 @@ def fast_path() -> dict[str, str]:
 
 @contextmanager
 def running_service(repository: Path) -> Iterator[RunningService]:
-    """Start the shipped config on free ports, wait until it is healthy, and stop all of it in the end."""
+    """Start the shipped config on free ports and with a smaller queue, wait for its health, and stop all of it."""
     port, statistics, metrics = free_ports(3)
     config: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "serve_config.yaml").read_text())
     config["http_options"]["port"] = port
+    config["applications"][0]["args"]["max_waiting"] = MAX_WAITING
     scratch = Path(tempfile.mkdtemp(prefix="helen-"))  # short: Ray puts sockets in it
     config_file = scratch / "serve_config.yaml"
     config_file.write_text(yaml.safe_dump(config))

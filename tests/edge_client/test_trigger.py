@@ -1,5 +1,7 @@
 """The trigger: which answered windows make an event, and that each gesture makes one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -59,12 +61,14 @@ def test_votes_for_different_labels_are_not_in_a_row() -> None:
     assert Stream(sure).play(*outputs) == []
 
 
-def test_a_very_sure_mean_needs_no_votes() -> None:
-    assert [gesture.label for gesture in Stream().play(output("hello", 0.996))] == ["hello"]
+def test_a_very_sure_mean_needs_one_vote_less() -> None:
+    stream = Stream()
+    assert stream.play(*[output("hello", 0.996)] * 2) == []
+    assert [gesture.label for gesture in stream.play(output("hello", 0.996))] == ["hello"]
 
 
-def test_just_under_the_early_threshold_votes_are_needed() -> None:
-    assert Stream().play(output("hello", 0.994)) == []
+def test_just_under_the_early_threshold_every_vote_is_needed() -> None:
+    assert Stream().play(*[output("hello", 0.994)] * 3) == []
 
 
 @pytest.mark.parametrize("probability", [0.94, 0.90, 0.80])
@@ -143,7 +147,7 @@ def test_another_gesture_may_follow_without_a_rest() -> None:
 
 
 def test_no_two_events_within_the_cooldown() -> None:
-    stream = Stream(Thresholds(mean_of=1))
+    stream = Stream(Thresholds(mean_of=1, early_votes=1))
     outputs = [output("hello", 0.999), output("yes", 0.999)] * 30
     times = [gesture.time_s for gesture in stream.play(*outputs)]
     assert len(times) > 1
@@ -156,6 +160,22 @@ def test_hands_that_left_end_a_gesture_and_what_was_believed() -> None:
     stream.time_s += 2
     assert stream.play(*[output("hello", 0.98)] * 3, about=stats(episode=2)) == []
     assert len(stream.play(output("hello", 0.98), about=stats(episode=2))) == 1
+
+
+def test_the_complete_sign_has_the_last_word() -> None:
+    stream = Stream()
+    unsure = [output("yes", 0.6)] * 3
+    assert stream.play(*unsure, *[output("hello", 0.97)] * 3) == []
+    complete = replace(stats(), complete=True)
+    assert stream.play(*[output("hello", 0.97)] * 3, about=complete) == []
+    assert [gesture.label for gesture in stream.play(output("hello", 0.97), about=complete)] == ["hello"]
+
+
+def test_a_gesture_that_lasts_when_the_hands_leave_is_not_repeated() -> None:
+    stream = Stream()
+    assert len(stream.play(*[output("hello", 0.97)] * 8)) == 1
+    stream.time_s += 2
+    assert stream.play(*[output("hello", 0.97)] * 4, about=replace(stats(), complete=True)) == []
 
 
 def test_the_lasting_gesture_is_named_while_it_lasts() -> None:

@@ -164,6 +164,19 @@ def test_a_state_is_json() -> None:
     assert (described["connection"], described["reason"], described["fps"]) == ("offline", "away", 30.0)
 
 
+@pytest.mark.parametrize(
+    ("link", "source"),
+    [
+        (LinkState(connection="online", has_device=True), "cloud"),
+        (LinkState(connection="offline", has_device=True), "device"),
+        (LinkState(connection="offline"), None),
+        (LinkState(connection="connecting"), None),
+    ],
+)
+def test_between_answers_the_screen_is_told_who_would_answer(link: LinkState, source: str | None) -> None:
+    assert describe_state(FrameState(made_frame(), None, None, None, None, 30.0), link, "s")["source"] == source
+
+
 @pytest.mark.parametrize("path", ["/", "/static/page.js", "/static/page.css", "/static/words.js", "/static/icon.svg"])
 def test_the_page_and_its_parts_come_with_a_policy_that_keeps_it_to_itself(url: str, path: str) -> None:
     answer = httpx.get(url + path)
@@ -252,3 +265,24 @@ def test_a_port_that_is_taken_is_noticed() -> None:
         taken.listen()
         with ScreenServer(Hub(), "127.0.0.1", taken.getsockname()[1]) as server:
             wait_until(lambda: server.failed)
+
+
+def test_stopping_ends_open_streams_without_a_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    lines: list[str] = []
+
+    def listen() -> None:
+        with httpx.stream("GET", f"http://127.0.0.1:{port}/events", timeout=DEADLINE_S) as stream:
+            lines.extend(stream.iter_lines())
+        lines.append("ended")
+
+    with ScreenServer(Hub(), "127.0.0.1", port) as server:
+        wait_until(lambda: server.started)
+        listener = threading.Thread(target=listen)
+        listener.start()
+        wait_until(lambda: httpx.get(f"http://127.0.0.1:{port}/health").json()["listeners"] == 1)
+    listener.join(DEADLINE_S)
+    assert lines[-1] == "ended"
+    assert [record.message for record in caplog.records if record.name.startswith("uvicorn")] == []

@@ -51,6 +51,13 @@ def test_crossing_hands_keep_their_sides(wrong_around: float) -> None:
         assert x_of(raw, 1) == pytest.approx(right_x)
 
 
+def test_hands_that_jump_towards_each_other_and_stop_keep_their_sides() -> None:
+    tracks = HandTracks()
+    for left_x, right_x in ((0.26, 0.72), (0.26, 0.72), (0.36, 0.58), (0.37, 0.57), (0.37, 0.57)):
+        raw, _ = tracks.update([seen(made_hand(left_x), "left"), seen(made_hand(right_x, mirrored=True), "right")])
+        assert [x_of(raw, 0), x_of(raw, 1)] == pytest.approx([left_x, right_x])
+
+
 @pytest.mark.parametrize("wrong_frames", [1, 3, 7])
 def test_a_label_that_is_wrong_for_a_while_is_not_believed(wrong_frames: int) -> None:
     tracks = HandTracks()

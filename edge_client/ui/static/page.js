@@ -18,6 +18,7 @@ let state = null;
 let stateAt = -Infinity;
 let screenAway = false;
 let shown = { label: "", kind: "" };
+let lastModel = null;
 let lastEvent = null;
 let lastEventAt = -Infinity;
 
@@ -53,12 +54,12 @@ function renderConnection() {
   document.body.dataset.source = (runs && state.source) || "";
   let text = words[connection];
   if (screenAway) text = words.lost;
-  else if (connection === "offline" && state.source !== "device" && !state.has_device) text = words.offlineAlone;
+  else if (connection === "offline" && !state.has_device) text = words.offlineAlone;
   setText(byId("link").querySelector("span"), text);
   setText(byId("source"), runs && state.source ? words[state.source] : words.nobody);
   setMeasure("trip", runs ? state.round_trip_ms : null, words.ms, 0);
   setMeasure("fps", runs ? state.fps : null, words.perSecond, 0);
-  setText(byId("model"), runs && state.model_version ? `${words.version} ${state.model_version}` : words.nobody);
+  setText(byId("model"), runs && lastModel ? `${words.version} ${lastModel}` : words.nobody);
   setText(byId("reason"), runs ? state.reason : "");
 }
 
@@ -172,6 +173,7 @@ function takeState(next) {
   if (!next) return;
   state = next;
   stateAt = performance.now();
+  lastModel = state.model_version || lastModel;
   skeleton.update(state.hands, state.aspect);
   if (state.source) history.note(state.source, state.round_trip_ms);
   render();

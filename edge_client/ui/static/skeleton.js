@@ -90,7 +90,7 @@ export class Skeleton {
     const size = Math.hypot(points[0][0] - points[9][0], points[0][1] - points[9][1]);
     const bone = Math.min(Math.max(size * 0.075, 2.5), 11);
     const colour = (opacity) => `rgba(${tint.join()},${(opacity * alpha).toFixed(3)})`;
-    this.drawTrail(hand, points[8], bone, colour);
+    this.drawTrail(hand, place, bone, colour);
     context.lineCap = context.lineJoin = "round";
     context.beginPath();
     [0, 5, 9, 13, 17].forEach((index, order) => context[order ? "lineTo" : "moveTo"](...points[index]));
@@ -117,15 +117,15 @@ export class Skeleton {
     });
   }
 
-  drawTrail(hand, tip, bone, colour) {
-    hand.trail.push(tip);
+  drawTrail(hand, place, bone, colour) {
+    hand.trail.push([hand.points[8][0], hand.points[8][1]]);
     if (hand.trail.length > TRAIL) hand.trail.shift();
     const { context } = this;
     context.lineCap = "round";
     for (let index = 1; index < hand.trail.length; index += 1) {
       context.beginPath();
-      context.moveTo(...hand.trail[index - 1]);
-      context.lineTo(...hand.trail[index]);
+      context.moveTo(...place(hand.trail[index - 1]));
+      context.lineTo(...place(hand.trail[index]));
       context.strokeStyle = colour((0.3 * index) / TRAIL);
       context.lineWidth = bone * 0.8 * (index / TRAIL);
       context.stroke();
