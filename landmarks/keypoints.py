@@ -16,6 +16,7 @@ SHOT_LABELS: Final = ("baja_transferencia", "muneca_adelantada", "pickup_inconsi
 SHOT_TARGETS: Final = ("ite", "delay_ms")
 PRE_MS: Final = 500.0
 POST_MS: Final = 200.0
+MODEL_FPS: Final = 30.0  # of the frames that shot models take
 
 # Trackers guess a little beyond the image; far beyond it the numbers are pixels.
 FARTHEST: Final = 10.0
@@ -156,6 +157,14 @@ def _check_point(keypoint: Keypoint, where: str) -> None:
             raise KeypointsError(f"{where}.{axis} is {value:g}, expected 0 to 1 of the image (are these pixels?)")
     if not 0 <= keypoint.v <= 1:  # false for NaN too
         raise KeypointsError(f"{where}.v is {keypoint.v:g}, expected a visibility from 0 to 1")
+
+
+def at_30_fps(track: PoseTrack) -> Array:
+    """A track's poses float32 ``(T, 33, 3)`` at the shot models' 30 frames a second, by straight lines."""
+    times: Floats = np.arange(int((track.times[-1] - track.times[0]) * MODEL_FPS + 1.001)) / MODEL_FPS + track.times[0]
+    flat = track.points.reshape(len(track.points), -1).astype(np.float64)
+    columns = [np.interp(times, track.times, flat[:, column]) for column in range(flat.shape[1])]
+    return np.stack(columns, axis=1).reshape(len(times), *track.points.shape[1:]).astype(np.float32)
 
 
 def frames_of(track: PoseTrack) -> list[Frame]:

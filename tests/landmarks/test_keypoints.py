@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from landmarks.keypoints import Frame, Keypoint, KeypointsError, ShotWindow, frames_of, track_of
+from landmarks.keypoints import Frame, Keypoint, KeypointsError, ShotWindow, at_30_fps, frames_of, track_of
 from landmarks.pose import POINT, POSE_NAMES
 
 
@@ -97,3 +97,15 @@ def test_frames_come_back_as_they_went_in_and_inside_the_image() -> None:
     assert back[0].keypoints[0] == Keypoint("nose", 0.0, 1.0, 0.5)
     assert back[2].keypoints[4].x == pytest.approx(0.1)
     assert [frame.time_sec for frame in back] == [0.0, 0.1, 0.2]
+
+
+@pytest.mark.parametrize(("count", "seconds"), [(3, 0.2), (21, 2.0)])
+def test_a_track_comes_to_the_models_thirty_frames_a_second(count: int, seconds: float) -> None:
+    frames = made_frames(count)
+    frames = [
+        Frame(frame.index, frame.time_sec, [Keypoint("nose", frame.time_sec / 4, 0.5, 1.0), *frame.keypoints[1:]])
+        for frame in frames
+    ]
+    poses = at_30_fps(track_of(frames))
+    assert poses.shape == (round(seconds * 30) + 1, 33, 3) and poses.dtype == np.float32
+    np.testing.assert_allclose(poses[:, 0, 0], np.arange(len(poses)) / 30 / 4, atol=1e-6)
