@@ -8,15 +8,18 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from bench import BenchError
-from landmarks.keypoints import PoseTrack
+from landmarks.keypoints import PoseTrack, ShotWindow, at_30_fps
 from landmarks.kinematics import image_motion, motion_of
+from landmarks.model_card import ModelError
 from landmarks.pose import POSE_NAMES, Floats
+from landmarks.session import ModelSession
 from landmarks.shot_rules import Shot, judge_shot
 from training.cameras import VIEWS, Camera, Tracker
 
@@ -97,14 +100,23 @@ def row(view: str, shots: list[Shot], truth: list[Shot], releases: Floats) -> st
     return f"| {view} | " + " | ".join(cells) + " |"
 
 
+def scored(track: PoseTrack, shot: Shot, model: ModelSession) -> Shot:
+    """A shot with the model's ite and delay_ms, from the window around the rules' release."""
+    poses = at_30_fps(track.cut(ShotWindow(shot.release)))
+    ite, delay_ms = model.run({"x": poses[None]})["preds"][0].tolist()
+    return replace(shot, ite=ite, delay_ms=delay_ms)
+
+
 def main(arguments: list[str]) -> int:
     """Print the table; 0, or 1 with a sentence on stderr where the data isn't there."""
     parser = argparse.ArgumentParser(prog="python -m bench.shots", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--model", type=Path, help="also this shot model: a folder of model.onnx and card.json")
     parser.add_argument("--seed", type=int, default=0, help="of cameras and noise (default 0)")
     options = parser.parse_args(arguments)
     try:
         bodies, releases = free_throws(Path(os.environ.get("HELEN_DATA_DIR", ".")))
-    except BenchError as error:
+        model = ModelSession.open(options.model) if options.model else None
+    except (BenchError, ModelError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     times = np.arange(bodies.shape[1]) / FPS
@@ -115,15 +127,23 @@ def main(arguments: list[str]) -> int:
     print(row("3-D, no noise", truth, truth, releases))
     draw = np.random.default_rng(options.seed)
     everything: list[Shot] = []
+    modelled: list[Shot] = []
     for view in VIEWS:
-        shots = []
+        shots, by_model = [], []
         for body in bodies:
             points = Tracker().observe(body, times, camera := Camera.drawn(view, draw), draw)
             track = PoseTrack(points, times, tuple(range(len(times))), camera.width, camera.height_px, FPS)
             shots.append(judge_shot(image_motion(track)))
+            if model:
+                by_model.append(scored(track, shots[-1], model))
         print(row(view, shots, truth, releases))
         everything += shots
-    print(row("all views", everything, truth * len(VIEWS), np.tile(releases, len(VIEWS))))
+        if model:
+            print(row(f"{view}, model", by_model, truth, releases))
+            modelled += by_model
+    for name, shots in (("all views", everything), ("all views, model", modelled)):
+        if shots:
+            print(row(name, shots, truth * len(VIEWS), np.tile(releases, len(VIEWS))))
     return 0
 
 

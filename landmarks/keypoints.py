@@ -161,7 +161,8 @@ def _check_point(keypoint: Keypoint, where: str) -> None:
 
 def at_30_fps(track: PoseTrack) -> Array:
     """A track's poses float32 ``(T, 33, 3)`` at the shot models' 30 frames a second, by straight lines."""
-    times: Floats = np.arange(int((track.times[-1] - track.times[0]) * MODEL_FPS + 1.001)) / MODEL_FPS + track.times[0]
+    # Times that were rounded to milliseconds must not cost the last frame.
+    times: Floats = np.arange(int((track.times[-1] - track.times[0]) * MODEL_FPS + 1.02)) / MODEL_FPS + track.times[0]
     flat = track.points.reshape(len(track.points), -1).astype(np.float64)
     columns = [np.interp(times, track.times, flat[:, column]) for column in range(flat.shape[1])]
     return np.stack(columns, axis=1).reshape(len(times), *track.points.shape[1:]).astype(np.float32)

@@ -187,7 +187,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.getLogger("torch").setLevel(logging.ERROR)
     try:
         if is_shot_checkpoint(options.checkpoint):
-            card = export_shot(options.checkpoint, options.output, name=options.name or "shot", note=options.note)
+            figures = read_evaluation(options.evaluation, "shot") if options.evaluation else ()
+            name = options.name or "shot"
+            card = export_shot(options.checkpoint, options.output, name=name, note=options.note, evaluation=figures)
             print(f"{options.output}: {card.num_classes} labels, SHA-256 {card.sha256}")  # noqa: T201 - as below
             return
         checkpoint = read_checkpoint(options.checkpoint)
