@@ -16,6 +16,7 @@ from serve_app.messages import ModelStatus, Tensors
 from serve_app.pipeline import ModelPipeline
 from serve_app.service import Service
 from serve_app.settings import Environment, ServiceArguments, configure_logging
+from serve_app.shot_pipeline import ShotPipeline
 
 
 class RayStages:
@@ -46,6 +47,21 @@ class RayStages:
         return files
 
 
+class RayShotStages:
+    """The judging of shots as a deployment."""
+
+    def __init__(self, postprocess: DeploymentHandle[Any]) -> None:
+        self._postprocess = postprocess
+
+    async def judge(self, batch: Tensors) -> Sequence[bytes | Exception]:
+        """As ``ShotStages.judge``; a stage whose own queue is full is ``Overloaded``."""
+        try:
+            answers: Sequence[bytes | Exception] = await self._postprocess.judge.remote(batch)
+        except BackPressureError as error:
+            raise Overloaded("the queue of shots is full; try again in a second") from error
+        return answers
+
+
 class Preprocess:
     """The ingress deployment: one replica, its batcher and its routes.
 
@@ -61,7 +77,11 @@ class Preprocess:
         environment = Environment()
         configure_logging(environment.log_level)
         self._api_keys = environment.api_keys
-        self._service = Service(ModelPipeline("gesture", RayStages(gesture, postprocess), arguments), arguments)
+        self._service = Service(
+            ModelPipeline("gesture", RayStages(gesture, postprocess), arguments),
+            ShotPipeline(RayShotStages(postprocess), arguments),
+            arguments,
+        )
 
     def __serve_build_asgi_app__(self) -> Starlette:
         return create_app(self._service, self._api_keys)

@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from serve_app.http import ERROR_HANDLERS
-from serve_app.routes import docs, models, predict, system
+from serve_app.routes import analyze, docs, models, pages, predict, system
 from serve_app.security import ApiKeys
 from serve_app.service import Service
 
@@ -21,7 +21,11 @@ ROUTES = (
     Route("/health", system.health, methods=["GET"]),
     Route("/metadata", system.metadata, methods=["GET"]),
     Route("/predict", predict.predict, methods=["POST"]),
+    Route("/analyze", analyze.analyze, methods=["POST"]),
+    Route("/api/analyze", analyze.analyze, methods=["POST"]),
     Route("/models/{name}/{file}", models.model_file, methods=["GET"]),
+    Route("/shots", pages.shots, methods=["GET"]),
+    Route("/shots/{file}", pages.shots_file, methods=["GET"]),
     Route("/docs", docs.page, methods=["GET"]),
     Route("/openapi.json", docs.document, methods=["GET"]),
 )

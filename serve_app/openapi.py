@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from serve_app.openapi_shots import ANALYZE_ANSWER, ANALYZE_REQUEST, example_shot
+
 ERROR = {
     "type": "object",
     "required": ["error", "code", "request_id"],
@@ -69,9 +71,28 @@ def answered(description: str, schema: dict[str, Any]) -> dict[str, dict[str, An
     return {"200": {"description": description, "content": json_content(schema)}}
 
 
+ANALYZE = {
+    "tags": ["shots"],
+    "summary": "Judge a basketball shot from the poses of its frames",
+    "parameters": [
+        {
+            "name": "Accept-Language",
+            "in": "header",
+            "schema": {"type": "string"},
+            "description": "es (default) or en: the language of the recommendations",
+        }
+    ],
+    "requestBody": {"required": True, "content": json_content(ANALYZE_REQUEST, example_shot())},
+    "responses": answered("the shot", ANALYZE_ANSWER) | errors(400, 401, 403, 413, 415, 429, 503, 504),
+}
+
 DOCUMENT: dict[str, Any] = {
     "openapi": "3.1.0",
-    "info": {"title": "Helen", "version": "1", "description": "Names gestures from windows of hand landmarks."},
+    "info": {
+        "title": "Helen",
+        "version": "1",
+        "description": "Names gestures from windows of hand landmarks, and judges shots from poses.",
+    },
     "components": {
         "securitySchemes": {
             "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -127,6 +148,15 @@ DOCUMENT: dict[str, Any] = {
                 | errors(401, 403, 404, 503),
             }
         },
+        "/analyze": {"post": ANALYZE},
+        "/shots": {
+            "get": {
+                "tags": ["shots"],
+                "summary": "A page to look at a keypoints file, label it and have it judged",
+                "responses": {"200": {"description": "the page", "content": {"text/html": {}}}} | errors(401, 403),
+            }
+        },
+        "/api/analyze": {"post": ANALYZE | {"summary": "The same as /analyze"}},
         "/predict": {
             "post": {
                 "tags": ["gestures"],

@@ -5,7 +5,8 @@ import numpy as np
 import numpy.typing as npt
 
 from serve_app.errors import RequestError
-from serve_app.messages import Scored
+from serve_app.messages import Scored, Tensors
+from serve_app.shot_answer import judge
 
 PROBABILITY_DIGITS = 6
 
@@ -29,6 +30,20 @@ class Postprocess:
             self._answer(scored, row, int(index)) if np.isfinite(row[index]) else not_finite(scored)
             for row, index in zip(rows, top, strict=True)
         ]
+
+    def judge(self, batch: Tensors) -> list[bytes | Exception]:
+        """Answer a batch of shots by the rules: items of ``shot_frames.shot_tensors`` with a leading batch axis.
+
+        An item without a shot becomes an exception for its own caller.
+        """
+        count = len(batch["points"])
+        return [self._judge({name: array[index] for name, array in batch.items()}) for index in range(count)]
+
+    def _judge(self, item: Tensors) -> bytes | Exception:
+        try:
+            return self._encode(judge(item))
+        except RequestError as error:
+            return error
 
     def _answer(self, scored: Scored, probabilities: list[float], top_index: int) -> bytes:
         return self._encode(

@@ -6,6 +6,7 @@ from starlette.requests import Request
 
 from serve_app.pipeline import ModelPipeline
 from serve_app.settings import ServiceArguments
+from serve_app.shot_pipeline import ShotPipeline
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,7 @@ class Service:
     """The models behind this ingress replica and the limits that it was given."""
 
     gesture: ModelPipeline
+    shots: ShotPipeline
     arguments: ServiceArguments
 
     @property

@@ -2,8 +2,8 @@
 
     python -m training.export_onnx --checkpoint runs/gesture/best.ckpt --output models/gesture/1/model.onnx
 
-Takes checkpoints of ``train_gru`` and the source system's ``.pt``. The service calls it as a child process for the
-latter, so it imports neither Lightning nor anything of serving. It proves what it writes against torch first.
+Takes checkpoints of ``train_gru`` and ``train_tcn`` and the source system's ``.pt``. The service calls it as a child
+process for the latter, so it imports neither Lightning nor anything of serving. It proves what it writes against torch.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from landmarks.model_card import CARD_FILE, Evaluation, Golden, ModelCard, Model
 from landmarks.session import ModelSession
 from training.checkpoint import Checkpoint, CheckpointError, read_checkpoint
 from training.gru import SeedGRU, TrimmedSeedGRU
+from training.shot_checkpoint import ShotCheckpointError, export_shot, is_shot_checkpoint
 from training.simulate import GESTURES, Signer, make_window
 
 OPSET: Final = 17
@@ -185,6 +186,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     logging.getLogger("torch").setLevel(logging.ERROR)
     try:
+        if is_shot_checkpoint(options.checkpoint):
+            figures = read_evaluation(options.evaluation, "shot") if options.evaluation else ()
+            name = options.name or "shot"
+            card = export_shot(options.checkpoint, options.output, name=name, note=options.note, evaluation=figures)
+            print(f"{options.output}: {card.num_classes} labels, SHA-256 {card.sha256}")  # noqa: T201 - as below
+            return
         checkpoint = read_checkpoint(options.checkpoint)
         card = export(
             checkpoint,
@@ -193,7 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             note=options.note,
             evaluation=read_evaluation(options.evaluation, checkpoint.architecture) if options.evaluation else (),
         )
-    except (CheckpointError, ExportError, ModelError, OSError) as error:
+    except (CheckpointError, ShotCheckpointError, ExportError, ModelError, OSError) as error:
         sys.exit(" ".join(str(error).split()))
     print(f"{options.output}: {card.num_classes} labels, SHA-256 {card.sha256}")  # noqa: T201 - the command's answer
 

@@ -13,6 +13,7 @@ from serve_app.pipeline import ModelPipeline
 from serve_app.postprocess import Postprocess
 from serve_app.service import Service
 from serve_app.settings import ServiceArguments
+from serve_app.shot_pipeline import ShotPipeline
 
 
 class LocalStages:
@@ -24,6 +25,9 @@ class LocalStages:
 
     async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
         return self.postprocess.predict(await self.inference.infer(batch))
+
+    async def judge(self, batch: Tensors) -> Sequence[bytes | Exception]:
+        return self.postprocess.judge(batch)
 
     async def describe(self) -> ModelStatus:
         return self.inference.describe()
@@ -38,7 +42,8 @@ async def local_client(
 ) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client of the whole service in this process, with its models described once."""
     settings = ServiceArguments.model_validate(arguments)
-    service = Service(ModelPipeline("gesture", LocalStages(repository), settings), settings)
+    stages = LocalStages(repository)
+    service = Service(ModelPipeline("gesture", stages, settings), ShotPipeline(stages, settings), settings)
     app = create_app(service, api_keys)
     async with service.gesture.watched():
         await service.gesture.refresh()

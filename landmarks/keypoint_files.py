@@ -1,0 +1,141 @@
+"""The keypoints and labelled-window JSON files: read, check, write. The contract's format, letter for letter.
+
+Extraction writes them, the page labels them, training reads them. What a frame may hold is checked in ``keypoints.py``.
+"""
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from landmarks.keypoints import (
+    SHOT_LABELS,
+    SHOT_TARGETS,
+    Frame,
+    FramesPerSecond,
+    KeypointsError,
+    Pixels,
+    PoseTrack,
+    ShotWindow,
+    frames_of,
+    track_of,
+)
+
+MAX_FILE_BYTES: Final = 256 * 1024 * 1024
+
+
+class _File(msgspec.Struct, kw_only=True):
+    version: Literal[1]
+    source_video: str = ""
+    width: Pixels | None = None
+    height: Pixels | None = None
+    fps: FramesPerSecond | None = None
+    frames: list[Frame]
+    window: ShotWindow | None = None
+    labels: list[str] | dict[str, bool] | None = None
+    targets: dict[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class LabelledWindow:
+    """A window and what a person (or the generator) said of it; each part is None where nothing was said."""
+
+    track: PoseTrack
+    window: ShotWindow | None = None
+    labels: dict[str, bool] | None = None
+    targets: dict[str, float] = field(default_factory=dict)
+
+
+def read_track(path: Path) -> PoseTrack:
+    """Read a keypoints file, labelled or not.
+
+    Raises:
+        KeypointsError: as ``read_labelled``.
+    """
+    return read_labelled(path).track
+
+
+def read_labelled(path: Path) -> LabelledWindow:
+    """Read a keypoints or labelled-window file.
+
+    ``labels`` may be a list of names or ``{name: bool}``; ``targets`` may say ``delays_ms`` for ``delay_ms``.
+
+    Raises:
+        KeypointsError: the file can't be read, isn't such a file, or as ``track_of``.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise KeypointsError(f"{path} has {size} bytes, expected at most {MAX_FILE_BYTES}")
+        decoded = msgspec.json.decode(path.read_bytes(), type=_File)
+        track = track_of(
+            decoded.frames,
+            width=decoded.width,
+            height=decoded.height,
+            fps=decoded.fps,
+            source_video=decoded.source_video,
+        )
+        labels = None if decoded.labels is None else _labels_of(decoded.labels)
+        return LabelledWindow(track, decoded.window, labels, _targets_of(decoded.targets or {}))
+    except OSError as error:
+        raise KeypointsError(f"{path} can't be read: {error.strerror or error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise KeypointsError(f"{path} is not a keypoints file: {error}") from error
+    except KeypointsError as error:
+        raise error if str(error).startswith(str(path)) else KeypointsError(f"{path}: {error}") from error
+
+
+def write_track(track: PoseTrack, path: Path) -> None:
+    """Write a keypoints file, which appears whole or not at all. x and y are clipped to the image."""
+    _write(_header(track), path)
+
+
+def write_labelled(labelled: LabelledWindow, path: Path) -> None:
+    """Write a labelled window: the keypoints file's fields, then ``window``, ``labels`` (names) and ``targets``.
+
+    Parts about which nothing was said are left out.
+    """
+    content = _header(labelled.track)
+    if labelled.window is not None:
+        content["window"] = labelled.window
+    if labelled.labels is not None:
+        content["labels"] = [name for name in SHOT_LABELS if labelled.labels.get(name)]
+    if labelled.targets:
+        content["targets"] = labelled.targets
+    _write(content, path)
+
+
+def _header(track: PoseTrack) -> dict[str, Any]:
+    known = {"width": track.width, "height": track.height, "fps": track.fps}
+    head = {"version": 1, "source_video": track.source_video}
+    return head | {name: value for name, value in known.items() if value is not None} | {"frames": frames_of(track)}
+
+
+def _write(content: dict[str, Any], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(msgspec.json.encode(content) + b"\n")
+    partial.replace(path)
+
+
+def _labels_of(labels: list[str] | dict[str, bool]) -> dict[str, bool]:
+    unknown = [name for name in labels if name not in SHOT_LABELS]
+    if unknown:
+        raise KeypointsError(f"labels has {unknown[0][:60]!r}, expected only {', '.join(SHOT_LABELS)}")
+    if isinstance(labels, dict):
+        return {name: labels.get(name, False) for name in SHOT_LABELS}
+    return {name: name in labels for name in SHOT_LABELS}
+
+
+def _targets_of(targets: dict[str, float]) -> dict[str, float]:
+    found = {("delay_ms" if name == "delays_ms" else name): value for name, value in targets.items()}
+    for name, value in found.items():
+        if name not in SHOT_TARGETS:
+            raise KeypointsError(f"targets has {name[:60]!r}, expected only {', '.join(SHOT_TARGETS)}")
+        if not math.isfinite(value):
+            raise KeypointsError(f"targets.{name} is {value:g}, expected a finite number")
+    if not 0 <= found.get("ite", 0) <= 100:
+        raise KeypointsError(f"targets.ite is {found['ite']:g}, expected 0 to 100")
+    return found

@@ -1,0 +1,182 @@
+"""Poses over time: typed frames as JSON has them, checked and stacked to arrays, and windows cut around a release.
+
+The service checks the frames of ``/analyze`` with it, and ``keypoint_files.py`` those of a file.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+import msgspec
+import numpy as np
+
+from landmarks.pose import POINT, POSE_NAMES, POSE_POINTS, Array, Floats
+
+SHOT_LABELS: Final = ("baja_transferencia", "muneca_adelantada", "pickup_inconsistente", "brazo_no_alineado")
+SHOT_TARGETS: Final = ("ite", "delay_ms")
+PRE_MS: Final = 500.0
+POST_MS: Final = 200.0
+MODEL_FPS: Final = 30.0  # of the frames that shot models take
+
+# Trackers guess a little beyond the image; far beyond it the numbers are pixels.
+FARTHEST: Final = 10.0
+# A thousandth of a pixel of a 4K image is 2.6e-7.
+DIGITS: Final = 6
+
+Milliseconds = Annotated[float, msgspec.Meta(ge=0, le=60_000)]
+Seconds = Annotated[float, msgspec.Meta(ge=-1e7, le=1e7)]
+Pixels = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+FramesPerSecond = Annotated[float, msgspec.Meta(gt=0, le=100_000)]
+
+
+class KeypointsError(ValueError):
+    """A keypoints file or its frames can't be used; the message names the field, what was found and expected."""
+
+
+class Keypoint(msgspec.Struct, frozen=True):
+    """One point: its name, x and y in 0..1 of the image, and its visibility 0..1."""
+
+    name: str
+    x: float
+    y: float
+    v: float
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """One frame; a point that is left out counts as not seen."""
+
+    index: int
+    time_sec: float
+    keypoints: list[Keypoint]
+
+
+class ShotWindow(msgspec.Struct, frozen=True):
+    """The part of a video around a release that is judged: from ``pre_ms`` before it to ``post_ms`` after it."""
+
+    release_time_sec: Seconds
+    pre_ms: Milliseconds = PRE_MS
+    post_ms: Milliseconds = POST_MS
+
+
+@dataclass(frozen=True)
+class PoseTrack:
+    """One person's pose over time.
+
+    ``points`` float32 ``(T, 33, 3)`` (x, y, visibility), ``times`` float64 ``(T,)`` in seconds, ``indices`` the frame
+    numbers in the video. ``width`` and ``height`` in pixels are None where the source doesn't say.
+    """
+
+    points: Array
+    times: Floats
+    indices: tuple[int, ...]
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+    source_video: str = ""
+
+    @property
+    def aspect(self) -> float:
+        """Width over height; 1 where the source doesn't say."""
+        return self.width / self.height if self.width and self.height else 1.0
+
+    def cut(self, window: ShotWindow) -> "PoseTrack":
+        """The frames of a window around a release.
+
+        Raises:
+            KeypointsError: fewer than 2 frames lie in it.
+        """
+        first = window.release_time_sec - window.pre_ms / 1000
+        last = window.release_time_sec + window.post_ms / 1000
+        inside = (self.times >= first - 1e-6) & (self.times <= last + 1e-6)
+        if inside.sum() < 2:
+            raise KeypointsError(
+                f"{inside.sum()} frames lie from {first:.3f} s to {last:.3f} s, expected at least 2 of the frames"
+                f" from {self.times[0]:.3f} s to {self.times[-1]:.3f} s"
+            )
+        kept = tuple(index for index, keep in zip(self.indices, inside, strict=True) if keep)
+        return PoseTrack(
+            self.points[inside], self.times[inside], kept, self.width, self.height, self.fps, self.source_video
+        )
+
+
+def track_of(
+    frames: list[Frame],
+    *,
+    width: int | None = None,
+    height: int | None = None,
+    fps: float | None = None,
+    source_video: str = "",
+) -> PoseTrack:
+    """Check decoded frames and stack them.
+
+    Raises:
+        KeypointsError: there are none, a name is unknown or there twice, a number isn't finite or out of range, or
+            times don't increase.
+    """
+    if not frames:
+        raise KeypointsError("frames is empty, expected at least one frame")
+    if (width is None) != (height is None):
+        raise KeypointsError("one of width and height is missing, expected both or neither")
+    points = np.zeros((len(frames), POSE_POINTS, 3), dtype=np.float32)
+    for number, frame in enumerate(frames):
+        _check_time(frames, number)
+        seen: set[int] = set()
+        for place, keypoint in enumerate(frame.keypoints):
+            where = f"frames[{number}].keypoints[{place}]"
+            index = POINT.get(keypoint.name)
+            if index is None:
+                raise KeypointsError(
+                    f"{where}.name is {keypoint.name[:60]!r}, expected one of the 33 names from"
+                    f" {POSE_NAMES[0]!r} to {POSE_NAMES[-1]!r}"
+                )
+            if index in seen:
+                raise KeypointsError(f"{where}.name is {keypoint.name!r} a second time, expected each name once")
+            seen.add(index)
+            _check_point(keypoint, where)
+            points[number, index] = keypoint.x, keypoint.y, keypoint.v
+    times = np.array([frame.time_sec for frame in frames], dtype=np.float64)
+    return PoseTrack(points, times, tuple(frame.index for frame in frames), width, height, fps, source_video)
+
+
+def _check_time(frames: list[Frame], number: int) -> None:
+    time = frames[number].time_sec
+    if not math.isfinite(time) or abs(time) > 1e7:
+        raise KeypointsError(f"frames[{number}].time_sec is {time:g}, expected a finite number of seconds")
+    if number and time <= frames[number - 1].time_sec:
+        before = frames[number - 1].time_sec
+        raise KeypointsError(
+            f"frames[{number}].time_sec is {time:g}, expected more than {before:g}: times go backwards or stand still"
+        )
+
+
+def _check_point(keypoint: Keypoint, where: str) -> None:
+    for axis, value in (("x", keypoint.x), ("y", keypoint.y)):
+        if not math.isfinite(value):
+            raise KeypointsError(f"{where}.{axis} is {value:g}, expected a finite number")
+        if abs(value) > FARTHEST:
+            raise KeypointsError(f"{where}.{axis} is {value:g}, expected 0 to 1 of the image (are these pixels?)")
+    if not 0 <= keypoint.v <= 1:  # false for NaN too
+        raise KeypointsError(f"{where}.v is {keypoint.v:g}, expected a visibility from 0 to 1")
+
+
+def at_30_fps(track: PoseTrack) -> Array:
+    """A track's poses float32 ``(T, 33, 3)`` at the shot models' 30 frames a second, by straight lines."""
+    # Times that were rounded to milliseconds must not cost the last frame.
+    times: Floats = np.arange(int((track.times[-1] - track.times[0]) * MODEL_FPS + 1.02)) / MODEL_FPS + track.times[0]
+    flat = track.points.reshape(len(track.points), -1).astype(np.float64)
+    columns = [np.interp(times, track.times, flat[:, column]) for column in range(flat.shape[1])]
+    return np.stack(columns, axis=1).reshape(len(times), *track.points.shape[1:]).astype(np.float32)
+
+
+def frames_of(track: PoseTrack) -> list[Frame]:
+    """A track's frames as the files and ``/analyze`` have them."""
+    rows = np.concatenate([np.clip(track.points[..., :2], 0, 1), track.points[..., 2:]], axis=-1)
+    rounded = np.round(rows.astype(np.float64), DIGITS).tolist()
+    return [
+        Frame(index, round(float(time), DIGITS), [Keypoint(*entry) for entry in _named(points)])
+        for index, time, points in zip(track.indices, track.times, rounded, strict=True)
+    ]
+
+
+def _named(points: list[list[float]]) -> list[tuple[str, float, float, float]]:
+    return [(name, x, y, v) for name, (x, y, v) in zip(POSE_NAMES, points, strict=True)]

@@ -1,0 +1,80 @@
+"""Made data sets: every file is a labelled window, the truth is the generator's own, and seeds are kept."""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from landmarks.keypoint_files import read_labelled
+from landmarks.keypoints import SHOT_LABELS
+from landmarks.pose import POINT
+from tests.training.test_shot_bodies import FORM, PLAYER
+from training import simulate_shots
+from training.cameras import VIEWS
+from training.simulate_shots import filmed, hide, true_shot
+
+
+def test_files_are_labelled_windows_in_two_folders(tmp_path: Path) -> None:
+    simulate_shots.main(["--output", str(tmp_path), "--shots", "6", "--val_shots", "2"])
+    names = Counter(path.parent.name for path in tmp_path.rglob("*.labeled.json"))
+    assert names == {"train": 6, "val": 2}
+    for path in tmp_path.rglob("*.json"):
+        made = read_labelled(path)
+        assert made.labels is not None and set(made.labels) == set(SHOT_LABELS)
+        assert set(made.targets) == {"ite", "delay_ms"}
+        assert made.window is not None
+        span = made.track.times[-1] - made.track.times[0]
+        assert 0.55 < span <= 0.7
+        assert made.track.points[..., :2].min() >= 0 and made.track.points[..., :2].max() <= 1
+
+
+def test_a_seed_makes_the_same_shots_and_the_two_folders_differ(tmp_path: Path) -> None:
+    for folder, count in (("a", "1"), ("b", "2")):
+        simulate_shots.main(["--output", str(tmp_path / folder), "--shots", count, "--val_shots", "1", "--seed", "5"])
+    first, again = (tmp_path / folder / "train" / "shot_00000.labeled.json" for folder in ("a", "b"))
+    assert first.read_bytes() == again.read_bytes()
+    assert first.read_bytes() != (tmp_path / "a" / "val" / "shot_00000.labeled.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "label"),
+    [
+        ({}, None),
+        ({"legs_lead": 0.28}, "baja_transferencia"),
+        ({"legs_lead": -0.12}, "baja_transferencia"),
+        ({"wrist_lag": -0.12}, "muneca_adelantada"),
+        ({"sway": 0.14}, "pickup_inconsistente"),
+        ({"tilt": 45}, "brazo_no_alineado"),
+    ],
+)
+def test_a_fault_of_form_is_that_label_in_the_truth(change: dict[str, float], label: str | None) -> None:
+    assert true_shot(PLAYER, replace(FORM, **change)).labels == (() if label is None else (label,))
+
+
+def test_the_true_delay_is_the_legs_lead_but_for_what_gravity_takes() -> None:
+    delays = [true_shot(PLAYER, replace(FORM, legs_lead=lead)).delay_ms for lead in (0.05, 0.10, 0.20)]
+    assert np.diff(delays) == pytest.approx([50, 100], abs=15)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_filmed_player_is_in_the_picture(view: str) -> None:
+    for seed in range(10):
+        track = filmed(PLAYER, FORM, view, np.random.default_rng(seed))
+        inside = (track.points[..., :2] > 0) & (track.points[..., :2] < 1)
+        assert inside.all(axis=-1).mean() > 0.9
+        heads, feet = track.points[:, POINT["nose"], 1], track.points[:, POINT["left_heel"], 1]
+        assert (heads < feet).all()
+
+
+def test_hidden_points_are_hidden_and_off() -> None:
+    shown = 0
+    for seed in range(20):
+        points = np.full((30, 33, 3), 0.9, np.float32)
+        hide(points, np.random.default_rng(seed))
+        hidden = points[..., 2] < 0.3
+        shown += not hidden.any()
+        assert (points[~hidden] == np.float32(0.9)).all()
+        assert hidden.any(axis=0).sum() <= 1
+    assert 0 < shown < 20

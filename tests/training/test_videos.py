@@ -1,0 +1,121 @@
+"""Videos made on the spot: their frames and times, turned pictures, and files that are none."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+cv2 = pytest.importorskip("cv2", reason="OpenCV isn't installed (edge_client/requirements.txt)")
+
+from landmarks.pose import POINT, Array  # noqa: E402 - after the skip
+from training.videos import Overlay, VideoError, VideoFile, draw_pose, next_time  # noqa: E402
+
+
+def made_video(path: Path, frames: int = 12, fps: float = 20.0) -> Path:
+    """Grey frames that get brighter, 64 × 48, the left half black."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, (64, 48))
+    for number in range(frames):
+        image = np.full((48, 64, 3), 20 * number, np.uint8)
+        image[:, :32] = 0
+        writer.write(image)
+    writer.release()
+    return path
+
+
+def turned(path: Path) -> Path:
+    """Write a quarter turn clockwise into the MP4's track header, as a phone held upright does."""
+    data = bytearray(path.read_bytes())
+    matrix = data.index(b"tkhd") + 4 + 40
+    one, minus_one, half = (0x10000).to_bytes(4, "big"), (-0x10000).to_bytes(4, "big", signed=True), b"\x40\0\0\0"
+    zero = bytes(4)
+    data[matrix : matrix + 36] = zero + one + zero + minus_one + zero + zero + zero + zero + half
+    path.write_bytes(bytes(data))
+    return path
+
+
+def test_every_frame_comes_with_its_number_and_the_containers_time(tmp_path: Path) -> None:
+    with VideoFile(made_video(tmp_path / "a.mp4")) as video:
+        frames = list(video.frames())
+        assert (video.fps, video.count) == (20.0, 12)
+    assert [frame.index for frame in frames] == list(range(12))
+    assert [frame.time_s for frame in frames] == pytest.approx([number / 20 for number in range(12)])
+    brightness = [int(frame.image[:, 40:].mean()) for frame in frames]
+    assert brightness == pytest.approx([20 * number for number in range(12)], abs=6)
+
+
+def test_a_stride_passes_frames_over_and_keeps_their_times(tmp_path: Path) -> None:
+    with VideoFile(made_video(tmp_path / "a.mp4")) as video:
+        frames = list(video.frames(stride=5))
+    assert [(frame.index, frame.time_s) for frame in frames] == [(0, 0.0), (5, 0.25), (10, 0.5)]
+
+
+def test_a_video_that_was_held_upright_comes_upright(tmp_path: Path) -> None:
+    with VideoFile(turned(made_video(tmp_path / "a.mp4"))) as video:
+        last = list(video.frames())[-1].image
+    assert last.shape == (64, 48, 3)
+    # The black left half is the upper half after a quarter turn clockwise.
+    assert last[:24].mean() < 20 < 200 < last[40:].mean()
+
+
+@pytest.mark.parametrize(
+    ("reported", "last", "fps", "expected"),
+    [
+        (0.0, -math.inf, 30.0, 0.0),
+        (0.5, 0.4, 30.0, 0.5),
+        (0.7, 0.4, 30.0, 0.7),
+        (0.4, 0.4, 20.0, 0.45),
+        (0.1, 0.4, 20.0, 0.45),
+        (math.nan, 0.4, None, 0.4 + 1 / 30),
+        (math.nan, -math.inf, 20.0, 0.0),
+    ],
+)
+def test_times_are_the_containers_where_they_increase(
+    reported: float, last: float, fps: float | None, expected: float
+) -> None:
+    assert next_time(reported, last, fps) == pytest.approx(expected)
+
+
+def test_a_missing_video_says_so(tmp_path: Path) -> None:
+    with pytest.raises(VideoError, match=r"gone.mp4 is not there, expected a video file"):
+        VideoFile(tmp_path / "gone.mp4")
+
+
+def test_a_file_that_is_no_video_says_so(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"not a video" * 100)
+    with pytest.raises(VideoError, match=r"a.mp4 can't be opened: it is no video"):
+        VideoFile(tmp_path / "a.mp4")
+
+
+def test_the_overlay_is_a_video_with_lines_on_it(tmp_path: Path) -> None:
+    picture = np.zeros((48, 64, 3), np.uint8)
+    overlay = Overlay(tmp_path / "new" / "o.mp4", 10.0)
+    for _ in range(3):
+        overlay.write(picture, made_pose())
+    overlay.close()
+    with VideoFile(tmp_path / "new" / "o.mp4") as video:
+        frames = list(video.frames())
+    assert len(frames) == 3
+    assert frames[0].image.max() > 100
+
+
+def test_an_overlay_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "o.mp4").mkdir()
+    with pytest.raises(VideoError, match=r"o.mp4 can't be written"):
+        Overlay(tmp_path / "o.mp4", 10.0).write(np.zeros((48, 64, 3), np.uint8), None)
+
+
+def made_pose() -> Array:
+    pose = np.zeros((33, 3), np.float32)
+    pose[POINT["left_shoulder"]] = [0.25, 0.5, 1.0]
+    pose[POINT["right_shoulder"]] = [0.75, 0.5, 1.0]
+    pose[POINT["nose"]] = [0.5, 0.1, 0.1]
+    return pose
+
+
+def test_bones_are_drawn_between_points_that_are_seen() -> None:
+    picture = np.zeros((48, 64, 3), np.uint8)
+    drawn = draw_pose(picture, made_pose())
+    assert drawn[24, 32].any()  # half-way between the shoulders
+    assert not drawn[5, 32].any()  # the nose is hidden
+    assert not picture.any()

@@ -1,0 +1,115 @@
+"""A shot model file against the rules, on the same labelled windows: one table.
+
+    python -m training.evaluate_shots --data_dir made_shots/val --model models/shot/1
+
+Both see the noisy poses of one camera; the truth is in the files. ``bench.shots`` has the rules on recorded players.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+if not __package__:  # run as a file: what it imports lies one folder up
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from landmarks.keypoint_files import LabelledWindow, read_labelled
+from landmarks.keypoints import SHOT_LABELS, KeypointsError, at_30_fps
+from landmarks.kinematics import MotionError, image_motion
+from landmarks.model_card import ModelError
+from landmarks.pose import Floats
+from landmarks.release import ShotError
+from landmarks.session import ModelSession
+from landmarks.shot_rules import judge_shot
+
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What one judge said of N windows: ``labels`` ``(N, 4)``, ``ite`` and ``delay_ms`` ``(N,)``."""
+
+    labels: Bools
+    ite: Floats
+    delay_ms: Floats
+
+
+def truth_of(windows: Sequence[LabelledWindow]) -> Judged:
+    """What the files say."""
+    labels = [[bool(window.labels and window.labels[label]) for label in SHOT_LABELS] for window in windows]
+    targets = [[window.targets[name] for name in ("ite", "delay_ms")] for window in windows]
+    return Judged(np.array(labels), *np.array(targets, dtype=np.float64).T)
+
+
+def by_rules(windows: Sequence[LabelledWindow]) -> Judged:
+    """The rules on each window; where they see no shot: no label, ite 0, delay 0."""
+    labels, numbers = [], []
+    for window in windows:
+        release = window.window.release_time_sec if window.window else None
+        try:
+            shot = judge_shot(image_motion(window.track), release_s=release)
+        except (MotionError, ShotError):
+            labels.append([False] * len(SHOT_LABELS))
+            numbers.append([0.0, 0.0])
+            continue
+        labels.append([label in shot.labels for label in SHOT_LABELS])
+        numbers.append([shot.ite, shot.delay_ms])
+    return Judged(np.array(labels), *np.array(numbers).T)
+
+
+def by_model(windows: Sequence[LabelledWindow], model: ModelSession) -> Judged:
+    """The model on each window, at its own length."""
+    answers = [model.run({"x": at_30_fps(window.track)[None]}) for window in windows]
+    preds = np.concatenate([answer["preds"] for answer in answers]).astype(np.float64)
+    logits = np.concatenate([answer["logits"] for answer in answers])
+    return Judged(logits > 0, preds[:, 0], preds[:, 1])
+
+
+def f1(found: Bools, true: Bools) -> float:
+    """2 TP / (2 TP + FP + FN); 0 where neither says anything."""
+    said = int(found.sum() + true.sum())
+    return 2 * int((found & true).sum()) / said if said else 0.0
+
+
+def row(name: str, found: Judged, truth: Judged) -> str:
+    """One line of the table."""
+    scores = [f1(found.labels[:, place], truth.labels[:, place]) for place in range(len(SHOT_LABELS))]
+    late, off = np.abs(found.delay_ms - truth.delay_ms), np.abs(found.ite - truth.ite)
+    cells = [f"{np.mean(scores):.3f}", *(f"{score:.3f}" for score in scores), f"{late.mean():.1f}", f"{off.mean():.1f}"]
+    return f"| {name} | " + " | ".join(cells) + " |"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line; ends with code 1 and one sentence where it can't be done."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.evaluate_shots", description=(__doc__ or "").split("\n")[0]
+    )
+    parser.add_argument("--data_dir", type=Path, required=True, help="folder of labelled windows")
+    parser.add_argument("--model", type=Path, required=True, help="folder of model.onnx and card.json")
+    options = parser.parse_args(arguments)
+    try:
+        windows = [read_labelled(path) for path in sorted(options.data_dir.glob("*.json"))]
+        model = ModelSession.open(options.model)
+    except (KeypointsError, ModelError) as error:
+        sys.exit(f"evaluate_shots: {error}")
+    complete = [window for window in windows if window.labels is not None and len(window.targets) == 2]
+    if not complete:
+        sys.exit(f"evaluate_shots: {options.data_dir} has no window with labels, ite and delay_ms")
+    truth = truth_of(complete)
+    lines = [
+        f"{len(complete)} windows",
+        "",
+        f"| | macro F1 | {' | '.join(SHOT_LABELS)} | delay_ms MAE | ite MAE |",
+        "|---" * (len(SHOT_LABELS) + 4) + "|",
+        row("rules", by_rules(complete), truth),
+        row("model", by_model(complete, model), truth),
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

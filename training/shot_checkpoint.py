@@ -1,0 +1,160 @@
+"""Checkpoints of the shot network, and the model file that they become: ONNX ``x → logits, preds`` and its card.
+
+``train_tcn`` writes checkpoints, ``export_onnx`` calls ``export_shot`` for them. Nothing is unpickled.
+"""
+
+import io
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import onnxruntime as ort
+import torch
+
+from landmarks.keypoints import SHOT_LABELS, ShotWindow, at_30_fps
+from landmarks.model_card import (
+    CARD_FILE,
+    Evaluation,
+    Golden,
+    ModelCard,
+    ModelError,
+    Training,
+    sha256_of,
+    write_card,
+)
+from landmarks.pose import POSE_POINTS, Array
+from landmarks.session import ModelSession
+from training.shot_tcn import ShotTCN, ShotTCNConfig
+from training.simulate_shots import made_window
+
+MARK: Final = "helen_shot"
+OPSET: Final = 17
+SEQ_LEN: Final = 120
+MIN_SEQ_LEN: Final = 6
+PARITY: Final = 1e-3  # of delay_ms, whose size is hundreds; the logits' is held to a hundredth of it
+PARITY_SHAPES: Final = ((1, 1), (1, 21), (3, 22), (2, 120))
+
+
+class ShotCheckpointError(Exception):
+    """A file isn't a checkpoint of the shot network; the message says what was found."""
+
+
+def write_shot_checkpoint(network: ShotTCN, training: Training, path: Path) -> None:
+    """Write a checkpoint: the config, the weights and where they come from."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    about = {"config": network.config.plain(), "training": msgspec.to_builtins(training)}
+    torch.save({MARK: about, "state": network.state_dict()}, path)
+
+
+def is_shot_checkpoint(path: Path) -> bool:
+    """Whether a file is a checkpoint of the shot network, as far as can be told from its content."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # a damaged file raises whatever its damage makes it raise; whose checkpoint it is, is not known
+        return False
+    return isinstance(content, dict) and MARK in content
+
+
+def read_shot_checkpoint(path: Path) -> tuple[ShotTCN, Training]:
+    """The network, ready to answer, and where its weights come from.
+
+    Raises:
+        ShotCheckpointError: it isn't one, or its weights don't fit its config.
+    """
+    if not is_shot_checkpoint(path):
+        raise ShotCheckpointError(f"{path} is not a checkpoint of train_tcn")
+    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        network = ShotTCN(ShotTCNConfig(**content[MARK]["config"]))
+        network.load_state_dict(content["state"])
+        training = msgspec.convert(content[MARK]["training"], Training)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ShotCheckpointError(f"{path} is damaged: {error}") from error
+    return network.eval(), training
+
+
+def export_shot(
+    checkpoint: Path, output: Path, *, name: str, note: str = "", evaluation: Sequence[Evaluation] = ()
+) -> ModelCard:
+    """Write ``output`` and the ``card.json`` beside it, and return the card.
+
+    Raises:
+        ShotCheckpointError: as ``read_shot_checkpoint``.
+        ModelError: ONNX Runtime answers otherwise than torch, or the file doesn't load as the service would load it.
+    """
+    network, training = read_shot_checkpoint(checkpoint)
+    model = to_onnx(network)
+    check_parity(model, network)
+    golden = made_poses()
+    with torch.no_grad():
+        logits, preds = network(torch.from_numpy(golden)[None])
+    card = ModelCard(
+        name=name,
+        description=f"Labels, ite and delay_ms of a basketball shot, from poses at 30 frames a second. {note}".strip(),
+        class_labels=SHOT_LABELS,
+        seq_len=SEQ_LEN,
+        min_seq_len=MIN_SEQ_LEN,
+        feature_dim=POSE_POINTS * 3,
+        use_z=False,
+        normalization="image",
+        training=training,
+        evaluation=tuple(evaluation),
+        sha256=sha256_of(model),
+        golden=Golden(
+            inputs={"x": golden.tolist()},
+            outputs={"logits": logits[0].tolist(), "preds": preds[0].tolist()},
+            tolerance=1e-2,
+        ),
+    )
+    ModelSession(model, card)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_bytes(model)
+    write_card(card, output.parent / CARD_FILE)
+    return card
+
+
+def to_onnx(network: ShotTCN) -> bytes:
+    """The ONNX file of a network in evaluation mode; batch and time are free."""
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch says on every call that this is its older exporter
+        torch.onnx.export(
+            network.eval(),
+            (torch.rand(2, 21, POSE_POINTS, 3),),
+            file,  # type: ignore[arg-type] # the older exporter writes to open files too
+            dynamo=False,
+            input_names=["x"],
+            output_names=["logits", "preds"],
+            dynamic_axes={"x": {0: "batch", 1: "time"}, "logits": {0: "batch"}, "preds": {0: "batch"}},
+            opset_version=OPSET,
+        )
+    return file.getvalue()
+
+
+def check_parity(model: bytes, network: ShotTCN, shapes: Sequence[tuple[int, int]] = PARITY_SHAPES) -> None:
+    """Compare ONNX Runtime with torch on random poses of ``(batch, time)`` shapes.
+
+    Raises:
+        ModelError: they differ by more than ``PARITY`` in ``preds``, or a hundredth of it in ``logits``.
+    """
+    session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
+    draw = np.random.default_rng(0)
+    for batch, time in shapes:
+        poses = draw.random((batch, time, POSE_POINTS, 3)).astype(np.float32)
+        with torch.no_grad():
+            expected = network(torch.from_numpy(poses))
+        found = session.run(["logits", "preds"], {"x": poses})
+        for name, ours, theirs, limit in zip(("logits", "preds"), found, expected, (PARITY / 100, PARITY), strict=True):
+            difference = float(np.abs(ours - theirs.numpy()).max())
+            if not difference < limit:
+                raise ModelError(f"ONNX Runtime's {name} differ from torch's by {difference:.3g}, expected < {limit}")
+
+
+def made_poses() -> Array:
+    """The golden input: a made shot's window; no person was recorded."""
+    made = made_window(np.random.default_rng(0))
+    window = made.window or ShotWindow(0.0)
+    return np.round(at_30_fps(made.track.cut(window)), 5)

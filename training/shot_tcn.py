@@ -1,0 +1,128 @@
+"""The temporal convolutional network for shots: raw poses to label logits, ``ite`` and ``delay_ms``.
+
+The features are inside: pelvis-centred, shoulder-scaled points, masked by visibility. So a consumer sends what the
+keypoints file holds: ``x (B, T, 33, 3)``, x, y and visibility, 30 frames a second. It knows nothing of files or losses.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from landmarks.keypoints import MODEL_FPS, SHOT_LABELS, SHOT_TARGETS
+from landmarks.pose import POINT, SHOULDERS_OVER_TRUNK
+
+SEEN: Final = 0.3
+# The face adds noise and no news: the nose and what lies below it.
+BODY: Final = (POINT["nose"], *range(POINT["left_shoulder"], POINT["right_foot_index"] + 1))
+DELAY_MS: Final = 100.0  # the network's unit of delay
+FEATURES: Final = len(BODY) * 5 + 2
+
+
+@dataclass(frozen=True)
+class ShotTCNConfig:
+    """Sizes. Dilations 1, 2, 4, 8 of two kernels of 3 each see 61 frames, two seconds."""
+
+    channels: int = 96
+    blocks: int = 4
+    moments: int = 8  # moments in time that the network may place for itself
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        for field, low, high in (("channels", 1, 1024), ("blocks", 1, 10), ("moments", 1, 64)):
+            value = getattr(self, field)
+            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+                raise ValueError(f"{field} is {value!r}, expected a whole number from {low} to {high}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout!r}, expected a number from 0 up to 1")
+
+    def plain(self) -> dict[str, Any]:
+        """The fields as a checkpoint holds them."""
+        return asdict(self)
+
+
+class Block(nn.Module):
+    """Two dilated convolutions over time beside a straight path; frames ``(B, channels, T)``, the length unchanged.
+
+    Normalised over channels within a window, so that a batch of one trains and answers like any other.
+    """
+
+    def __init__(self, channels: int, dilation: int, dropout: float) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv1d(channels, channels, 3, padding=dilation, dilation=dilation),
+            nn.GroupNorm(1, channels),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Conv1d(channels, channels, 3, padding=dilation, dilation=dilation),
+            nn.GroupNorm(1, channels),
+        )
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return torch.relu(frames + self.body(frames))
+
+
+class ShotTCN(nn.Module):
+    """``x (B, T, 33, 3)`` to ``logits (B, 4)`` and ``preds (B, 2)``, ite 0..100 and delay_ms, for any T from 1 on."""
+
+    def __init__(self, config: ShotTCNConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or ShotTCNConfig()
+        channels = self.config.channels
+        self.enter = nn.Conv1d(FEATURES, channels, 1)
+        self.blocks = nn.Sequential(
+            *(Block(channels, 2**step, self.config.dropout) for step in range(self.config.blocks))
+        )
+        self.moments = nn.Conv1d(channels, self.config.moments, 1)
+        self.head = nn.Sequential(
+            nn.Linear(2 * channels + self.config.moments, 128),
+            nn.ReLU(),
+            nn.Dropout(self.config.dropout),
+            nn.Linear(128, len(SHOT_LABELS) + len(SHOT_TARGETS)),
+        )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        frames = self.blocks(torch.relu(self.enter(features(x))))
+        # Where in the window each learned moment lies, in tenths of a second from its middle.
+        share = torch.softmax(self.moments(frames), dim=-1)
+        time = torch.cumsum(torch.ones_like(share), dim=-1)
+        middle = (time.amax(dim=-1, keepdim=True) + 1) / 2
+        placed = (share * (time - middle)).sum(dim=-1) * (10 / MODEL_FPS)
+        out = self.head(torch.cat([frames.mean(dim=-1), frames.amax(dim=-1), placed], dim=-1))
+        logits, ite, delay = out[:, :4], torch.sigmoid(out[:, 4]) * 100, out[:, 5] * DELAY_MS
+        return logits, torch.stack([ite, delay], dim=-1)
+
+
+def features(x: Tensor) -> Tensor:
+    """Features ``(B, FEATURES, T)`` of poses ``(B, T, 33, 3)``.
+
+    A frame's points around its pelvis, their speeds, their visibility, and the pelvis around its mean over the window.
+    The scale is the larger of the shoulders' breadth and the trunk times ``SHOULDERS_OVER_TRUNK``, each the mean over
+    the window. Points that aren't seen are 0.
+    """
+    places, visibility = x[..., :2], x[..., 2:].clamp(0, 1)
+
+    def middle(part: str) -> Tensor:
+        return (places[:, :, POINT[f"left_{part}"]] + places[:, :, POINT[f"right_{part}"]]) / 2
+
+    pelvis = middle("hip")
+    breadth = places[:, :, POINT["left_shoulder"]] - places[:, :, POINT["right_shoulder"]]
+    trunk = middle("shoulder") - pelvis
+    scale = torch.maximum(length(breadth).mean(dim=1), length(trunk).mean(dim=1) * SHOULDERS_OVER_TRUNK).clamp(min=1e-3)
+    seen = (visibility >= SEEN).to(x.dtype)
+    body = list(BODY)
+    centred = (places - pelvis[:, :, None])[:, :, body] / scale[:, None, None, None]
+    centred = (centred * seen[:, :, body]).clamp(-8, 8)
+    travel = ((pelvis - pelvis.mean(dim=1, keepdim=True)) / scale[:, None, None]).clamp(-8, 8)
+    # The first frame has no frame before it and so no speed.
+    before = torch.cat([centred[:, :1], centred[:, :-1]], dim=1)
+    both = seen[:, :, body] * torch.cat([seen[:, :1, body], seen[:, :-1, body]], dim=1)
+    speed = ((centred - before) * both * 10).clamp(-8, 8)
+    parts = [centred.flatten(2), speed.flatten(2), visibility[:, :, body, 0], travel]
+    return torch.cat(parts, dim=-1).transpose(1, 2)
+
+
+def length(vectors: Tensor) -> Tensor:
+    """Length of vectors along the last axis; the small number keeps its slope finite at 0."""
+    return (vectors.square().sum(dim=-1) + 1e-12).sqrt()

@@ -1,0 +1,102 @@
+"""Made shots as labelled windows: made players seen by virtual cameras. No person was recorded.
+
+    python -m training.simulate_shots --output made_shots --shots 2000 --val_shots 300
+
+writes ``train/*.json`` and ``val/*.json`` as ``train_tcn`` reads them. Labels, ``ite`` and ``delay_ms`` are the rules'
+(``landmarks.shot_rules``) on the player's own motion in three dimensions, before any camera. No player of ``val`` is in
+``train``. Figures on this data say nothing about real people.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from tqdm import tqdm  # type: ignore[import-untyped] # its stubs are a package of their own
+
+if not __package__:  # run as a file: what it imports lies one folder up
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from landmarks.keypoint_files import LabelledWindow, write_labelled
+from landmarks.keypoints import SHOT_LABELS, PoseTrack, ShotWindow
+from landmarks.kinematics import motion_of
+from landmarks.pose import POINT, Array
+from landmarks.shot_rules import Shot, judge_shot
+from training.cameras import VIEWS, Camera, Tracker
+from training.shot_bodies import LENGTH_S, Form, Player, shoot
+
+FINE_HZ: Final = 120.0
+FRAME_RATES: Final = (24.0, 25.0, 30.0, 30.0, 30.0, 50.0, 60.0)
+IMAGES: Final = ((1280, 720), (1920, 1080), (720, 1280), (640, 480))
+# A clip has the ball come up and the follow-through; the player stands still before.
+CLIP_S: Final = (0.6, 2.9)
+
+
+def true_shot(player: Player, form: Form) -> Shot:
+    """What the rules say of a player's motion in three dimensions."""
+    times = np.arange(int(LENGTH_S * FINE_HZ)) / FINE_HZ
+    bodies = shoot(player, form, times)
+    return judge_shot(motion_of(bodies, np.ones(bodies.shape[:2]), times), hand=player.hand)
+
+
+def filmed(player: Player, form: Form, view: str, draw: np.random.Generator) -> PoseTrack:
+    """A player's shot as a tracker sees it through one camera, with a frame rate and an image size of its own."""
+    fps = float(draw.choice(FRAME_RATES))
+    times = np.arange(CLIP_S[0] + float(draw.uniform(0, 1 / fps)), CLIP_S[1], 1 / fps)
+    near = Camera.drawn(view, draw)
+    width, height = IMAGES[int(draw.integers(len(IMAGES)))]
+    camera = Camera(near.azimuth, near.distance, near.height, near.field_of_view, width, height)
+    tracker = Tracker(float(draw.uniform(0.002, 0.006)), float(draw.uniform(0.003, 0.009)))
+    points = tracker.observe(shoot(player, form, times), times, camera, draw)
+    hide(points, draw)
+    return PoseTrack(points, times, tuple(range(len(times))), width, height, fps, "made")
+
+
+def hide(points: Array, draw: np.random.Generator) -> None:
+    """Occlude, in place, a hand, a foot or an elbow for up to a third of a clip, in half of the clips."""
+    if draw.random() < 0.5:
+        return
+    part = str(draw.choice(["left_index", "right_index", "left_ankle", "right_ankle", "left_elbow", "right_elbow"]))
+    length = int(draw.integers(1, max(2, len(points) // 3)))
+    start = int(draw.integers(0, len(points) - length))
+    points[start : start + length, POINT[part], :2] += draw.normal(0, 0.03, 2)
+    points[start : start + length, POINT[part], 2] = draw.uniform(0.0, 0.25)
+
+
+def made_window(draw: np.random.Generator) -> LabelledWindow:
+    """One made player's shot, filmed from a view of its own and cut around the true release."""
+    player, form = Player.drawn(draw), Form.drawn(draw)
+    shot = true_shot(player, form)
+    track = filmed(player, form, str(draw.choice(list(VIEWS))), draw)
+    window = ShotWindow(round(shot.release, 6))
+    labels = {label: label in shot.labels for label in SHOT_LABELS}
+    return LabelledWindow(
+        track.cut(window), window, labels, {"ite": round(shot.ite, 2), "delay_ms": round(shot.delay_ms, 1)}
+    )
+
+
+def write_shots(folder: Path, count: int, seed: Sequence[int]) -> None:
+    """Write ``count`` labelled windows, each with a random stream of its own, so that more shots change none before."""
+    for number in tqdm(range(count), unit=" shots", desc=folder.name):
+        made = made_window(np.random.default_rng([*seed, number]))
+        write_labelled(made, folder / f"shot_{number:05d}.labeled.json")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.simulate_shots", description=(__doc__ or "").split("\n")[0]
+    )
+    parser.add_argument("--output", type=Path, required=True, help="folder that gets train and val")
+    parser.add_argument("--shots", type=int, default=2000)
+    parser.add_argument("--val_shots", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+    for place, (name, count) in enumerate((("train", options.shots), ("val", options.val_shots))):
+        write_shots(options.output / name, count, (options.seed, place))
+
+
+if __name__ == "__main__":
+    main()
