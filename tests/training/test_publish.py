@@ -1,0 +1,148 @@
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from landmarks.model_card import CARD_FILE, MODEL_FILE, ModelError, read_card, write_card
+from landmarks.session import ModelSession
+from serve_app.model_repository import ModelRepository
+from tests.made_models import LABELS, card_of, linear_model, write_version
+from training.publish import main, publish
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A model folder as the export writes it."""
+    data = linear_model(seed=7)
+    folder = tmp_path / "exported"
+    folder.mkdir()
+    (folder / MODEL_FILE).write_bytes(data)
+    write_card(card_of(data), folder / CARD_FILE)
+    return folder
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty repository of each kind; fsspec's memory stands for a bucket."""
+    if request.param == "folder":
+        return str(tmp_path / "repository")
+    memory = fsspec.filesystem("memory")
+    if memory.exists("/published"):
+        memory.rm("/published", recursive=True)
+    return "memory://published"
+
+
+def test_the_service_finds_what_was_published(model: Path, empty: str) -> None:
+    assert [publish(model, empty)[1] for _ in range(2)] == [1, 2]
+    repository = ModelRepository(empty, "gesture")
+    assert repository.versions() == [1, 2]
+    opened = repository.open(2)
+    assert (opened.version, opened.session.card) == ("2", read_card(model / CARD_FILE))
+
+
+def test_publishers_at_the_same_time_get_versions_of_their_own(model: Path, empty: str) -> None:
+    with ThreadPoolExecutor(8) as publishers:
+        versions = list(publishers.map(lambda _: publish(model, empty)[1], range(24)))
+    assert sorted(versions) == list(range(1, 25))
+    repository = ModelRepository(empty, "gesture")
+    assert repository.versions() == list(range(1, 25))
+    for version in (1, 12, 24):
+        repository.open(version)
+
+
+def test_the_version_is_the_one_after_the_newest_whatever_else_lies_there(model: Path, repository: Path) -> None:
+    write_version(repository, 9)
+    for other in (".publishing-left-behind", "staging", "10.bak"):
+        (repository / "gesture" / other).mkdir()
+    assert publish(model, str(repository))[1] == 10
+
+
+def test_an_object_store_gets_the_card_last(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that looks in between finds a version without a card, and refuses it."""
+    memory = fsspec.filesystem("memory")
+    seen: list[list[int]] = []
+    plain = type(memory).pipe_file
+
+    def look_then_write(files: fsspec.AbstractFileSystem, path: str, value: bytes, mode: str = "overwrite") -> None:
+        plain(files, path, value, mode=mode)
+        try:
+            ModelRepository("memory://half", "gesture").open(1)
+            seen.append([1])
+        except ModelError as error:
+            assert f"{CARD_FILE} is missing" in str(error)
+            seen.append([])
+
+    monkeypatch.setattr(type(memory), "pipe_file", look_then_write)
+    publish(model, "memory://half")
+    assert seen == [[], [1]]
+
+
+def test_a_publisher_that_dies_leaves_no_version(model: Path, tmp_path: Path) -> None:
+    root = tmp_path / "repository"
+    code = (
+        "import os, sys, training.publish as p\n"
+        "p._flush_folder = lambda folder: os._exit(9)\n"
+        "p.main(sys.argv[1:])"
+    )
+    command = [sys.executable, "-c", code, "--model", str(model), "--repository", str(root)]
+    assert subprocess.run(command, check=False, timeout=60).returncode == 9
+    assert os.listdir(root / "gesture"), "it died before it wrote anything"
+    assert ModelRepository(str(root), "gesture").versions() == []
+    assert publish(model, str(root))[1] == 1
+
+
+def test_a_model_can_be_published_under_another_name(model: Path, tmp_path: Path) -> None:
+    card, version = publish(model, str(tmp_path / "repository"), name="coffee-orders")
+    folder = tmp_path / "repository" / "coffee-orders" / "1"
+    assert (card.name, version) == ("coffee-orders", 1)
+    assert ModelSession.open(folder).card.class_labels == LABELS
+    with pytest.raises(ModelError, match="can't be published as '../up'"):
+        publish(model, str(tmp_path / "repository"), name="../up")
+
+
+def break_golden(folder: Path) -> None:
+    write_card(card_of(linear_model(seed=1)), folder / CARD_FILE)
+
+
+def other_labels(folder: Path) -> None:
+    card = card_of((folder / MODEL_FILE).read_bytes(), ("a", "b"))
+    write_card(card, folder / CARD_FILE)
+
+
+@pytest.mark.parametrize(
+    "spoil, reason",
+    [
+        (lambda folder: (folder / MODEL_FILE).write_bytes(b"short"), "has SHA-256"),
+        (break_golden, "has SHA-256"),
+        (other_labels, "names 5 classes, its card has 2 labels"),
+        (lambda folder: (folder / CARD_FILE).unlink(), "can't be read"),
+        (lambda folder: (folder / MODEL_FILE).unlink(), "can't be read"),
+    ],
+)
+def test_a_folder_that_would_not_serve_is_not_published(
+    model: Path, tmp_path: Path, spoil: "object", reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert callable(spoil)
+    spoil(model)
+    with pytest.raises(SystemExit) as ended:
+        main(["--model", str(model), "--repository", str(tmp_path / "repository")])
+    assert reason in str(ended.value)
+    assert not (tmp_path / "repository").exists()
+
+
+def test_a_repository_that_can_not_be_written_ends_with_a_sentence(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(ModelError, match="can't be written"):
+        publish(model, str(tmp_path / "taken"))
+
+
+def test_the_command_says_where_the_model_went(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["--model", str(model), "--repository", str(tmp_path / "repository")])
+    said = capsys.readouterr().out
+    assert said.startswith(f"gesture version 1 is in {tmp_path}/repository/gesture/1: 5 labels, SHA-256 ")
