@@ -1,10 +1,12 @@
 """Recorded windows of hands for training and evaluation, and splits of them that keep people apart.
 
-Reads ``.npz`` files of arrays and never unpickles. Knows nothing of networks.
+Reads folders of ``.npz`` files as ``edge_client record`` writes them (keypoint JSON holds bodies, not hands) and never
+unpickles. Knows nothing of networks.
 """
 
+import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -70,11 +72,13 @@ class Windows:
         return tuple(self.class_labels[index] for index in sorted(shared))
 
 
-def read_windows(data_dir: Path) -> Windows:
+def read_windows(data_dir: Path, grouped_by: str | None = None) -> Windows:
     """Read every ``.npz`` of a folder as one data set.
 
     Each file holds ``hands`` ``(N, T, 84 | 126)`` of raw landmarks, ``label`` ``(N,)`` and, so that people can be kept
-    apart, ``signer`` or ``session`` ``(N,)``. All files have the same T, width and group column.
+    apart, ``signer`` or ``session`` ``(N,)``, or both, as the edge recorder does; other arrays (``fps``, ``date``) are
+    left alone. ``grouped_by`` says which column makes the groups, by default ``signer`` where there is one. All files
+    have the same T, width and group column.
 
     Raises:
         DataError: no files, a missing array, a wrong shape, or numbers that aren't finite.
@@ -82,9 +86,9 @@ def read_windows(data_dir: Path) -> Windows:
     files = sorted(data_dir.glob("*.npz"))
     if not files:
         raise DataError(f"{data_dir} has no .npz file, expected at least one with the arrays hands and label")
-    parts = [_read_file(file) for file in files]
-    hands, names, groups, grouped_by = zip(*parts, strict=True)
-    if len({part.shape[1:] for part in hands}) > 1 or len(set(grouped_by)) > 1:
+    parts = [_read_file(file, (grouped_by,) if grouped_by else GROUPS) for file in files]
+    hands, names, groups, columns = zip(*parts, strict=True)
+    if len({part.shape[1:] for part in hands}) > 1 or len(set(columns)) > 1:
         raise DataError(f"the files of {data_dir} differ in frames, width or group column, expected all alike")
     name = np.concatenate(names)
     class_labels, target = np.unique(name, return_inverse=True)
@@ -93,15 +97,31 @@ def read_windows(data_dir: Path) -> Windows:
         target=target.astype(np.int64),
         class_labels=tuple(class_labels.tolist()),
         group=np.concatenate(groups),
-        grouped_by=grouped_by[0],
+        grouped_by=columns[0],
     )
 
 
-def _read_file(file: Path) -> tuple[Array, npt.NDArray[np.str_], npt.NDArray[np.str_], str | None]:
+def read_split(data_dir: Path) -> tuple[Windows, Windows]:
+    """Training and validation windows of a data set that comes split, as the folders ``train`` and ``val``.
+
+    Raises:
+        DataError: as ``read_windows``, or a label to validate on that nobody trains.
+    """
+    train, validation = read_windows(data_dir / "train"), read_windows(data_dir / "val")
+    unknown = sorted(set(validation.class_labels) - set(train.class_labels))
+    if unknown:
+        raise DataError(f"{data_dir / 'val'} has the labels {unknown}, expected only labels of {data_dir / 'train'}")
+    target = np.searchsorted(train.class_labels, validation.class_labels)[validation.target]
+    return train, replace(validation, target=target, class_labels=train.class_labels)
+
+
+def _read_file(
+    file: Path, groups: tuple[str, ...]
+) -> tuple[Array, npt.NDArray[np.str_], npt.NDArray[np.str_], str | None]:
     try:
         with np.load(file, allow_pickle=False) as arrays:
-            columns = {key: arrays[key] for key in ("hands", "label", *GROUPS) if key in arrays.files}
-    except (OSError, ValueError) as error:
+            columns = {key: arrays[key] for key in ("hands", "label", *groups) if key in arrays.files}
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
         raise DataError(f"{file} can't be read as arrays: {error}") from error
     for key in ("hands", "label"):
         if key not in columns:
@@ -111,7 +131,7 @@ def _read_file(file: Path) -> tuple[Array, npt.NDArray[np.str_], npt.NDArray[np.
         raise DataError(f"hands of {file} has shape {hands.shape}, expected (N, T, {FEATURE_DIM_XY} or 126)")
     if not np.isfinite(hands).all():
         raise DataError(f"hands of {file} has numbers that are not finite, expected finite landmarks")
-    grouped_by = next((key for key in GROUPS if key in columns), None)
+    grouped_by = next((key for key in groups if key in columns), None)
     group = columns[grouped_by].astype(np.str_) if grouped_by else np.full(len(hands), "unknown")
     if not len(hands) == len(label) == len(group):
         raise DataError(

@@ -61,7 +61,10 @@ class GestureTraining(L.LightningModule):
         super().__init__()
         self.network, self.recipe, self.about = network, recipe, about
         self.register_buffer("class_weight", class_weight, persistent=False)
-        self.draws = torch.Generator().manual_seed(seed)
+        self.seed = seed
+        self.draws = torch.Generator().manual_seed(seed)  # of the augmentation
+        self.order = torch.Generator().manual_seed(seed)  # of the windows in an epoch
+        self._resumed: Tensor | None = None
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         hands, presence, target = batch
@@ -79,7 +82,16 @@ class GestureTraining(L.LightningModule):
         logits = self.network(hands, presence)
         hits = multiclass_accuracy(logits, target, num_classes=logits.shape[-1], average="micro")
         loss = nn.functional.cross_entropy(logits, target)
-        self.log_dict({"val_accuracy": hits, "val_loss": loss}, prog_bar=True, batch_size=len(target))
+        self.log_dict({"val_accuracy": hits, "val_loss": loss}, prog_bar=True, batch_size=len(target), sync_dist=True)
+
+    def on_train_start(self) -> None:
+        """Go on with the random numbers of the checkpoint, so that a resumed run ends as it would have."""
+        if self._resumed is not None:
+            torch.set_rng_state(self._resumed)
+        if self.global_rank:  # checkpoints are the first worker's; each of the others draws numbers of its own
+            own = np.random.SeedSequence((self.seed, self.global_rank, self.current_epoch)).generate_state(2)
+            torch.manual_seed(int(own[0]))
+            self.draws.manual_seed(int(own[1]))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Plain values only, so that the file is read back without unpickling code."""
@@ -89,6 +101,16 @@ class GestureTraining(L.LightningModule):
             "config": asdict(self.network.config),
             **self.about,
         }
+        checkpoint["random"] = {
+            "draws": self.draws.get_state(),
+            "order": self.order.get_state(),
+            "torch": torch.get_rng_state(),
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.draws.set_state(checkpoint["random"]["draws"])
+        self.order.set_state(checkpoint["random"]["order"])
+        self._resumed = checkpoint["random"]["torch"]
 
     def configure_optimizers(self) -> Any:
         optimizer = torch.optim.AdamW(
@@ -146,19 +168,21 @@ def fit(
     batch_size: int,
     trainer: L.Trainer,
     about: dict[str, Any] | None = None,
+    resume_from: str | None = None,
 ) -> GestureGRU | SeedGRU:
-    """Train a fresh network on ``train`` and return it, ready to answer.
+    """Train a network on ``train``, fresh or from the checkpoint ``resume_from``, and return it, ready to answer.
 
     ``trainer`` says for how long and where to log. ``about`` goes into the checkpoints: plain values for the card.
+    ``batch_size`` is that of a step, whatever number of workers shares it.
     """
     L.seed_everything(seed, verbose=False)
     module = GestureTraining(build_network(recipe, train), recipe, class_weights(train, recipe), seed, about or {})
     loader = DataLoader(
         prepared(train, recipe, for_augmentation=recipe.augmentation is not None),
-        batch_size,
+        max(1, batch_size // trainer.world_size),
         shuffle=True,
-        generator=torch.Generator().manual_seed(seed),
+        generator=module.order,
     )
     held = None if validation is None else DataLoader(prepared(validation, recipe, for_augmentation=False), 256)
-    trainer.fit(module, loader, held)
+    trainer.fit(module, loader, held, ckpt_path=resume_from, weights_only=True)
     return module.network.eval()

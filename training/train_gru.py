@@ -2,88 +2,153 @@
 
     python -m training.train_gru --data_dir "$HELEN_DATA_DIR/asl_coffee_hands" --max_epochs 15 --batch_size 64
 
-is the recipe that was measured. Writes checkpoints and logs (CSV, TensorBoard) under ``--output_dir`` and prints the
+is the recipe that was measured. Writes checkpoints and logs (CSV, TensorBoard) under ``--storage_path`` and prints the
 checkpoint to export. By default a person or session is kept back for validation; ``evaluate`` is what measures.
 """
 
 import argparse
 import datetime
 import sys
-import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-import lightning as L
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from training.command import shown_command
-from training.datasets import SPLITS, DataError, Windows, read_windows, split_windows
+from training.datasets import GROUPS, SPLITS, DataError, Split, Windows, read_split, read_windows, split_windows
 from training.recipe import RECIPES, fit
+from training.runs import Run, RunError
 
 SEQ_LEN = 30
 MIN_SEQ_LEN = 6
 
 
-def main(arguments: Sequence[str] | None = None) -> Path:
-    """Command line; returns the checkpoint to export."""
+@dataclass(frozen=True)
+class Data:
+    """What to train on, what to validate on, and the split in words, for the card."""
+
+    train: Windows
+    validation: Windows | None
+    split: str
+
+
+def main(arguments: Sequence[str] | None = None) -> str:
+    """Command line; returns the checkpoint to export, a path or URI."""
     options = _parser().parse_args(arguments)
-    torch.set_num_threads(options.threads)
-    # One process reads a data set that fits in memory: more workers would only copy it.
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    command = shown_command("training.train_gru", arguments)
     try:
-        windows = read_windows(options.data_dir)
-        split = options.split or (windows.grouped_by if windows.grouped_by in SPLITS else None)
-        if split is None:
-            raise DataError("the data names no signer or session, so --split must say random or none")
-        train, validation = split_windows(windows, split, options.seed)
-    except DataError as error:
+        data = read_data(options.data_dir, options.split, options.seed)
+        run = _run(options, data)
+        if options.resume:
+            run.last_checkpoint()  # refuses here what the workers would stumble over
+        else:
+            run.start_anew()
+        if options.num_workers == 1:
+            train(options, command, {})
+        else:
+            from training.ray_train import spread  # Ray Train takes seconds to import, and one worker needs none of it
+
+            spread(
+                partial(train, options, command),
+                num_workers=options.num_workers,
+                cpus_per_worker=options.cpus_per_worker,
+                storage=run.storage,
+            )
+    except (DataError, RunError) as error:
         sys.exit(str(error))
+    checkpoint = run.checkpoint_to_export(data.validation is not None)
+    print(checkpoint)  # noqa: T201 - the command's answer
+    return checkpoint
+
+
+def train(options: argparse.Namespace, command: str, placement: dict[str, Any]) -> None:
+    """Train in this process, from the run's last checkpoint where there is one.
+
+    ``placement`` says which worker this is, as keyword arguments of ``L.Trainer``; it is empty for the only one.
+    """
+    torch.set_num_threads(options.threads)
     recipe = RECIPES[options.architecture]
+    data = read_data(options.data_dir, options.split, options.seed)
+    run = _run(options, data)
     about = {
-        "class_labels": list(windows.class_labels),
+        "class_labels": list(data.train.class_labels),
         "seq_len": SEQ_LEN,
         "min_seq_len": MIN_SEQ_LEN,
         "use_z": False,
         "training": {
             "data": options.data_name or options.data_dir.resolve().name,
             "licence": options.licence,
-            "split": _split_in_words(split, train, validation),
-            "command": shown_command("training.train_gru", arguments),
+            "split": data.split,
+            "command": command,
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         },
+        "run": run.settings,
     }
-    best = ModelCheckpoint(
-        dirpath=options.output_dir,
-        filename="best",
-        monitor="val_accuracy" if validation is not None else None,
-        mode="max",
-        save_last=True,
-        enable_version_counter=False,
-    )
-    trainer = L.Trainer(
+    trainer = run.trainer(
         max_epochs=options.max_epochs,
-        accelerator="cpu",
-        gradient_clip_val=recipe.clip,
-        callbacks=[best],
-        logger=[CSVLogger(options.output_dir, name="csv"), TensorBoardLogger(options.output_dir, name="tensorboard")],
-        log_every_n_steps=10,
-        enable_model_summary=False,
+        clip=recipe.clip,
+        patience=options.patience,
+        validates=data.validation is not None,
+        placement=placement,
     )
-    fit(recipe, train, validation, seed=options.seed, batch_size=options.batch_size, trainer=trainer, about=about)
-    print(best.best_model_path)  # noqa: T201 - the command's answer
-    return Path(best.best_model_path)
+    fit(
+        recipe,
+        data.train,
+        data.validation,
+        seed=options.seed,
+        batch_size=options.batch_size,
+        trainer=trainer,
+        about=about,
+        resume_from=run.last_checkpoint(),
+    )
+
+
+def read_data(data_dir: Path, split: Split | None, seed: int) -> Data:
+    """Read a folder and keep people back: as its folders ``train`` and ``val`` say, else as ``split`` does.
+
+    Without a split the first of signer and session is taken that has at least two groups.
+
+    Raises:
+        DataError: unreadable data, or data that can't be split as asked.
+    """
+    if (data_dir / "train").is_dir():
+        if split is not None:
+            raise DataError(f"{data_dir} has the folder train, so its own split counts: leave --split out")
+        train_windows, validation = read_split(data_dir)
+        return Data(train_windows, validation, _split_in_words("its folders", train_windows, validation))
+    if split in GROUPS:
+        windows = read_windows(data_dir, split)
+    else:
+        windows = read_windows(data_dir)
+        if split is None:
+            by_session = read_windows(data_dir, "session")
+            windows = windows if len(windows.groups) > 1 or len(by_session.groups) < 2 else by_session
+            split = next((each for each in SPLITS if each == windows.grouped_by), None)
+        if split is None:
+            raise DataError("the data names no signer or session, so --split must say random or none")
+    train_windows, kept_back = split_windows(windows, split, seed)
+    return Data(train_windows, kept_back, _split_in_words(split, train_windows, kept_back))
+
+
+def _run(options: argparse.Namespace, data: Data) -> Run:
+    settings = {name: getattr(options, name) for name in ("architecture", "seed", "batch_size", "max_epochs")}
+    settings |= {"split": data.split, "windows": len(data.train), "class_labels": list(data.train.class_labels)}
+    return Run(options.storage_path, settings)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training.train_gru", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--data_dir", type=Path, required=True, help="folder of .npz windows")
+    parser.add_argument(
+        "--data_dir", type=Path, required=True, help="folder of .npz windows, or of folders train and val with such"
+    )
     parser.add_argument("--max_epochs", type=int, default=20)
-    parser.add_argument("--batch_size", type=int, default=16)
+    parser.add_argument("--batch_size", type=int, default=16, help="windows a step, over all workers")
     parser.add_argument("--architecture", choices=tuple(RECIPES), default="recipe")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
@@ -91,7 +156,15 @@ def _parser() -> argparse.ArgumentParser:
         choices=SPLITS,
         help="what is kept back for validation (default: signer or session, as the data has it; none trains on all)",
     )
-    parser.add_argument("--output_dir", type=Path, default=Path("runs/gesture"), help="checkpoints and logs")
+    parser.add_argument(
+        "--storage_path", "--output_dir", default="runs/gesture", help="folder or fsspec URI of checkpoints and logs"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint there, if there is one")
+    parser.add_argument(
+        "--patience", type=int, default=10, help="stop after so many epochs that validate no better (default: 10)"
+    )
+    parser.add_argument("--num_workers", type=int, default=1, help="processes; more than 1 run on Ray Train")
+    parser.add_argument("--cpus_per_worker", type=float, default=1.0, help="Ray's CPU shares for each of several workers")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of torch")
     parser.add_argument("--data_name", help="what the card calls the data (default: the folder's name)")
     parser.add_argument("--licence", default="not stated", help="the data's licence, for the card")

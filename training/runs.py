@@ -1,0 +1,132 @@
+"""A training run on disk: its checkpoints and logs, when it stops, and how it goes on after a kill.
+
+``train_gru`` makes one for itself, or one in each worker of Ray Train. Knows nothing of data or networks. Checkpoints
+are read with ``weights_only``: a run never unpickles what lies in its folder.
+"""
+
+import logging
+import sys
+import warnings
+from collections.abc import Mapping
+from typing import Any, Final
+
+import fsspec
+import lightning as L
+import torch
+from fsspec.implementations.local import LocalFileSystem
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+
+BEST: Final = "best.ckpt"
+LAST: Final = "last.ckpt"
+# Few people are kept back, and several epochs get the same windows right: the loss still tells them apart.
+MONITOR: Final = "val_loss"
+
+
+class RunError(Exception):
+    """A run can't go on from its last checkpoint; the message says what differs."""
+
+
+class Run:
+    """One run, in a folder or at an fsspec URI: ``best.ckpt``, ``last.ckpt``, ``csv/`` and ``tensorboard/``.
+
+    Args:
+        storage_path: the folder or URI; a relative folder counts from the working directory.
+        settings: plain values that make the run what it is; it resumes with the same ones only.
+    """
+
+    def __init__(self, storage_path: str, settings: Mapping[str, Any]) -> None:
+        files, path = fsspec.url_to_fs(storage_path)  # a relative folder and file:// come back as an absolute folder
+        self.storage: str = path if isinstance(files, LocalFileSystem) else storage_path.rstrip("/")
+        self.settings = dict(settings)
+
+    def checkpoint_to_export(self, validates: bool) -> str:
+        """The best epoch on the people kept back, or the last epoch where nobody is."""
+        return f"{self.storage}/{BEST if validates else LAST}"
+
+    def start_anew(self) -> None:
+        """Forget an earlier run of this place, so that nothing resumes from it."""
+        for name in (BEST, LAST):
+            files, path = fsspec.url_to_fs(f"{self.storage}/{name}")
+            if files.exists(path):
+                files.rm(path)
+
+    def last_checkpoint(self) -> str | None:
+        """Where to go on from, or None at the start.
+
+        Raises:
+            RunError: the checkpoint can't be read, or belongs to a run with other settings.
+        """
+        last = f"{self.storage}/{LAST}"
+        files, path = fsspec.url_to_fs(last)
+        if not files.exists(path):
+            return None
+        try:
+            with files.open(path, "rb") as file:
+                found = torch.load(file, map_location="cpu", weights_only=True)["helen"]["run"]
+        except Exception as error:  # torch and each file system raise their own
+            raise RunError(f"{last} can't be resumed from: {error}") from error
+        for key, value in self.settings.items():
+            if found.get(key) != value:
+                raise RunError(f"{last} was trained with {key} = {found.get(key)}, expected {value}, as asked for now")
+        return last
+
+    def trainer(
+        self, *, max_epochs: int, clip: float, patience: int | None, validates: bool, placement: Mapping[str, Any]
+    ) -> L.Trainer:
+        """The Lightning trainer of this run.
+
+        Args:
+            max_epochs: epochs, at most.
+            clip: largest norm of the gradient.
+            patience: epochs without a lower ``val_loss`` after which it stops; None goes to the end.
+            validates: whether people are kept back, so that there is a best epoch.
+            placement: where it runs, as keyword arguments of ``L.Trainer``; none for this process.
+        """
+        quieten()
+        # Best before last: a run that is killed between the two does that epoch again, and loses no best.
+        callbacks: list[L.Callback] = [self._checkpoint(BEST, MONITOR)] if validates else []
+        callbacks.append(self._checkpoint(LAST, None))
+        if validates and patience is not None:
+            callbacks.append(EarlyStopping(MONITOR, patience=patience, check_on_train_epoch_end=True))
+        watched = sys.stdout.isatty()
+        return L.Trainer(
+            max_epochs=max_epochs,
+            accelerator="cpu",
+            gradient_clip_val=clip,
+            callbacks=callbacks if watched else [*callbacks, EpochLines()],
+            logger=[CSVLogger(self.storage, name="csv"), TensorBoardLogger(self.storage, name="tensorboard")],
+            log_every_n_steps=10,
+            enable_model_summary=False,
+            enable_progress_bar=watched,
+            **placement,
+        )
+
+    def _checkpoint(self, name: str, monitor: str | None) -> ModelCheckpoint:
+        return ModelCheckpoint(
+            dirpath=self.storage,
+            filename=name.removesuffix(".ckpt"),
+            monitor=monitor,
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
+        )
+
+
+class EpochLines(L.Callback):
+    """A line an epoch on standard error, where a progress bar would fill a job's log with its redrawings."""
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if trainer.is_global_zero:
+            figures = " ".join(f"{name} {float(value):.4f}" for name, value in sorted(trainer.logged_metrics.items()))
+            print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} {figures}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def quieten() -> None:
+    """Keep Lightning's advertisements and its advice for larger data sets out of the log."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    # One process reads a data set that fits in memory: more workers would only copy it.
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    # The folder is the run's own: `start_anew` has made room, or the run goes on.
+    warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
+    warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
+    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")  # Lightning's own code
