@@ -14,11 +14,15 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 from torchmetrics.functional.classification import multiclass_accuracy
 
-from landmarks.hands import FEATURE_DIM_XY, drop_z, hand_box_normalise, presence_of
+from landmarks.hands import Array, drop_z, hand_box_normalise
 from landmarks.model_card import Normalization
 from training.augment import Augmentation, augment
+from training.checkpoint import Network, none_in
 from training.datasets import Windows
 from training.gru import GestureGRU, GRUConfig, SeedGRU
+from training.layouts import TWO_HANDS, Layout
+from training.rejection import Scatter
+from training.tcn import GestureTCN, TCNConfig
 
 Batch = tuple[Tensor, Tensor, Tensor]
 
@@ -41,13 +45,32 @@ class Recipe:
     class_weight_cap: float = 5.0
 
 
+# How often a trained network sees its windows again to learn what is far from them.
+PASSES: Final = 2
 # Recordings have 20 frames; the service takes 6 to 30. So half of the batches keep 20, and half go from 10 to 30.
 MANY_LENGTHS: Final = (20,) * 5 + (10, 15, 20, 25, 30)
 RECIPES: Final = {
     "recipe": Recipe("recipe", 3e-3, "image", Augmentation(), MANY_LENGTHS),
     # The source system augmented nothing and weighed all classes alike.
     "seed": Recipe("seed", 1e-3, "hand_box", None, label_smoothing=0.0, class_weight_power=0.0),
+    "tcn": Recipe("tcn", 3e-3, "image", Augmentation(), MANY_LENGTHS),
 }
+# Bodies are larger than hands, measured in metres, and stand upright; nobody in the data is left-handed.
+BODY: Final = Augmentation(
+    shift_time=0.05,
+    rotation=0.1,
+    shear=0.08,
+    shift=0.02,
+    view=0.3,
+    log_hand_size=0.0,
+    hand_offset=0.0,
+    shape_offset=0.02,
+    noise=0.01,
+    drop_sequences=0.25,
+    gap=0.0,
+    one_handed=0.0,
+    mirror=0.0,
+)
 
 
 class GestureTraining(L.LightningModule):
@@ -55,12 +78,11 @@ class GestureTraining(L.LightningModule):
 
     class_weight: Tensor
 
-    def __init__(
-        self, network: GestureGRU | SeedGRU, recipe: Recipe, class_weight: Tensor, seed: int, about: dict[str, Any]
-    ) -> None:
+    def __init__(self, network: Network, recipe: Recipe, windows: Windows, seed: int, about: dict[str, Any]) -> None:
         super().__init__()
         self.network, self.recipe, self.about = network, recipe, about
-        self.register_buffer("class_weight", class_weight, persistent=False)
+        self.windows = windows
+        self.register_buffer("class_weight", class_weights(windows, recipe), persistent=False)
         self.seed = seed
         self.draws = torch.Generator().manual_seed(seed)  # of the augmentation
         self.order = torch.Generator().manual_seed(seed)  # of the windows in an epoch
@@ -69,7 +91,9 @@ class GestureTraining(L.LightningModule):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         hands, presence, target = batch
         if self.recipe.augmentation is not None:
-            hands, presence = augment(hands, self.recipe.lengths, self.recipe.augmentation, self.draws)
+            hands, presence = augment(
+                hands, self.recipe.lengths, self.recipe.augmentation, self.draws, self.windows.layout
+            )
         logits = self.network(hands, presence)
         loss = nn.functional.cross_entropy(
             logits, target, weight=self.class_weight, label_smoothing=self.recipe.label_smoothing
@@ -83,6 +107,12 @@ class GestureTraining(L.LightningModule):
         hits = multiclass_accuracy(logits, target, num_classes=logits.shape[-1], average="micro")
         loss = nn.functional.cross_entropy(logits, target)
         self.log_dict({"val_accuracy": hits, "val_loss": loss}, prog_bar=True, batch_size=len(target), sync_dist=True)
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_index: int) -> None:
+        """After an epoch's last batch, before anything validates or saves, learn what a known window is like."""
+        ends = self.current_epoch + 1 == self.trainer.max_epochs
+        if self.trainer.is_last_batch and (ends or self.trainer.checkpoint_callbacks):
+            fit_rejection(self.network, self.windows, self.recipe, self.draws)
 
     def on_train_start(self) -> None:
         """Go on with the random numbers of the checkpoint, so that a resumed run ends as it would have."""
@@ -129,15 +159,49 @@ class GestureTraining(L.LightningModule):
         return self.recipe.final_rate + (1 - self.recipe.final_rate) * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def build_network(recipe: Recipe, windows: Windows) -> GestureGRU | SeedGRU:
+def build_network(recipe: Recipe, windows: Windows) -> Network:
     """A fresh network for the labels of ``windows``, its feature scale taken from them."""
-    config = GRUConfig(input_dim=FEATURE_DIM_XY, num_classes=len(windows.class_labels))
+    layout, classes = windows.layout, len(windows.class_labels)
     if recipe.architecture == "seed":
-        return SeedGRU(config)
-    network = GestureGRU(config)
-    points = torch.from_numpy(drop_z(windows.hands))
-    network.fit_scale(points, torch.from_numpy(windows.presence))
+        return SeedGRU(GRUConfig(layout.width, classes))
+    none = none_in(windows.class_labels)
+    network = (
+        GestureTCN(TCNConfig(layout.width, classes), layout, none=none)
+        if recipe.architecture == "tcn"
+        else GestureGRU(GRUConfig(layout.width, classes), layout, none=none)
+    )
+    network.features.fit(torch.from_numpy(read_dims(windows.points, layout)), torch.from_numpy(windows.presence))
     return network
+
+
+def read_dims(points: Array, layout: Layout) -> Array:
+    """The coordinates that a network reads, ``(N, T, layout.width)``: hands lose their z."""
+    return drop_z(points) if layout == TWO_HANDS else points
+
+
+def fit_rejection(network: Network, windows: Windows, recipe: Recipe, generator: torch.Generator) -> None:
+    """Show a trained network its training windows twice more, and let its head learn how far apart they lie.
+
+    Windows are augmented at their own length, and the recurrent layers drop out as in training: a network knows
+    windows it was trained on too well to say how far those of a new person will be. Nothing to do without ``none``.
+    """
+    if isinstance(network, SeedGRU) or network.head.nearest is None or recipe.augmentation is None:
+        return
+    points, target = torch.from_numpy(windows.points), torch.from_numpy(windows.target)
+    each = PASSES * torch.bincount(target, minlength=len(windows.class_labels))
+    scatter = Scatter(each, len(network.head.nearest.origin))
+    was_training = network.training
+    network.eval()
+    for module in network.modules():
+        if isinstance(module, nn.GRU | nn.Dropout):
+            module.train()
+    with torch.no_grad():
+        for part in torch.arange(len(points)).repeat(PASSES).split(256):  # type: ignore[no-untyped-call]
+            frames = (windows.points.shape[1],)
+            hands, presence = augment(points[part], frames, recipe.augmentation, generator, windows.layout)
+            scatter.add(torch.cat(network.read(hands, presence), dim=-1), target[part])
+    network.head.fit(scatter)
+    network.train(was_training)
 
 
 def class_weights(windows: Windows, recipe: Recipe) -> Tensor:
@@ -149,14 +213,13 @@ def class_weights(windows: Windows, recipe: Recipe) -> Tensor:
 
 
 def prepared(windows: Windows, recipe: Recipe, *, for_augmentation: bool) -> TensorDataset:
-    """Tensors of windows as the network (or the augmentation before it) takes them: hands, presence, target."""
-    presence = presence_of(windows.hands)
-    hands = windows.hands
+    """Tensors of windows as the network (or the augmentation before it) takes them: points, presence, target."""
+    points = windows.points
     if recipe.normalization == "hand_box":
-        hands = hand_box_normalise(drop_z(hands))
+        points = hand_box_normalise(drop_z(points))
     elif not for_augmentation:
-        hands = drop_z(hands)
-    return TensorDataset(torch.from_numpy(hands), torch.from_numpy(presence), torch.from_numpy(windows.target))
+        points = read_dims(points, windows.layout)
+    return TensorDataset(*(torch.from_numpy(array) for array in (points, windows.presence, windows.target)))
 
 
 def fit(
@@ -169,14 +232,14 @@ def fit(
     trainer: L.Trainer,
     about: dict[str, Any] | None = None,
     resume_from: str | None = None,
-) -> GestureGRU | SeedGRU:
+) -> Network:
     """Train a network on ``train``, fresh or from the checkpoint ``resume_from``, and return it, ready to answer.
 
     ``trainer`` says for how long and where to log. ``about`` goes into the checkpoints: plain values for the card.
     ``batch_size`` is that of a step, whatever number of workers shares it.
     """
     L.seed_everything(seed, verbose=False)
-    module = GestureTraining(build_network(recipe, train), recipe, class_weights(train, recipe), seed, about or {})
+    module = GestureTraining(build_network(recipe, train), recipe, train, seed, about or {})
     loader = DataLoader(
         prepared(train, recipe, for_augmentation=recipe.augmentation is not None),
         max(1, batch_size // trainer.world_size),

@@ -164,7 +164,9 @@ def _parser() -> argparse.ArgumentParser:
         "--patience", type=int, default=10, help="stop after so many epochs that validate no better (default: 10)"
     )
     parser.add_argument("--num_workers", type=int, default=1, help="processes; more than 1 run on Ray Train")
-    parser.add_argument("--cpus_per_worker", type=float, default=1.0, help="Ray's CPU shares for each of several workers")
+    parser.add_argument(
+        "--cpus_per_worker", type=float, default=1.0, help="Ray's CPU shares for each of several workers"
+    )
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of torch")
     parser.add_argument("--data_name", help="what the card calls the data (default: the folder's name)")
     parser.add_argument("--licence", default="not stated", help="the data's licence, for the card")
