@@ -15,12 +15,12 @@ from training.datasets import DataError, Windows
 from training.layouts import KINECT_BODY, NATOPS_ARMS, Layout
 
 # Kinect sequences have 18 to 189 frames; all are brought to as many.
-KINECT_FRAMES: Final = 40
+KINECT_FRAMES: Final = 24
 _NECK: Final = 1
 
 
 def read_kinect(data_dir: Path) -> Windows:
-    """Read the ``.npz`` of ``isl30_kinect``: windows of ``KINECT_FRAMES`` frames, in metres around the neck's mean place.
+    """Read the ``.npz`` of ``isl30_kinect``: windows of ``KINECT_FRAMES`` frames, in metres around the neck.
 
     Raises:
         DataError: no such file, a missing array, or shapes that don't fit together.

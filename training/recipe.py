@@ -161,17 +161,20 @@ class GestureTraining(L.LightningModule):
 
 def build_network(recipe: Recipe, windows: Windows) -> Network:
     """A fresh network for the labels of ``windows``, its feature scale taken from them."""
-    layout, classes = windows.layout, len(windows.class_labels)
-    if recipe.architecture == "seed":
-        return SeedGRU(GRUConfig(layout.width, classes))
-    none = none_in(windows.class_labels)
-    network = (
-        GestureTCN(TCNConfig(layout.width, classes), layout, none=none)
-        if recipe.architecture == "tcn"
-        else GestureGRU(GRUConfig(layout.width, classes), layout, none=none)
-    )
-    network.features.fit(torch.from_numpy(read_dims(windows.points, layout)), torch.from_numpy(windows.presence))
+    layout = windows.layout
+    network = network_of(recipe.architecture, len(windows.class_labels), layout, none=none_in(windows.class_labels))
+    if not isinstance(network, SeedGRU):
+        network.features.fit(torch.from_numpy(read_dims(windows.points, layout)), torch.from_numpy(windows.presence))
     return network
+
+
+def network_of(architecture: str, classes: int, layout: Layout = TWO_HANDS, *, none: int | None = None) -> Network:
+    """A fresh network of one of the architectures of ``RECIPES``."""
+    if architecture == "seed":
+        return SeedGRU(GRUConfig(layout.width, classes))
+    if architecture == "tcn":
+        return GestureTCN(TCNConfig(layout.width, classes), layout, none=none)
+    return GestureGRU(GRUConfig(layout.width, classes), layout, none=none)
 
 
 def read_dims(points: Array, layout: Layout) -> Array:
