@@ -6,13 +6,13 @@
 
 prints a line for each row as it is done, then the table. It selects nothing: epochs are fixed, and what is held out is
 looked at once, at the end. With ``--output`` a folder gets ``report.md``, ``report.png`` and ``evaluation.json``, the
-figures by architecture, which ``export_onnx`` takes for the card.
+figures by architecture, which ``export_onnx`` takes for the card; its folder ``answers`` lets the same command go on
+where it was interrupted.
 """
 
 import argparse
 import os
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,12 +25,12 @@ if not __package__:  # run as a file: what it imports lies one folder up
 from training.command import DATA_DIR, shown_command
 from training.cost import cost_lines
 from training.datasets import DataError
-from training.protocols import Progress, answers, trained
+from training.kept import KeptAnswers
+from training.protocols import RECORDED, Progress, answers, train
 from training.recipe import RECIPES
 from training.report import write_report
 from training.results import Result, Tried, table
 from training.rows import VIEWS, Row, own, rows
-from training.runs import quieten
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -38,18 +38,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = _parser()
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
-    quieten()
     chosen = _chosen(options, parser)
     try:
         epochs = [len(row.folds()) * seeds * row.max_epochs for _, row, seeds in chosen]
     except DataError as error:
         sys.exit(str(error))
     progress = Progress(sum(epochs))
+    kept = KeptAnswers(options.output / "answers" if options.output else None)
     results: dict[str, Result] = {}
     for name, row, seeds in chosen:
-        started = time.monotonic()
-        runs = [_run(row, seed, progress) for seed in range(seeds)]
-        results[name] = Result(row, runs, time.monotonic() - started)
+        runs = [_run(row, seed, kept, progress) for seed in range(seeds)]
+        results[name] = Result(row, runs)
         tqdm.write(f"{name}: {results[name].summary}", file=sys.stdout)
     progress.bar.close()
     lines = [*table(results), "", *(detail for result in results.values() for detail in result.details), *cost_lines()]
@@ -59,18 +58,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
         write_report(options.output, results, shown_command("training.evaluate", arguments), notes)
 
 
-def _run(row: Row, seed: int, progress: Progress) -> list[Tried]:
-    folds = trained(
-        row.folds(), row.recipe, seed=seed, max_epochs=row.max_epochs, batch_size=row.batch_size, progress=progress
-    )
-    return [
-        Tried(
-            fold.name,
-            fold.train.class_labels,
-            {view: answers(network, fold.held, row.recipe, VIEWS[view]) for view in row.views},
-        )
-        for fold, network in folds
-    ]
+def _run(row: Row, seed: int, kept: KeptAnswers, progress: Progress) -> list[Tried]:
+    """One seed of a row: every fold, trained now or taken from an evaluation that was interrupted."""
+    tries = []
+    for fold in row.folds():
+        found = kept.read(row, fold, seed)
+        if found is None:
+            network = train(
+                fold, row.recipe, seed=seed, max_epochs=row.max_epochs, batch_size=row.batch_size, progress=progress
+            )
+            found = {view: answers(network, fold.held, row.recipe, VIEWS[view]) for view in row.views}
+            kept.write(row, fold, seed, found)
+        else:
+            progress.skip(row.max_epochs)
+        tries.append(Tried(fold.name, fold.train.class_labels, found))
+        tqdm.write(f"{row.data}, seed {seed}, {fold.name}: {100 * found[RECORDED].accuracy:.1f} % right")
+    return tries
 
 
 def _chosen(options: argparse.Namespace, parser: argparse.ArgumentParser) -> list[tuple[str, Row, int]]:

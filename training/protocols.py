@@ -5,7 +5,7 @@ Selects nothing: epochs are fixed, and what is held out is looked at once, at th
 
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -19,6 +19,7 @@ from training.augment import resample
 from training.datasets import DataError, Windows
 from training.figures import Floats, HeldOut
 from training.recipe import Recipe, fit, prepared
+from training.runs import quieten
 
 Times = Callable[[int], Tensor]
 RECORDED: Final = "as recorded"
@@ -93,15 +94,22 @@ class Progress(L.Callback):
     def __init__(self, epochs: int) -> None:
         self.bar = tqdm(total=epochs, unit="epoch", file=sys.stderr)
 
+    def skip(self, epochs: int) -> None:
+        """Epochs that need not be trained."""
+        self.bar.update(epochs)
+
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.bar.update()
 
 
-def trained(
-    folds: Iterable[Fold], recipe: Recipe, *, seed: int, max_epochs: int, batch_size: int, progress: L.Callback
-) -> Iterator[tuple[Fold, nn.Module]]:
-    """Each fold with the network that was trained for it."""
-    for fold in folds:
+def train(
+    fold: Fold, recipe: Recipe, *, seed: int, max_epochs: int, batch_size: int, progress: L.Callback
+) -> nn.Module:
+    """The network that this fold trains, fresh."""
+    with warnings.catch_warnings():
+        quieten()
+        # The people held out are looked at once, at the end.
+        warnings.filterwarnings("ignore", message=".*no `val_dataloader`.*")
         trainer = L.Trainer(
             max_epochs=max_epochs,
             accelerator="cpu",
@@ -112,11 +120,7 @@ def trained(
             gradient_clip_val=recipe.clip,
             callbacks=[progress],
         )
-        with warnings.catch_warnings():
-            # The people held out are looked at once, at the end.
-            warnings.filterwarnings("ignore", message=".*no `val_dataloader`.*")
-            network = fit(recipe, fold.train, None, seed=seed, batch_size=batch_size, trainer=trainer)
-        yield fold, network
+        return fit(recipe, fold.train, None, seed=seed, batch_size=batch_size, trainer=trainer)
 
 
 def answers(network: nn.Module, windows: Windows, recipe: Recipe, times: Times = as_recorded) -> HeldOut:

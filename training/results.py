@@ -30,11 +30,10 @@ class Tried:
 
 @dataclass(frozen=True)
 class Result:
-    """One row's folds ``runs[seed][fold]``, and how long they took in seconds."""
+    """One row's folds ``runs[seed][fold]``."""
 
     row: Row
     runs: Sequence[Sequence[Tried]]
-    seconds: float
 
     def over_seeds(self, view: str = RECORDED) -> list[HeldOut]:
         """Each seed's held-out windows of all folds as one set; needs folds with the same labels."""
@@ -118,15 +117,14 @@ class Result:
 def table(results: Mapping[str, Result]) -> list[str]:
     """The table as Markdown."""
     lines = [
-        "| row | data, protocol | network | before | reach | here, mean (each seed), % | minutes |",
-        "|---|---|---|---|---|---|---|",
+        "| row | data, protocol | network | before | reach | here, mean (each seed), % |",
+        "|---|---|---|---|---|---|",
     ]
     for name, result in results.items():
         row = result.row
         what = f"{row.data}, {row.protocol}"
         here = "; ".join(_figure(metric, values) for metric, values in result.metrics.items())
-        minutes = f"{result.seconds / 60:.1f}"
-        cells = [name, what, row.recipe.architecture, row.before, row.reach, here, minutes]
+        cells = [name, what, row.recipe.architecture, row.before, row.reach, here]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from training.features import PointFeatures
+from training.features import PointFeatures, look
 from training.layouts import KINECT_BODY, NATOPS_ARMS, TWO_HANDS, Layout
 
 REACH, TRACK, PLACE, SIZE, SPEED, PRESENCE = 0, 40, 42, 44, 45, 57
@@ -97,3 +97,19 @@ def test_any_finite_input_gives_finite_features_within_eight(value: float) -> No
     features = PointFeatures()(sequence, torch.ones(1, 4, 2))
     assert torch.isfinite(features).all()
     assert features.abs().max() <= 8
+
+
+@pytest.mark.parametrize("layout", [TWO_HANDS, KINECT_BODY, NATOPS_ARMS])
+def test_bodies_go_through_the_same_features(layout: Layout) -> None:
+    points = torch.rand(2, 5, layout.width)
+    features = PointFeatures(layout)(points, torch.ones(2, 5, layout.parts))
+    assert features.shape == (2, 5, layout.features)
+    origin = points.view(2, 5, layout.parts, layout.points, layout.dims)[..., list(layout.anchor), :].mean(dim=-2)
+    place = (layout.dims * (len(layout.reaching) + 1), layout.dims * (len(layout.reaching) + 2))
+    found = features.view(2, 5, layout.parts, -1)[..., slice(*place)]
+    torch.testing.assert_close(found, 4 * (origin - layout.centre))
+
+
+def test_a_windows_look_is_the_mean_and_the_spread_over_its_frames() -> None:
+    features = torch.tensor([[[1.0, 5.0], [3.0, 5.0]]])
+    assert look(features).tolist() == [[2.0, 5.0, 1.0, 0.0]]

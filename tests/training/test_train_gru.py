@@ -1,9 +1,11 @@
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -17,7 +19,6 @@ from training.datasets import DataError, read_windows
 from training.recipe import RECIPES, class_weights
 from training.runs import Run, RunError
 from training.train_gru import read_data
-
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
@@ -200,14 +201,38 @@ def test_recordings_of_one_person_are_split_by_session(tmp_path: Path) -> None:
 
 
 @pytest.mark.e2e
-def test_two_workers_of_ray_train_learn_as_one_does(made: Path, tmp_path: Path) -> None:
-    done = run_training(made, tmp_path, "--max_epochs", "4", "--num_workers", "2", "--cpus_per_worker", "0.5")
-    assert done.returncode == 0, done.stderr
-    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["epoch"] == 3
-    checkpoint = read_checkpoint(tmp_path / "best.ckpt")
-    assert accuracy_on_strangers(checkpoint) > 0.9
+def test_two_workers_of_ray_train_learn_as_one_does_and_go_on_when_one_is_killed(made: Path, tmp_path: Path) -> None:
+    epochs = 12
+    with TemporaryDirectory(prefix="helen-") as scratch:  # short: Ray puts sockets in it
+        command = command_for(
+            made,
+            tmp_path,
+            *("--max_epochs", str(epochs), "--patience", str(epochs)),
+            *("--num_workers", "2", "--cpus_per_worker", "0.5"),
+        )
+        environment = {**ENVIRONMENT, "RAY_ADDRESS": "local", "RAY_TMPDIR": scratch}
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        ) as process:
+            deadline = threading.Timer(240, process.kill)
+            deadline.start()
+            assert process.stdout is not None
+            told: list[tuple[str, int]] = []
+            for line in process.stdout:
+                if found := re.search(rf"RayTrainWorker pid=(\d+).*epoch (\d+)/{epochs} ", line):
+                    told.append((found[1], int(found[2])))
+                    if len(told) == 3:
+                        os.kill(int(found[1]), signal.SIGKILL)
+            code = process.wait()
+            deadline.cancel()
+    assert code == 0
+    first, second = dict.fromkeys(worker for worker, _ in told)
+    went_on_at = next(epoch for worker, epoch in told if worker == second)
+    assert 1 < went_on_at < epochs, f"{second} did not go on where {first} was killed"
+    last = torch.load(tmp_path / "last.ckpt", weights_only=True)
     # made/ has 144 windows to train on: two workers with 8 each take 9 steps an epoch, as one with 16 would
-    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["global_step"] == 4 * 9
+    assert (last["epoch"], last["global_step"]) == (epochs - 1, epochs * 9)
+    assert accuracy_on_strangers(read_checkpoint(tmp_path / "best.ckpt")) > 0.9
 
 
 def test_a_folder_without_data_ends_with_a_sentence(tmp_path: Path) -> None:
