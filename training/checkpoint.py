@@ -4,10 +4,10 @@ Gives a network and what its card needs. Doesn't import Lightning: the service c
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import torch
@@ -16,16 +16,13 @@ from torch import Tensor
 from landmarks.hands import feature_dim
 from landmarks.model_card import Normalization, Training
 from training.gru import GestureGRU, GRUConfig, SeedGRU
+from training.networks import KINDS, Network, none_in
 from training.tcn import GestureTCN, TCNConfig
 
 MAX_CHECKPOINT_BYTES = 256 * 1024 * 1024
 # The service's clients send partial windows from 6 frames up.
 MIN_SEQ_LEN = 6
-# The label of everything that is no gesture: the class that unknown signs are given to.
-NONE = "none"
 
-Network = GestureGRU | GestureTCN | SeedGRU
-_KINDS: Final[dict[str, type[Network]]] = {"recipe": GestureGRU, "tcn": GestureTCN, "seed": SeedGRU}
 Sizes = TypeVar("Sizes", GRUConfig, TCNConfig)
 
 
@@ -53,7 +50,7 @@ class Checkpoint:
 
     @property
     def architecture(self) -> str:
-        return next(name for name, kind in _KINDS.items() if isinstance(self.network, kind))
+        return next(name for name, kind in KINDS.items() if isinstance(self.network, kind))
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -84,7 +81,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 def _trained_here(content: dict[str, Any]) -> Checkpoint:
     helen = dict(content["helen"])
-    kind, sizes = _KINDS[helen.pop("architecture")], helen.pop("config")
+    kind, sizes = KINDS[helen.pop("architecture")], helen.pop("config")
     about = msgspec.convert(helen, About)
     none = none_in(about.class_labels)
     weights = {name.removeprefix("network."): value for name, value in content["state_dict"].items()}
@@ -97,11 +94,6 @@ def _trained_here(content: dict[str, Any]) -> Checkpoint:
         return GestureGRU(_config(GRUConfig, sizes), none=none)
 
     return Checkpoint(_load(build, weights), about)
-
-
-def none_in(class_labels: Sequence[str]) -> int | None:
-    """The index of the label ``none``, or None where the vocabulary doesn't have it."""
-    return class_labels.index(NONE) if NONE in class_labels else None
 
 
 def _source_system(content: dict[str, Any], path: Path) -> Checkpoint:

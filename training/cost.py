@@ -10,7 +10,7 @@ from torch import nn
 from training.export_onnx import random_hands, to_onnx
 from training.gru import SeedGRU, TrimmedSeedGRU
 from training.layouts import TWO_HANDS
-from training.recipe import RECIPES, network_of
+from training.networks import KINDS, network_of
 
 FRAMES: Final = 30
 LABELS: Final = 34
@@ -51,7 +51,7 @@ def microseconds(network: nn.Module, width: int, batch: int, *, seconds: float =
 def cost_lines() -> list[str]:
     """A line for each architecture, at 34 labels: measured in this process, on this machine."""
     lines = ["cost of a window of 30 frames, ONNX Runtime, one thread, this machine:"]
-    for name in RECIPES:
+    for name in KINDS:
         network = network_of(name, LABELS, none=0).eval()
         exported = TrimmedSeedGRU(network) if isinstance(network, SeedGRU) else network
         alone, together = (microseconds(exported, TWO_HANDS.width, batch) for batch in (1, 32))

@@ -17,12 +17,11 @@ from torchmetrics.functional.classification import multiclass_accuracy
 from landmarks.hands import Array, drop_z, hand_box_normalise
 from landmarks.model_card import Normalization
 from training.augment import Augmentation, augment
-from training.checkpoint import Network, none_in
 from training.datasets import Windows
-from training.gru import GestureGRU, GRUConfig, SeedGRU
+from training.gru import SeedGRU
 from training.layouts import TWO_HANDS, Layout
+from training.networks import Network, network_of, none_in
 from training.rejection import Scatter
-from training.tcn import GestureTCN, TCNConfig
 
 Batch = tuple[Tensor, Tensor, Tensor]
 
@@ -109,9 +108,12 @@ class GestureTraining(L.LightningModule):
         self.log_dict({"val_accuracy": hits, "val_loss": loss}, prog_bar=True, batch_size=len(target), sync_dist=True)
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_index: int) -> None:
-        """After an epoch's last batch, before anything validates or saves, learn what a known window is like."""
+        """After an epoch's last batch, before anything validates or saves, learn what a known window is like.
+
+        Where nobody is kept back, no epoch but the last is ever used.
+        """
         ends = self.current_epoch + 1 == self.trainer.max_epochs
-        if self.trainer.is_last_batch and (ends or self.trainer.checkpoint_callbacks):
+        if self.trainer.is_last_batch and (ends or self.trainer.enable_validation):
             fit_rejection(self.network, self.windows, self.recipe, self.draws)
 
     def on_train_start(self) -> None:
@@ -166,15 +168,6 @@ def build_network(recipe: Recipe, windows: Windows) -> Network:
     if not isinstance(network, SeedGRU):
         network.features.fit(torch.from_numpy(read_dims(windows.points, layout)), torch.from_numpy(windows.presence))
     return network
-
-
-def network_of(architecture: str, classes: int, layout: Layout = TWO_HANDS, *, none: int | None = None) -> Network:
-    """A fresh network of one of the architectures of ``RECIPES``."""
-    if architecture == "seed":
-        return SeedGRU(GRUConfig(layout.width, classes))
-    if architecture == "tcn":
-        return GestureTCN(TCNConfig(layout.width, classes), layout, none=none)
-    return GestureGRU(GRUConfig(layout.width, classes), layout, none=none)
 
 
 def read_dims(points: Array, layout: Layout) -> Array:

@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 
 from landmarks.model_card import Evaluation
-from training.checkpoint import none_in
 from training.figures import HeldOut, Rejection, pooled
+from training.networks import none_in
 from training.protocols import RECORDED
 from training.rows import Row
 

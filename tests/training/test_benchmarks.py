@@ -16,7 +16,7 @@ MADE = {**NAMES, "subj": np.array(["S1", "S2", "S2"])}
 def test_kinect_sequences_are_read_at_one_length_without_their_padding(tmp_path: Path) -> None:
     padded = np.zeros((3, 9, 60), np.float32)
     padded[0, :4] = np.arange(1, 5)[:, None]
-    np.savez(tmp_path / "made.npz", **{**MADE, "X": padded})
+    np.savez(tmp_path / "made.npz", **{**MADE, "X": padded})  # type: ignore[arg-type]
     windows = read_kinect(tmp_path)
     assert windows.points.shape == (3, KINECT_FRAMES, 60)
     assert windows.layout == KINECT_BODY and windows.grouped_by == "signer"

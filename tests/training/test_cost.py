@@ -2,7 +2,7 @@ import pytest
 
 from training.cost import cost_lines, multiply_accumulates
 from training.gru import GestureGRU, GRUConfig
-from training.recipe import RECIPES, network_of
+from training.networks import KINDS, network_of
 
 
 def test_the_multiply_accumulates_of_a_recurrent_network_follow_from_its_sizes() -> None:
@@ -11,10 +11,10 @@ def test_the_multiply_accumulates_of_a_recurrent_network_follow_from_its_sizes()
     assert multiply_accumulates(network, 30) == 30 * (first + second) + 32 * 5
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", KINDS)
 def test_every_architecture_stays_within_what_a_window_may_cost(name: str) -> None:
     assert multiply_accumulates(network_of(name, 34, none=0), 30) < 15e6
 
 
 def test_every_architecture_has_a_line() -> None:
-    assert [line.split()[0] for line in cost_lines()[1:]] == list(RECIPES)
+    assert [line.split()[0] for line in cost_lines()[1:]] == list(KINDS)

@@ -11,9 +11,9 @@ from torch import nn
 from landmarks.hands import hand_box_normalise, presence_of
 from landmarks.session import ModelSession
 from training.checkpoint import CheckpointError, read_checkpoint
-from training.export_onnx import ExportError, check_parity, main, random_hands, to_onnx
+from training.export_onnx import PARITY, TCN_PARITY, ExportError, check_parity, main, random_hands, to_onnx
 from training.gru import GestureGRU, GRUConfig, SeedGRU, TrimmedSeedGRU
-from training.recipe import RECIPES, network_of
+from training.networks import KINDS, network_of
 from training.rejection import Scatter
 
 SHAPES = [(batch, time) for batch in (1, 3, 64) for time in (1, 2, 6, 20, 30, 60)]
@@ -49,7 +49,7 @@ def source_checkpoint(classes: int = 4, use_z: bool = False, **meta: Any) -> dic
     }
 
 
-@pytest.mark.parametrize("kind", RECIPES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_exported_file_gives_torchs_logits_for_every_batch_and_length(kind: str) -> None:
     torch.manual_seed(0)
     network = network_of(kind, 34, none=19).eval()
@@ -59,10 +59,12 @@ def test_the_exported_file_gives_torchs_logits_for_every_batch_and_length(kind: 
         with torch.no_grad():
             read = torch.cat(network.read(torch.from_numpy(hands), torch.from_numpy(presence)), dim=-1)
         scatter = Scatter(torch.full((34,), 20), read.shape[1])
-        scatter.add(read, torch.arange(640) % 34)
+        # Windows of a trained network differ in every direction; those of this one hardly would.
+        scatter.add(read + 0.1 * torch.randn(read.shape), torch.arange(640) % 34)
         network.head.fit(scatter)
     exported = TrimmedSeedGRU(network) if isinstance(network, SeedGRU) else network
-    assert check_parity(to_onnx(exported, 84), network, 84, SHAPES) < 1e-5
+    limit = TCN_PARITY if kind == "tcn" else PARITY
+    assert check_parity(to_onnx(exported, 84), network, 84, SHAPES, limit) < limit
 
 
 def test_a_file_that_differs_is_refused() -> None:

@@ -1,0 +1,28 @@
+"""The architectures by name, and the label that unknown signs are given to. Training, export and cost build by it."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from training.gru import GestureGRU, GRUConfig, SeedGRU
+from training.layouts import TWO_HANDS, Layout
+from training.tcn import GestureTCN, TCNConfig
+
+# The label of everything that is no gesture.
+NONE: Final = "none"
+
+Network = GestureGRU | GestureTCN | SeedGRU
+KINDS: Final[dict[str, type[Network]]] = {"recipe": GestureGRU, "seed": SeedGRU, "tcn": GestureTCN}
+
+
+def network_of(architecture: str, classes: int, layout: Layout = TWO_HANDS, *, none: int | None = None) -> Network:
+    """A fresh network of an architecture; ``none`` is the index of that class, where there is one."""
+    if architecture == "seed":
+        return SeedGRU(GRUConfig(layout.width, classes))
+    if architecture == "tcn":
+        return GestureTCN(TCNConfig(layout.width, classes), layout, none=none)
+    return GestureGRU(GRUConfig(layout.width, classes), layout, none=none)
+
+
+def none_in(class_labels: Sequence[str]) -> int | None:
+    """The index of the label ``none``, or None where the vocabulary doesn't have it."""
+    return class_labels.index(NONE) if NONE in class_labels else None
