@@ -16,7 +16,7 @@ from torch import Tensor
 from landmarks.hands import feature_dim
 from landmarks.model_card import Normalization, Training
 from training.gru import GestureGRU, GRUConfig, SeedGRU
-from training.networks import KINDS, Network, none_in
+from training.networks import KINDS, Network
 from training.tcn import GestureTCN, TCNConfig
 
 MAX_CHECKPOINT_BYTES = 256 * 1024 * 1024
@@ -83,15 +83,14 @@ def _trained_here(content: dict[str, Any]) -> Checkpoint:
     helen = dict(content["helen"])
     kind, sizes = KINDS[helen.pop("architecture")], helen.pop("config")
     about = msgspec.convert(helen, About)
-    none = none_in(about.class_labels)
     weights = {name.removeprefix("network."): value for name, value in content["state_dict"].items()}
 
     def build() -> Network:
         if kind is SeedGRU:
             return SeedGRU(_config(GRUConfig, sizes))
         if kind is GestureTCN:
-            return GestureTCN(_config(TCNConfig, sizes), none=none)
-        return GestureGRU(_config(GRUConfig, sizes), none=none)
+            return GestureTCN(_config(TCNConfig, sizes))
+        return GestureGRU(_config(GRUConfig, sizes))
 
     return Checkpoint(_load(build, weights), about)
 

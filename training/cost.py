@@ -52,7 +52,7 @@ def cost_lines() -> list[str]:
     """A line for each architecture, at 34 labels: measured in this process, on this machine."""
     lines = ["cost of a window of 30 frames, ONNX Runtime, one thread, this machine:"]
     for name in KINDS:
-        network = network_of(name, LABELS, none=0).eval()
+        network = network_of(name, LABELS).eval()
         exported = TrimmedSeedGRU(network) if isinstance(network, SeedGRU) else network
         alone, together = (microseconds(exported, TWO_HANDS.width, batch) for batch in (1, 32))
         millions = multiply_accumulates(network, FRAMES) / 1e6

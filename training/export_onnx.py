@@ -31,13 +31,11 @@ from landmarks.model_card import CARD_FILE, Evaluation, Golden, ModelCard, Model
 from landmarks.session import ModelSession
 from training.checkpoint import Checkpoint, CheckpointError, read_checkpoint
 from training.gru import SeedGRU, TrimmedSeedGRU
+from training.networks import TEMPERATURES
 from training.simulate import GESTURES, Signer, make_window
-from training.tcn import GestureTCN
 
 OPSET: Final = 17
 PARITY: Final = 1e-5
-# Its pooled activations round less finely, and the distances that reject unknown signs magnify that.
-TCN_PARITY: Final = 5e-5
 PARITY_SHAPES: Final = ((1, 1), (1, 30), (2, 60), (7, 13), (64, 6))
 GOLDEN_FRAMES: Final = 12
 
@@ -58,7 +56,7 @@ def export(
     about, network = checkpoint.about, checkpoint.network
     width = 126 if about.use_z else 84
     model = to_onnx(TrimmedSeedGRU(network) if isinstance(network, SeedGRU) else network, width)
-    check_parity(model, network, width, limit=TCN_PARITY if isinstance(network, GestureTCN) else PARITY)
+    check_parity(model, network, width)
     window = made_input(about.use_z, about.normalization == "hand_box", min(GOLDEN_FRAMES, about.seq_len))
     presence = presence_of(window)
     with torch.no_grad():
@@ -73,6 +71,7 @@ def export(
             feature_dim=width,
             use_z=about.use_z,
             normalization=about.normalization,
+            temperature=TEMPERATURES[checkpoint.architecture],
             training=about.training,
             evaluation=tuple(evaluation),
             sha256=sha256_of(model),
@@ -124,12 +123,11 @@ def check_parity(
     network: nn.Module,
     width: int,
     shapes: Sequence[tuple[int, int]] = PARITY_SHAPES,
-    limit: float = PARITY,
 ) -> float:
     """Largest difference of ONNX Runtime's logits from torch's, over random hands of ``(batch, time)`` shapes.
 
     Raises:
-        ExportError: it is ``limit`` or more.
+        ExportError: it is 1e-5 or more.
     """
     session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
     names = [node.name for node in session.get_inputs()]
@@ -143,8 +141,8 @@ def check_parity(
         (found,) = session.run(None, {name: feed[name] for name in names})
         differences.append(np.abs(found - expected).max())
     worst = float(np.max(differences))
-    if not worst < limit:
-        raise ExportError(f"ONNX Runtime's logits differ from torch's by {worst:.3g}, expected less than {limit}")
+    if not worst < PARITY:
+        raise ExportError(f"ONNX Runtime's logits differ from torch's by {worst:.3g}, expected less than {PARITY}")
     return worst
 
 

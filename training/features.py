@@ -96,10 +96,3 @@ class ScaledFeatures(PointFeatures):
     def forward(self, sequence: Tensor, presence: Tensor) -> Tensor:
         scaled: Tensor = (super().forward(sequence, presence) - self.mean) / self.std
         return scaled
-
-
-def look(features: Tensor) -> Tensor:
-    """Mean and standard deviation over time of features ``(B, T, F)``: ``(B, 2 F)``, whatever T."""
-    mean = features.mean(dim=1, keepdim=True)
-    spread = ((features - mean) ** 2).mean(dim=1).sqrt()
-    return torch.cat([mean[:, 0], spread], dim=-1)

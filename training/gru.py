@@ -5,14 +5,15 @@ they know nothing of files or losses.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
-from training.features import ScaledFeatures, look
-from training.head import GestureHead
+from training.features import ScaledFeatures
 from training.layouts import TWO_HANDS, Layout
+
+HEAD_DROPOUT: Final = 0.4
 
 
 @dataclass(frozen=True)
@@ -44,25 +45,25 @@ class GRUConfig:
 class GestureGRU(nn.Module):
     """Raw landmarks → features → bidirectional GRU → a head that reads its two ends and its mean over time."""
 
-    def __init__(self, config: GRUConfig, layout: Layout = TWO_HANDS, *, none: int | None = None) -> None:
+    def __init__(self, config: GRUConfig, layout: Layout = TWO_HANDS) -> None:
         super().__init__()
         self.config = config
         self.features = ScaledFeatures(layout)
         self.gru = _gru(config, layout.features)
         width = 2 * config.hidden_dim * (2 if config.bidirectional else 1)
-        self.head = GestureHead(width, 2 * layout.features, config.num_classes, none)
-
-    def read(self, sequence: Tensor, presence: Tensor) -> tuple[Tensor, Tensor]:
-        """What the head reads: the embedding ``(B, width)`` and the window's look ``(B, 2 features)``."""
-        features = self.features(sequence, presence)
-        states, last = self.gru(features.transpose(0, 1))
-        directions = 2 if self.gru.bidirectional else 1
-        ends = last[-directions:].transpose(0, 1).flatten(1)
-        return self.head.norm(torch.cat([ends, states.mean(dim=0)], dim=-1)), look(features)
+        self.head = gesture_head(width, config.num_classes)
 
     def forward(self, sequence: Tensor, presence: Tensor) -> Tensor:
-        logits: Tensor = self.head(*self.read(sequence, presence))
+        states, last = self.gru(self.features(sequence, presence).transpose(0, 1))
+        directions = 2 if self.gru.bidirectional else 1
+        ends = last[-directions:].transpose(0, 1).flatten(1)
+        logits: Tensor = self.head(torch.cat([ends, states.mean(dim=0)], dim=-1))
         return logits
+
+
+def gesture_head(width: int, classes: int) -> nn.Sequential:
+    """What both families end in: pooled states ``(B, width)`` to logits."""
+    return nn.Sequential(nn.LayerNorm(width), nn.Dropout(HEAD_DROPOUT), nn.Linear(width, classes))
 
 
 class SeedGRU(nn.Module):

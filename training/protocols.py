@@ -18,6 +18,7 @@ from tqdm import tqdm  # type: ignore[import-untyped] # its stubs are a package 
 from training.augment import resample
 from training.datasets import DataError, Windows
 from training.figures import Floats, HeldOut
+from training.networks import TEMPERATURES
 from training.recipe import Recipe, fit, prepared
 from training.runs import quieten
 
@@ -130,12 +131,13 @@ def answers(network: nn.Module, windows: Windows, recipe: Recipe, times: Times =
     when = times(points.shape[1]).expand(len(points), -1)
     parted = points.reshape(*points.shape[:2], layout.parts, layout.points, -1)
     seen, presence = resample(parted, when)
-    return HeldOut(_probabilities(network, seen.flatten(2), presence), target.numpy())
+    logits = _logits(network, seen.flatten(2), presence) / TEMPERATURES[recipe.architecture]
+    probabilities: Floats = logits.softmax(dim=-1).numpy()
+    return HeldOut(probabilities, target.numpy())
 
 
-def _probabilities(network: nn.Module, sequence: Tensor, presence: Tensor) -> Floats:
+def _logits(network: nn.Module, sequence: Tensor, presence: Tensor) -> Tensor:
     with torch.no_grad():
         starts = range(0, len(sequence), 256)
         parts = [network(sequence[at : at + 256], presence[at : at + 256]) for at in starts]
-    probabilities: Floats = torch.cat(parts).double().softmax(dim=-1).numpy()
-    return probabilities
+    return torch.cat(parts).double()

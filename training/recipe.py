@@ -20,8 +20,8 @@ from training.augment import Augmentation, augment
 from training.datasets import Windows
 from training.gru import SeedGRU
 from training.layouts import TWO_HANDS, Layout
+from training.negatives import still_labels
 from training.networks import Network, network_of, none_in
-from training.rejection import Scatter
 
 Batch = tuple[Tensor, Tensor, Tensor]
 
@@ -42,10 +42,9 @@ class Recipe:
     label_smoothing: float = 0.05
     class_weight_power: float = 0.5
     class_weight_cap: float = 5.0
+    held_still: float = 0.3  # share of the windows that are shown held still too, as none
 
 
-# How often a trained network sees its windows again to learn what is far from them.
-PASSES: Final = 2
 # Recordings have 20 frames; the service takes 6 to 30. So half of the batches keep 20, and half go from 10 to 30.
 MANY_LENGTHS: Final = (20,) * 5 + (10, 15, 20, 25, 30)
 RECIPES: Final = {
@@ -81,6 +80,8 @@ class GestureTraining(L.LightningModule):
         super().__init__()
         self.network, self.recipe, self.about = network, recipe, about
         self.windows = windows
+        # Where some label is itself a hand held still, a still hand may be that label, and is never none.
+        self.none = None if still_labels(windows) else none_in(windows.class_labels)
         self.register_buffer("class_weight", class_weights(windows, recipe), persistent=False)
         self.seed = seed
         self.draws = torch.Generator().manual_seed(seed)  # of the augmentation
@@ -106,15 +107,6 @@ class GestureTraining(L.LightningModule):
         hits = multiclass_accuracy(logits, target, num_classes=logits.shape[-1], average="micro")
         loss = nn.functional.cross_entropy(logits, target)
         self.log_dict({"val_accuracy": hits, "val_loss": loss}, prog_bar=True, batch_size=len(target), sync_dist=True)
-
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_index: int) -> None:
-        """After an epoch's last batch, before anything validates or saves, learn what a known window is like.
-
-        Where nobody is kept back, no epoch but the last is ever used.
-        """
-        ends = self.current_epoch + 1 == self.trainer.max_epochs
-        if self.trainer.is_last_batch and (ends or self.trainer.enable_validation):
-            fit_rejection(self.network, self.windows, self.recipe, self.draws)
 
     def on_train_start(self) -> None:
         """Go on with the random numbers of the checkpoint, so that a resumed run ends as it would have."""
@@ -164,7 +156,7 @@ class GestureTraining(L.LightningModule):
 def build_network(recipe: Recipe, windows: Windows) -> Network:
     """A fresh network for the labels of ``windows``, its feature scale taken from them."""
     layout = windows.layout
-    network = network_of(recipe.architecture, len(windows.class_labels), layout, none=none_in(windows.class_labels))
+    network = network_of(recipe.architecture, len(windows.class_labels), layout)
     if not isinstance(network, SeedGRU):
         network.features.fit(torch.from_numpy(read_dims(windows.points, layout)), torch.from_numpy(windows.presence))
     return network
@@ -173,31 +165,6 @@ def build_network(recipe: Recipe, windows: Windows) -> Network:
 def read_dims(points: Array, layout: Layout) -> Array:
     """The coordinates that a network reads, ``(N, T, layout.width)``: hands lose their z."""
     return drop_z(points) if layout == TWO_HANDS else points
-
-
-def fit_rejection(network: Network, windows: Windows, recipe: Recipe, generator: torch.Generator) -> None:
-    """Show a trained network its training windows twice more, and let its head learn how far apart they lie.
-
-    Windows are augmented at their own length, and the recurrent layers drop out as in training: a network knows
-    windows it was trained on too well to say how far those of a new person will be. Nothing to do without ``none``.
-    """
-    if isinstance(network, SeedGRU) or network.head.nearest is None or recipe.augmentation is None:
-        return
-    points, target = torch.from_numpy(windows.points), torch.from_numpy(windows.target)
-    each = PASSES * torch.bincount(target, minlength=len(windows.class_labels))
-    scatter = Scatter(each, len(network.head.nearest.origin))
-    was_training = network.training
-    network.eval()
-    for module in network.modules():
-        if isinstance(module, nn.GRU | nn.Dropout):
-            module.train()
-    with torch.no_grad():
-        for part in torch.arange(len(points)).repeat(PASSES).split(256):  # type: ignore[no-untyped-call]
-            frames = (windows.points.shape[1],)
-            hands, presence = augment(points[part], frames, recipe.augmentation, generator, windows.layout)
-            scatter.add(torch.cat(network.read(hands, presence), dim=-1), target[part])
-    network.head.fit(scatter)
-    network.train(was_training)
 
 
 def class_weights(windows: Windows, recipe: Recipe) -> Tensor:

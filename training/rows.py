@@ -22,10 +22,13 @@ from training.protocols import (
 )
 from training.recipe import BODY, RECIPES, Recipe
 
-# The unknown-sign row. Development left these labels out, with signer_c held out; what is reported are others of both.
-DEVELOPED_ON: Final = frozenset({"coffee", "medium", "yes", "hello", "small", "can", "please", "i"})
+# The unknown-sign row. What training does about unknown signs was developed with signer_b held out, on the labels that
+# signer_b adds to the common ones; those and that signer are left out here.
+DEVELOPED_ON: Final = frozenset(
+    ["a", "b", "c", "can", "e", "f", "g", "h", "i", "j", "k", "l", "muffin", "please", "water"]
+)
+REPORTED_SIGNERS: Final = ("signer_a", "signer_c")
 LEFT_OUT: Final = (("get", "large"), ("no", "tea"), ("thank-you",))
-REPORTED_SIGNERS: Final = ("signer_a", "signer_b")
 
 VIEWS: Final[dict[str, Times]] = {
     RECORDED: as_recorded,
@@ -127,4 +130,4 @@ def common(windows: Windows) -> Windows:
 def _unknown_folds(data_dir: Path) -> list[Fold]:
     windows = read_windows(data_dir)
     vocabulary: Sequence[str] = windows.common_labels()
-    return leave_labels_out(windows, vocabulary, LEFT_OUT, REPORTED_SIGNERS, DEVELOPED_ON - set(vocabulary))
+    return leave_labels_out(windows, vocabulary, LEFT_OUT, REPORTED_SIGNERS, DEVELOPED_ON)

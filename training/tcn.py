@@ -9,8 +9,8 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from training.features import PRESENT_FROM, ScaledFeatures, look
-from training.head import GestureHead
+from training.features import PRESENT_FROM, ScaledFeatures
+from training.gru import gesture_head
 from training.layouts import TWO_HANDS, Layout
 
 KERNEL: Final = 3
@@ -67,7 +67,7 @@ class GestureTCN(nn.Module):
     ``(B, classes)``.
     """
 
-    def __init__(self, config: TCNConfig, layout: Layout = TWO_HANDS, *, none: int | None = None) -> None:
+    def __init__(self, config: TCNConfig, layout: Layout = TWO_HANDS) -> None:
         super().__init__()
         self.config = config
         self.features = ScaledFeatures(layout)
@@ -75,19 +75,14 @@ class GestureTCN(nn.Module):
         self.blocks = nn.ModuleList(
             DilatedBlock(config.channels, 2**step, config.dropout) for step in range(config.num_blocks)
         )
-        self.head = GestureHead(2 * config.channels, 2 * layout.features, config.num_classes, none)
+        self.head = gesture_head(2 * config.channels, config.num_classes)
 
-    def read(self, sequence: Tensor, presence: Tensor) -> tuple[Tensor, Tensor]:
-        """What the head reads: the embedding ``(B, 2 channels)`` and the window's look ``(B, 2 features)``."""
-        features = self.features(sequence, presence)
+    def forward(self, sequence: Tensor, presence: Tensor) -> Tensor:
         mask = (presence.amax(dim=-1) >= PRESENT_FROM).to(sequence.dtype)[:, None]
-        frames = torch.relu(self.enter(features.transpose(1, 2))) * mask
+        frames = torch.relu(self.enter(self.features(sequence, presence).transpose(1, 2))) * mask
         for block in self.blocks:
             frames = block(frames, mask)
         mean = frames.sum(dim=-1) / mask.sum(dim=-1).clamp(min=1.0)
         # After a ReLU and the mask nothing is below 0, so a frame that doesn't count is never the largest.
-        return self.head.norm(torch.cat([mean, frames.amax(dim=-1)], dim=-1)), look(features)
-
-    def forward(self, sequence: Tensor, presence: Tensor) -> Tensor:
-        logits: Tensor = self.head(*self.read(sequence, presence))
+        logits: Tensor = self.head(torch.cat([mean, frames.amax(dim=-1)], dim=-1))
         return logits

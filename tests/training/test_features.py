@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from training.features import PointFeatures, look
+from training.features import PointFeatures
 from training.layouts import KINECT_BODY, NATOPS_ARMS, TWO_HANDS, Layout
 
 REACH, TRACK, PLACE, SIZE, SPEED, PRESENCE = 0, 40, 42, 44, 45, 57
@@ -108,8 +108,3 @@ def test_bodies_go_through_the_same_features(layout: Layout) -> None:
     place = (layout.dims * (len(layout.reaching) + 1), layout.dims * (len(layout.reaching) + 2))
     found = features.view(2, 5, layout.parts, -1)[..., slice(*place)]
     torch.testing.assert_close(found, 4 * (origin - layout.centre))
-
-
-def test_a_windows_look_is_the_mean_and_the_spread_over_its_frames() -> None:
-    features = torch.tensor([[[1.0, 5.0], [3.0, 5.0]]])
-    assert look(features).tolist() == [[2.0, 5.0, 1.0, 0.0]]

@@ -10,8 +10,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from training.checkpoint import read_checkpoint
 from training.datasets import Windows
-from training.gru import SeedGRU
-from training.recipe import RECIPES, build_network, fit, fit_rejection
+from training.recipe import RECIPES, GestureTraining, Recipe, fit, prepared
 from training.simulate import make_windows
 
 NETWORKS = ("recipe", "tcn")
@@ -22,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 def made(*, none: bool = True) -> Windows:
     """Made windows whose gesture made-wave is called none, or isn't there."""
-    arrays = make_windows(windows_each=4, signers=2, frames=8, seed=0)
+    arrays = make_windows(windows_each=4, signers=2, frames=20, seed=0)
     names = np.where(arrays["label"] == "made-wave", "none", arrays["label"]).astype(np.str_)
     keep = np.full(len(names), True) if none else names != "none"
     labels, target = np.unique(names[keep], return_inverse=True)
@@ -36,11 +35,11 @@ def trainer(**options: Any) -> L.Trainer:
 
 
 @pytest.mark.parametrize("architecture", NETWORKS)
-def test_what_is_trained_is_read_back_with_what_it_learnt_of_distances(architecture: str, tmp_path: Path) -> None:
+def test_what_is_trained_is_read_back_as_it_was(architecture: str, tmp_path: Path) -> None:
     windows = made()
     about = {
         "class_labels": list(windows.class_labels),
-        "seq_len": 8,
+        "seq_len": 20,
         "min_seq_len": 6,
         "use_z": False,
         "training": dict.fromkeys(("data", "licence", "split", "command", "date"), "made"),
@@ -50,46 +49,50 @@ def test_what_is_trained_is_read_back_with_what_it_learnt_of_distances(architect
     network = fit(RECIPES[architecture], windows, None, seed=0, batch_size=16, trainer=run, about=about)
     checkpoint = read_checkpoint(tmp_path / "made.ckpt")
     assert checkpoint.architecture == architecture
-    assert not isinstance(checkpoint.network, SeedGRU) and checkpoint.network.head.nearest is not None
-    assert checkpoint.network.head.nearest.centres.abs().sum() > 0
-    hands, presence = torch.rand(3, 8, 84), torch.ones(3, 8, 2)
+    hands, presence = torch.rand(3, 20, 84), torch.ones(3, 20, 2)
     with torch.no_grad():
         torch.testing.assert_close(checkpoint.network(hands, presence), network(hands, presence))
 
 
-@pytest.mark.parametrize("architecture", NETWORKS)
-def test_learning_distances_changes_nothing_else(architecture: str) -> None:
+class Seen(torch.nn.Module):
+    """A network that notes the batches it is given."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(classes))
+        self.batches: list[torch.Tensor] = []
+
+    def forward(self, sequence: torch.Tensor, presence: torch.Tensor) -> torch.Tensor:
+        self.batches.append(sequence)
+        return self.weight.expand(len(sequence), -1)
+
+
+def steps_on(windows: Windows, recipe: Recipe) -> list[torch.Tensor]:
+    seen = Seen(len(windows.class_labels))
+    module = GestureTraining(seen, recipe, windows, seed=0, about={})  # type: ignore[arg-type]
+    module.log = lambda *_, **__: None  # type: ignore[method-assign, assignment]
+    module.training_step(tuple(prepared(windows, recipe, for_augmentation=True).tensors), 0)  # type: ignore[arg-type]
+    return seen.batches
+
+
+def test_a_share_of_the_gestures_is_shown_held_still_as_none() -> None:
     windows = made()
-    network = build_network(RECIPES[architecture], windows).train()
-    before = {name: value.clone() for name, value in network.state_dict().items()}
-    fit_rejection(network, windows, RECIPES[architecture], torch.Generator().manual_seed(0))
-    changed = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
-    assert changed == {f"head.nearest.{name}" for name in ("origin", "embedding_axes", "look_axes", "centres")}
-    assert all(module.training for module in network.modules())
+    gestures = int((windows.target != windows.class_labels.index("none")).sum())
+    (batch,) = steps_on(windows, replace(RECIPES["recipe"], held_still=1.0))
+    assert len(batch) == len(windows) + gestures
+    moved = batch.diff(dim=1).abs().flatten(1).mean(dim=1)
+    assert moved[len(windows) :].median() < moved[: len(windows)].median()
 
 
-def test_a_vocabulary_without_none_learns_no_distances() -> None:
+def test_nothing_is_held_still_where_the_vocabulary_has_no_none() -> None:
     windows = made(none=False)
-    network = build_network(RECIPES["recipe"], windows)
-    assert not isinstance(network, SeedGRU) and network.head.nearest is None
-    fit_rejection(network, windows, RECIPES["recipe"], torch.Generator())
+    (batch,) = steps_on(windows, replace(RECIPES["recipe"], held_still=1.0))
+    assert len(batch) == len(windows)
 
 
-def test_training_windows_lie_nearer_than_a_gesture_that_was_never_trained() -> None:
-    everything = made()
-    windows = everything.only_labels(["made-grab", "made-point", "none"])
-    strange = everything.take(everything.target == everything.class_labels.index("made-clap"))
-    recipe = replace(RECIPES["recipe"], lengths=(8,))
-    network = build_network(recipe, windows).eval()
-    fit_rejection(network, windows, recipe, torch.Generator().manual_seed(0))
-    assert not isinstance(network, SeedGRU) and network.head.nearest is not None
-
-    def distances(some: Windows) -> torch.Tensor:
-        assert not isinstance(network, SeedGRU) and network.head.nearest is not None
-        xy = torch.from_numpy(some.points.reshape(len(some), 8, 2, 21, 3)[..., :2].copy()).flatten(2)
-        with torch.no_grad():
-            found: torch.Tensor = network.head.nearest(*network.read(xy, torch.from_numpy(some.presence)))
-        return found
-
-    words = windows.take(windows.target != windows.class_labels.index("none"))
-    assert distances(words).median() < distances(strange).median()
+def test_nothing_is_held_still_where_a_label_is_itself_still() -> None:
+    windows = made()
+    still = windows.target == windows.class_labels.index("made-grab")
+    windows.points[still] = windows.points[still][:, :1]
+    (batch,) = steps_on(windows, replace(RECIPES["recipe"], held_still=1.0))
+    assert len(batch) == len(windows)
