@@ -20,7 +20,7 @@ from training.augment import Augmentation, augment
 from training.datasets import Windows
 from training.gru import SeedGRU
 from training.layouts import TWO_HANDS, Layout
-from training.negatives import still_labels
+from training.negatives import hold_still, still_labels
 from training.networks import Network, network_of, none_in
 
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -90,10 +90,14 @@ class GestureTraining(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         hands, presence, target = batch
-        if self.recipe.augmentation is not None:
-            hands, presence = augment(
-                hands, self.recipe.lengths, self.recipe.augmentation, self.draws, self.windows.layout
-            )
+        recipe, layout = self.recipe, self.windows.layout
+        if recipe.augmentation is not None:
+            hands, presence = augment(hands, recipe.lengths, recipe.augmentation, self.draws, layout)
+            if self.none is not None:
+                some = (target != self.none) & (torch.rand(len(target), generator=self.draws) < recipe.held_still)
+                still, there = hold_still(hands[some], presence[some], recipe.augmentation.noise, self.draws)
+                hands, presence = torch.cat([hands, still]), torch.cat([presence, there])
+                target = torch.cat([target, torch.full_like(target[some], self.none)])
         logits = self.network(hands, presence)
         loss = nn.functional.cross_entropy(
             logits, target, weight=self.class_weight, label_smoothing=self.recipe.label_smoothing
