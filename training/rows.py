@@ -78,6 +78,9 @@ def rows(root: Path) -> dict[str, Row]:
     body = replace(RECIPES["recipe"], augmentation=BODY)
     return {
         "asl": asl,
+        "plain": replace(
+            asl, recipe=replace(RECIPES["recipe"], held_still=0.0), protocol=f"{asl.protocol}, no still hands"
+        ),
         "tcn": replace(asl, recipe=RECIPES["tcn"], before="90.7", reach="BiGRU − 1"),
         "seed": replace(asl, recipe=RECIPES["seed"], before="86.5", reach=""),
         "unknown": replace(
