@@ -5,9 +5,10 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 SERVE_VENV := .venv-serve
+EDGE_VENV := .venv-edge
 VENV := .venv
 
-.PHONY: help serve test check bench pins clean
+.PHONY: help mediapipe serve demo train test check evaluate bench pins clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -19,23 +20,58 @@ $(SERVE_VENV)/.installed: requirements.txt constraints.txt
 	$(SERVE_VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(VENV)/.installed: requirements-dev.txt requirements.txt training/requirements.txt constraints.txt
+$(VENV)/.installed: requirements-dev.txt requirements.txt training/requirements.txt edge_client/requirements.txt constraints.txt
 	@echo "Setting up $(VENV) (serving, training, tests): about two minutes, once"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Helen needs Python 3.11 or newer; name it with make PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps mediapipe==1.2.2
+	@touch $@
+
+$(EDGE_VENV)/.installed: edge_client/requirements.txt
+	@echo "Setting up $(EDGE_VENV) (the Raspberry Pi client without MediaPipe): about half a minute, once"
+	$(PYTHON) -m venv $(EDGE_VENV)
+	$(EDGE_VENV)/bin/pip install --quiet --disable-pip-version-check -r edge_client/requirements.txt
 	@touch $@
 
 serve: $(SERVE_VENV)/.installed ## start the service on http://127.0.0.1:8000
-	set -a; . deploy/fastpath.env; set +a; PATH="$(CURDIR)/$(SERVE_VENV)/bin:$$PATH" exec serve run serve_config.yaml
+	@$(SERVE_VENV)/bin/python -m serve_app.preflight serve_config.yaml
+	@set -a; . deploy/fastpath.env; set +a; PATH="$(CURDIR)/$(SERVE_VENV)/bin:$$PATH" exec serve run serve_config.yaml
 
-test: $(VENV)/.installed ## run every test, the real service included
+train: $(VENV)/.installed ## the way from recordings to a model, on made hands: a Ray job, export, publish (a minute or two)
+	$(VENV)/bin/python -m training.simulate --output runs/made/data
+	deploy/train_job.sh --data_dir runs/made/data --max_epochs 6 --storage_path runs/made \
+	  --data_name "made hands, no person was recorded" --licence "none needed"
+	$(VENV)/bin/python -m training.export_onnx --checkpoint runs/made/best.ckpt --output runs/made/model/model.onnx \
+	  --name gesture --note "Made gestures, to show the way: it recognises no real sign."
+	$(VENV)/bin/python -m training.publish --model runs/made/model --repository runs/made/models
+	@echo "To serve it: HELEN_MODEL_PATHS=$(CURDIR)/runs/made/models make serve"
+	@echo "While that runs, make train again publishes the next version, which goes live by itself."
+
+demo: $(SERVE_VENV)/.installed $(EDGE_VENV)/.installed ## service, client on made hands and local screen (http://127.0.0.1:5000)
+	@$(SERVE_VENV)/bin/python -m serve_app.preflight serve_config.yaml
+	@set -a; . deploy/fastpath.env; set +a; \
+	PATH="$(CURDIR)/$(SERVE_VENV)/bin:$$PATH" setsid serve run serve_config.yaml & service=$$!; \
+	trap 'kill -TERM $$service 2>/dev/null; wait $$service || true' EXIT; \
+	$(EDGE_VENV)/bin/python -m edge_client demo --ui
+
+mediapipe: $(VENV)/.installed # what MediaPipe's own tests need besides: two Debian libraries and its model files
+	@ldconfig -p | grep -q libEGL.so.1 && ldconfig -p | grep -q libGLESv2.so.2 \
+	  || { [ "$$(id -u)" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq libegl1 libgles2 >/dev/null; } \
+	  || echo "MediaPipe needs libegl1 and libgles2 (sudo apt-get install them): without, its tests fail"
+	@$(VENV)/bin/python -m edge_client assets >/dev/null || echo "without MediaPipe's model files its tests are skipped"
+
+test: $(VENV)/.installed mediapipe ## run every test, the real service included
 	$(VENV)/bin/python -m pytest
 
 check: $(VENV)/.installed ## lint, format, types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+evaluate: $(VENV)/.installed ## print the held-out figures of training, from the recordings in HELEN_DATA_DIR
+	@[ -n "$${HELEN_DATA_DIR:-}" ] || { echo "make evaluate needs HELEN_DATA_DIR=the folder of the recordings"; exit 1; }
+	$(VENV)/bin/python -m training.evaluate $(if $(ROWS),--rows $(ROWS)) --output runs/evaluation --notes training/README.md
 
 bench: $(VENV)/.installed ## measure this service against its peers, in one run
 	@command -v wrk >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq wrk; } || { echo "make bench needs wrk: sudo apt-get install wrk"; exit 1; }

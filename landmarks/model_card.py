@@ -115,14 +115,14 @@ def decode_card(data: bytes, source: str) -> ModelCard:
         raise ModelError(f"{source} is not a model card: {error}") from error
 
 
-def encode_card(card: ModelCard) -> bytes:
-    """A card as indented JSON, keys in the order of the class."""
-    return msgspec.json.format(msgspec.json.encode(card), indent=1) + b"\n"
-
-
 def write_card(card: ModelCard, path: Path) -> None:
-    """Write a card's JSON to a file."""
+    """Write a card as indented JSON, keys in the order of the class."""
     path.write_bytes(encode_card(card))
+
+
+def encode_card(card: ModelCard) -> bytes:
+    """A card's bytes as its file holds them."""
+    return msgspec.json.format(msgspec.json.encode(card), indent=1) + b"\n"
 
 
 def read_bounded(path: Path, limit: int) -> bytes:

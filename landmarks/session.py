@@ -31,8 +31,8 @@ class ModelSession:
     """A model that answers: ``run`` maps named float32 arrays to named float32 arrays.
 
     Loading proves the file before anyone depends on it: its SHA-256 is the card's, and its answer to the card's
-    golden input is the card's golden output. The bytes go to ONNX Runtime directly, so that a model file can't
-    make it read other files as external weights.
+    golden input is the card's golden output. ``model`` keeps the file's bytes; ONNX Runtime gets them directly, so
+    that a model file can't make it read other files as external weights.
     """
 
     def __init__(self, model: bytes, card: ModelCard, *, threads: int | None = None) -> None:
@@ -55,6 +55,7 @@ class ModelSession:
         except Exception as error:  # ONNX Runtime raises classes of its own that share no public base
             raise ModelError(f"ONNX Runtime can't load {MODEL_FILE}: {error}") from error
         self.card = card
+        self.model = model
         self.input_names = tuple(node.name for node in self._session.get_inputs())
         self.output_names = tuple(node.name for node in self._session.get_outputs())
         self._check_golden()

@@ -5,6 +5,7 @@ reads the file with ``weights_only=True``, and what the service then loads is an
 checkpoint's hash.
 """
 
+import importlib.util
 import logging
 import os
 import subprocess
@@ -59,6 +60,10 @@ def convert(checkpoint: Path, folder: Path) -> None:
     Raises:
         ModelError: the exporter's own sentence.
     """
+    missing = [name for name in ("torch", "onnx") if importlib.util.find_spec(name) is None]
+    if missing:
+        wanted = " and ".join(missing)
+        raise ModelError(f"{checkpoint} needs {wanted} to be converted: pip install -r training/requirements.txt")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         made = Path(scratch) / "made"

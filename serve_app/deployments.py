@@ -6,9 +6,9 @@
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
-from fastapi import FastAPI
 from ray.serve.exceptions import BackPressureError
 from ray.serve.handle import DeploymentHandle
+from starlette.applications import Starlette
 
 from serve_app.errors import Overloaded
 from serve_app.ingress import create_app
@@ -40,6 +40,11 @@ class RayStages:
         status: Awaitable[ModelStatus] = self._model.describe.remote()
         return status
 
+    def files(self) -> Awaitable[dict[str, bytes]]:
+        """As ``Stages.files``."""
+        files: Awaitable[dict[str, bytes]] = self._model.files.remote()
+        return files
+
 
 class Preprocess:
     """The ingress deployment: one replica, its batcher and its routes.
@@ -53,8 +58,10 @@ class Preprocess:
     def __init__(
         self, gesture: DeploymentHandle[Any], postprocess: DeploymentHandle[Any], arguments: ServiceArguments
     ) -> None:
-        configure_logging(Environment().log_level)
+        environment = Environment()
+        configure_logging(environment.log_level)
+        self._api_keys = environment.api_keys
         self._service = Service(ModelPipeline("gesture", RayStages(gesture, postprocess), arguments), arguments)
 
-    def __serve_build_asgi_app__(self) -> FastAPI:
-        return create_app(self._service)
+    def __serve_build_asgi_app__(self) -> Starlette:
+        return create_app(self._service, self._api_keys)

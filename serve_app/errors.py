@@ -33,6 +33,20 @@ class InvalidInput(RequestError):
     code = "invalid_input"
 
 
+class Unauthorized(RequestError):
+    """The service has API keys, and the request carries none."""
+
+    status = 401
+    code = "unauthorized"
+
+
+class Forbidden(RequestError):
+    """The request carries an API key that isn't one of the service's."""
+
+    status = 403
+    code = "forbidden"
+
+
 class BodyTooLarge(RequestError):
     """The body has more bytes than the service reads."""
 

@@ -7,13 +7,13 @@ import asyncio
 import logging
 import re
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
-from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 
 from serve_app.errors import BodyTooLarge, DeadlineExceeded, InvalidInput, RequestError, UnsupportedContentType
 
@@ -83,38 +83,40 @@ def json_response(value: Any, status: int = 200) -> Response:
 def error_response(error: RequestError, request: Request) -> Response:
     """A request's error in the contract's form."""
     response = json_response(error.body(request_id_of(request)), error.status)
+    if error.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
     if error.retry_after_s is not None:
         response.headers["Retry-After"] = str(error.retry_after_s)
     return response
 
 
-def add_error_handlers(app: FastAPI) -> None:
-    """Answer every failure of a route, expected or not, with the contract's JSON body."""
+async def on_request_error(request: Request, error: Exception) -> Response:
+    """A refusal that was foreseen."""
+    assert isinstance(error, RequestError)  # noqa: S101 - Starlette's signature is wider than what it calls us with
+    return error_response(error, request)
 
-    async def on_request_error(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestError)  # noqa: S101 - Starlette's signature is wider than what it calls us with
-        return error_response(error, request)
 
-    async def on_http_error(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # noqa: S101 - as above
-        code = HTTP_CODES.get(error.status_code, "http_error")
-        sentence = {
-            404: f"there is no {request.url.path[:200]} here; GET /docs lists the routes",
-            405: f"{request.method} is not allowed on {request.url.path[:200]}",
-        }.get(error.status_code, str(error.detail))
-        body = {"error": sentence, "code": code, "request_id": request_id_of(request)}
-        response = json_response(body, error.status_code)
-        response.headers.update(error.headers or {})
-        return response
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """A route or method that isn't there."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - as above
+    sentence = {
+        404: f"there is no {request.url.path[:200]} here; GET /docs lists the routes",
+        405: f"{request.method} is not allowed on {request.url.path[:200]}",
+    }.get(error.status_code, str(error.detail))
+    code = HTTP_CODES.get(error.status_code, "http_error")
+    response = json_response({"error": sentence, "code": code, "request_id": request_id_of(request)}, error.status_code)
+    response.headers.update(error.headers or {})
+    return response
 
-    async def on_bug(request: Request, error: Exception) -> Response:
-        logger.error("request %s failed", request_id_of(request), exc_info=error)
-        return error_response(RequestError("the service failed on this request; its log has the details"), request)
 
-    handlers: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
-        RequestError: on_request_error,
-        HTTPException: on_http_error,
-        Exception: on_bug,
-    }
-    for kind, handler in handlers.items():
-        app.add_exception_handler(kind, handler)
+async def on_bug(request: Request, error: Exception) -> Response:
+    """Anything else: the client learns where to look, the log what happened."""
+    logger.error("request %s failed", request_id_of(request), exc_info=error)
+    return error_response(RequestError("the service failed on this request; its log has the details"), request)
+
+
+ERROR_HANDLERS: Mapping[Any, Callable[[Request, Exception], Awaitable[Response]]] = {
+    RequestError: on_request_error,
+    HTTPException: on_http_error,
+    Exception: on_bug,
+}

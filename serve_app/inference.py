@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from landmarks.model_card import CARD_FILE, MODEL_FILE, encode_card
 from serve_app.errors import NotReady
 from serve_app.messages import ModelStatus, Scored, Tensors
 from serve_app.serving_model import ServingModel
@@ -67,6 +68,17 @@ class Inference:
         if model is None:
             return ModelStatus(name, reason=self._model.reason, refused=refused)
         return ModelStatus(name, model.version, model.source, model.session.card, refused=refused)
+
+    def files(self) -> dict[str, bytes]:
+        """The served model's files, ``model.onnx`` and ``card.json``, for clients that answer by themselves.
+
+        Raises:
+            NotReady: no model could be loaded so far.
+        """
+        model = self._model.current
+        if model is None:
+            raise NotReady(self._model.reason)
+        return {MODEL_FILE: model.session.model, CARD_FILE: encode_card(model.session.card)}
 
     def _watch(self) -> None:
         while True:

@@ -42,7 +42,10 @@ PREDICT_ANSWER = {
 EXAMPLE_WINDOW = {"sequence": [[0.1] * 84] * 10, "mask": [[1.0, 0.0]] * 10}
 
 REASONS = {
+    401: "the service has API keys, and the request carries none",
+    403: "the API key is not one of the service's",
     400: "not JSON, or not a window of this model; the sentence names the field",
+    404: "there is no such model or file",
     413: "the body is too large",
     415: "the body is declared as something other than JSON",
     429: "overloaded; `Retry-After` says when to come back",
@@ -56,27 +59,81 @@ def json_content(schema: dict[str, Any], example: Any = None) -> dict[str, Any]:
     return {"application/json": {"schema": schema} | ({"example": example} if example is not None else {})}
 
 
-def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def errors(*statuses: int) -> dict[str, dict[str, Any]]:
     """The error responses of a route."""
-    return {status: {"description": REASONS[status], "content": json_content(ERROR)} for status in statuses}
+    return {str(status): {"description": REASONS[status], "content": json_content(ERROR)} for status in statuses}
 
 
-def answered(description: str, schema: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+def answered(description: str, schema: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The 200 of a route."""
-    return {200: {"description": description, "content": json_content(schema)}}
+    return {"200": {"description": description, "content": json_content(schema)}}
 
 
-HEALTH_DOC: dict[str, Any] = {
-    "tags": ["system"],
-    "responses": answered("every model can answer", {"type": "object"})
-    | {503: {"description": "`starting` or `degraded`, with the reason", "content": json_content({"type": "object"})}},
-}
-METADATA_DOC: dict[str, Any] = {
-    "tags": ["system"],
-    "responses": answered("the gesture model and every served model", {"type": "object"}) | errors(503),
-}
-PREDICT_DOC: dict[str, Any] = {
-    "tags": ["gestures"],
-    "responses": answered("the gesture", PREDICT_ANSWER) | errors(*REASONS),
-    "openapi_extra": {"requestBody": {"required": True, "content": json_content(PREDICT_REQUEST, EXAMPLE_WINDOW)}},
+DOCUMENT: dict[str, Any] = {
+    "openapi": "3.1.0",
+    "info": {"title": "Helen", "version": "1", "description": "Names gestures from windows of hand landmarks."},
+    "components": {
+        "securitySchemes": {
+            "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            "bearer": {"type": "http", "scheme": "bearer"},
+        }
+    },
+    "security": [{}, {"key": []}, {"bearer": []}],
+    "paths": {
+        "/health": {
+            "get": {
+                "tags": ["system"],
+                "summary": "Can every model answer?",
+                "responses": answered("every model can answer", {"type": "object"})
+                | {
+                    "503": {
+                        "description": "`starting` or `degraded`, with the reason",
+                        "content": json_content({"type": "object"}),
+                    }
+                },
+            }
+        },
+        "/metadata": {
+            "get": {
+                "tags": ["system"],
+                "summary": "What the gesture model expects and names",
+                "responses": answered("the gesture model, and every served model", {"type": "object"})
+                | errors(401, 403, 503),
+            }
+        },
+        "/models/{name}/{file}": {
+            "get": {
+                "tags": ["system"],
+                "summary": "The served model's own files, for a client that answers by itself when it is offline",
+                "parameters": [
+                    {
+                        "name": "name",
+                        "in": "path",
+                        "required": True,
+                        "schema": {"type": "string"},
+                        "example": "gesture",
+                    },
+                    {
+                        "name": "file",
+                        "in": "path",
+                        "required": True,
+                        "schema": {"enum": ["model.onnx", "card.json"]},
+                    },
+                ],
+                "responses": {
+                    "200": {"description": "the file; `ETag` is its SHA-256"},
+                    "304": {"description": "as known"},
+                }
+                | errors(401, 403, 404, 503),
+            }
+        },
+        "/predict": {
+            "post": {
+                "tags": ["gestures"],
+                "summary": "Name the gesture of one window of landmarks",
+                "requestBody": {"required": True, "content": json_content(PREDICT_REQUEST, EXAMPLE_WINDOW)},
+                "responses": answered("the gesture", PREDICT_ANSWER) | errors(400, 401, 403, 413, 415, 429, 503, 504),
+            }
+        },
+    },
 }

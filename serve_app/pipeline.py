@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 REFRESH_S = 1.0
 DESCRIBE_DEADLINE_S = 5.0
+MISSES_ALLOWED = 3
 
 
 class Stages(Protocol):
@@ -32,6 +33,9 @@ class Stages(Protocol):
 
     def describe(self) -> Awaitable[ModelStatus]:
         """What the model says of itself."""
+
+    def files(self) -> Awaitable[dict[str, bytes]]:
+        """The model's files, by name."""
 
 
 class ModelPipeline:
@@ -46,6 +50,7 @@ class ModelPipeline:
     def __init__(self, name: str, stages: Stages, arguments: ServiceArguments) -> None:
         self.status = ModelStatus(name, reason=f"the {name} model is starting")
         self.started = False
+        self._misses = 0
         self._stages = stages
         self._deadline_s = arguments.request_deadline_s
         self._batcher: MicroBatcher[Tensors, bytes] = MicroBatcher(
@@ -70,16 +75,33 @@ class ModelPipeline:
         """One item's encoded answer; items of equal shapes share batches."""
         return await self._batcher.submit(item, tuple((name, array.shape) for name, array in item.items()))
 
+    async def files(self) -> dict[str, bytes]:
+        """The model's files as they are served now, by name.
+
+        Raises:
+            NotReady: the model doesn't hand them over.
+        """
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                return await self._stages.files()
+        except Exception as error:  # as in refresh
+            raise NotReady(f"the {self.status.name} model doesn't hand over its files now") from error
+
     async def refresh(self) -> None:
-        """Ask the model what it is; when it doesn't say, the pipeline is not ready until it does."""
+        """Ask the model what it is; when it doesn't say, three times in a row, the pipeline is not ready."""
         name = self.status.name
         try:
             async with asyncio.timeout(DESCRIBE_DEADLINE_S):
                 self.status = await self._stages.describe()
-            self.started = True
+            if not self.started:
+                logger.info("ready: the %s model answers, version %s", name, self.status.version)
+            self.started, self._misses = True, 0
         except Exception as error:  # a replica that is starting, restarting or gone can raise anything
             said = str(error) or type(error).__name__
             logger.warning("the %s model doesn't answer: %s", name, said)
+            self._misses += 1
+            if self.started and self._misses < MISSES_ALLOWED:  # one slow answer under load is no outage
+                return
             self.status = ModelStatus(name, reason=f"the {name} model doesn't answer: {said.splitlines()[0][:200]}")
 
     @contextlib.asynccontextmanager

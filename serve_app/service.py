@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fastapi import Request
+from starlette.requests import Request
 
 from serve_app.pipeline import ModelPipeline
 from serve_app.settings import ServiceArguments

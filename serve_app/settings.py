@@ -47,15 +47,21 @@ class ModelSettings(BaseModel):
 class Environment(BaseSettings):
     """The environment variables of the service, read where a replica starts."""
 
-    model_config = SettingsConfigDict(env_prefix="HELEN_")
+    model_config = SettingsConfigDict(env_prefix="HELEN_", hide_input_in_errors=True)
 
     model_paths: Annotated[tuple[str, ...], NoDecode] = DEFAULT_MODEL_PATHS
+    api_keys: Annotated[tuple[str, ...], NoDecode] = ()
     log_level: Literal["CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG"] = "INFO"
 
     @field_validator("model_paths", mode="before")
     @classmethod
     def _split_paths(cls, value: str | tuple[str, ...]) -> tuple[str, ...]:
         return split_paths(value) if isinstance(value, str) else value
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: str | tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(key.strip() for key in value.split(",") if key.strip()) if isinstance(value, str) else value
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -36,8 +36,8 @@ def spread(train: Callable[[Placement], None], *, num_workers: int, cpus_per_wor
 
     def worker() -> None:
         os.nice(LOWEST_PRIORITY - os.nice(0))  # a service on the same machine goes first
-        # strategy and plugins are made here: they belong to the worker's process
-        train({"strategy": RayDDPStrategy(), "plugins": [RayLightningEnvironment()], "devices": "auto"})
+        strategy, environment = RayDDPStrategy(), RayLightningEnvironment()  # type: ignore[no-untyped-call]
+        train({"strategy": strategy, "plugins": [environment], "devices": "auto"})
 
     if not ray.is_initialized():
         # The cluster may have been started from another environment, one without torch.

@@ -102,7 +102,9 @@ class GestureTraining(L.LightningModule):
         loss = nn.functional.cross_entropy(
             logits, target, weight=self.class_weight, label_smoothing=self.recipe.label_smoothing
         )
-        self.log("train_loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(target))
+        self.log(
+            "train_loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(target), sync_dist=True
+        )
         return loss
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:

@@ -118,7 +118,8 @@ class EpochLines(L.Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.is_global_zero:
             figures = " ".join(f"{name} {float(value):.4f}" for name, value in sorted(trainer.logged_metrics.items()))
-            print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} {figures}", file=sys.stderr, flush=True)  # noqa: T201
+            # Not print: Ray Train shows what a worker prints twice.
+            sys.stderr.write(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} {figures}\n")
 
 
 def quieten() -> None:

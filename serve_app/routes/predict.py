@@ -2,17 +2,14 @@
 
 import time
 
-from fastapi import APIRouter, Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from serve_app.http import read_json_body, within_deadline
-from serve_app.openapi import PREDICT_DOC
 from serve_app.preprocess import gesture_window
 from serve_app.service import Service, service_of
 
-router = APIRouter()
 
-
-@router.post("/predict", **PREDICT_DOC)
 async def predict(request: Request) -> Response:
     """Name the gesture of one window."""
     service = service_of(request)

@@ -1,15 +1,12 @@
 """``GET /health`` and ``GET /metadata``: can the service answer, and what does a client have to send."""
 
-from fastapi import APIRouter, Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from serve_app.http import json_response
-from serve_app.openapi import HEALTH_DOC, METADATA_DOC
 from serve_app.service import service_of
 
-router = APIRouter()
 
-
-@router.get("/health", **HEALTH_DOC)
 async def health(request: Request) -> Response:
     """200 when every model can answer, else 503 with ``starting`` or ``degraded`` and the reason."""
     pipelines = service_of(request).pipelines
@@ -23,7 +20,6 @@ async def health(request: Request) -> Response:
     return json_response({"status": "ok", "classes": gesture.card.num_classes, "models": versions})
 
 
-@router.get("/metadata", **METADATA_DOC)
 async def metadata(request: Request) -> Response:
     """What the gesture model expects and names, and one entry a served model."""
     service = service_of(request)

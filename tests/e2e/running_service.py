@@ -1,6 +1,7 @@
 """The real service as a subprocess: Ray, HAProxy and every replica, on ports and with a model repository of its own."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -21,16 +22,25 @@ from serve_app.settings import PROJECT_ROOT
 
 START_DEADLINE_S = 120
 STOP_DEADLINE_S = 60
+MAX_WAITING = 160  # less than shipped, so that a test can be one caller too many without a thousand connections
 
 
 @dataclass(frozen=True)
 class RunningService:
-    """Where the service answers, where it takes its models from, and what it wrote to its console."""
+    """Where the service answers, what it was started with, and what it wrote to its console."""
 
     url: str
     repository: Path
+    config: Path
     console: Path
+    environment: dict[str, str]
     pid: int
+
+    def dashboard(self) -> str:
+        """The address of its cluster's dashboard and jobs API, as its console names it."""
+        found = re.search(r"View the dashboard at \S*?(http://127\.0\.0\.1:\d+)", self.console.read_text())
+        assert found, self.console.read_text()[-2000:]
+        return found[1]
 
     def replica_pids(self, deployment: str) -> list[int]:
         """The process ids of a deployment's replicas, by the names that Ray gives its processes."""
@@ -72,12 +82,14 @@ def fast_path() -> dict[str, str]:
 
 @contextmanager
 def running_service(repository: Path) -> Iterator[RunningService]:
-    """Start the shipped config on free ports, wait until it is healthy, and stop all of it in the end."""
+    """Start the shipped config on free ports and with a smaller queue, wait for its health, and stop all of it."""
     port, statistics, metrics = free_ports(3)
     config: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "serve_config.yaml").read_text())
     config["http_options"]["port"] = port
+    config["applications"][0]["args"]["max_waiting"] = MAX_WAITING
     scratch = Path(tempfile.mkdtemp(prefix="helen-"))  # short: Ray puts sockets in it
-    (scratch / "serve_config.yaml").write_text(yaml.safe_dump(config))
+    config_file = scratch / "serve_config.yaml"
+    config_file.write_text(yaml.safe_dump(config))
     environment = os.environ | fast_path()
     environment |= {
         "RAY_ADDRESS": "local",
@@ -90,7 +102,7 @@ def running_service(repository: Path) -> Iterator[RunningService]:
     console = scratch / "console.log"
     with console.open("wb") as output:
         process = subprocess.Popen(
-            ["serve", "run", str(scratch / "serve_config.yaml")],
+            ["serve", "run", str(config_file)],
             cwd=PROJECT_ROOT,
             env=environment,
             stdout=output,
@@ -98,7 +110,7 @@ def running_service(repository: Path) -> Iterator[RunningService]:
             start_new_session=True,
         )
     try:
-        service = RunningService(f"http://127.0.0.1:{port}", repository, console, process.pid)
+        service = RunningService(f"http://127.0.0.1:{port}", repository, config_file, console, environment, process.pid)
         wait_until_healthy(service, process)
         yield service
     finally:

@@ -1,6 +1,8 @@
 """The real service over HTTP: the bundled model, every stage a process of its own."""
 
 import asyncio
+import os
+import signal
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -8,18 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import numpy as np
 import pytest
 
+from edge_client.cloud import CloudClient
+from edge_client.model_file import fetch_model
+from edge_client.settings import Cloud
 from landmarks.hands import Array, presence_of
 from landmarks.session import ModelSession
-from tests.e2e.running_service import RunningService
+from tests.e2e.load import EXAMPLE, burst
+from tests.e2e.running_service import MAX_WAITING, RunningService
 from tests.made_models import made_window
 
 pytestmark = pytest.mark.e2e
 
-EXAMPLE = {"sequence": [[0.1] * 84] * 10, "mask": [[1.0, 0.0]] * 10}
 AT_ONCE = 32
+# Two ingress replicas, the most that there are, hold 2 × (160 waiting + 2 batches of 32).
+MORE_THAN_ADMITTED = 2 * (MAX_WAITING + 2 * 32) + 50
 
 
 async def post_all(
@@ -30,11 +38,11 @@ async def post_all(
     limits = httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once)
     async with httpx.AsyncClient(base_url=service.url, timeout=60, limits=limits) as client:
 
-        async def post(body: dict[str, Any]) -> httpx.Response:
+        async def post(encoded: bytes) -> httpx.Response:
             async with gate:
-                return await client.post("/predict", json=body)
+                return await client.post("/predict", content=encoded)
 
-        return await asyncio.gather(*(post(body) for body in bodies))
+        return await asyncio.gather(*(post(msgspec.json.encode(body)) for body in bodies))
 
 
 def labels_of(session: ModelSession, windows: Array) -> list[str]:
@@ -136,14 +144,35 @@ def test_a_body_too_large_is_refused(service: RunningService) -> None:
 def test_more_callers_than_the_service_admits_get_a_429_in_json_and_the_rest_their_answers(
     service: RunningService,
 ) -> None:
-    answers = asyncio.run(post_all(service, [EXAMPLE] * 900, at_once=900))
+    async def story() -> list[httpx.Response]:
+        models = service.replica_pids("GestureGRU")
+        for pid in models:
+            os.kill(pid, signal.SIGSTOP)  # nothing is answered until the queue is full
+        try:
+            refused = asyncio.Event()
+            body = msgspec.json.encode(EXAMPLE)
+            asked = asyncio.ensure_future(burst(service.url, body, MORE_THAN_ADMITTED, refused))
+            await asyncio.wait_for(refused.wait(), 30)
+        finally:
+            for pid in models:
+                os.kill(pid, signal.SIGCONT)
+        return await asyncio.wait_for(asked, 60)
+
+    answers = asyncio.run(story())
     statuses = Counter(answer.status_code for answer in answers)
-    assert set(statuses) <= {200, 429}, statuses
-    assert statuses[200] >= 256
+    assert set(statuses) == {200, 429}, (statuses, {answer.text for answer in answers if answer.status_code > 429})
+    assert statuses[200] >= MAX_WAITING
     for answer in answers:
         if answer.status_code == 429:
             assert answer.json()["code"] == "overloaded"
             assert int(answer.headers["retry-after"]) >= 1
+
+
+def test_a_pi_can_fetch_the_served_model_and_it_is_the_same_file(service: RunningService, tmp_path: Path) -> None:
+    card = fetch_model(CloudClient(Cloud(url=service.url)), tmp_path)
+    served = service.repository / "gesture" / "1"
+    assert card.sha256 == ModelSession.open(served).card.sha256
+    assert (tmp_path / "model.onnx").read_bytes() == (served / "model.onnx").read_bytes()
 
 
 def test_no_replica_has_torch_in_memory(service: RunningService) -> None:

@@ -28,13 +28,18 @@ class LocalStages:
     async def describe(self) -> ModelStatus:
         return self.inference.describe()
 
+    async def files(self) -> dict[str, bytes]:
+        return self.inference.files()
+
 
 @asynccontextmanager
-async def local_client(repository: Path, **arguments: float) -> AsyncIterator[httpx.AsyncClient]:
+async def local_client(
+    repository: Path, api_keys: Sequence[str] = (), **arguments: float
+) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client of the whole service in this process, with its models described once."""
     settings = ServiceArguments.model_validate(arguments)
     service = Service(ModelPipeline("gesture", LocalStages(repository), settings), settings)
-    app = create_app(service)
+    app = create_app(service, api_keys)
     async with service.gesture.watched():
         await service.gesture.refresh()
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)

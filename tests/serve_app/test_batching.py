@@ -1,7 +1,7 @@
 """The batcher: what waits becomes one batch, shapes stay apart, and a bad item fails alone."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
@@ -41,8 +41,22 @@ def batcher(run: Doubler, size: int = 8, slots: int = 1, waiting: int = 100) -> 
 async def submit_all(
     target: MicroBatcher[object, object], items: Sequence[object], shape: object = "s"
 ) -> list[object]:
-    async with asyncio.timeout(5):
-        return await asyncio.gather(*(target.submit(item, shape) for item in items), return_exceptions=True)
+    """Each item's answer, or the exception that was raised to its caller."""
+
+    async def submit(item: object) -> object:
+        try:
+            answer = await target.submit(item, shape)
+        except Exception as error:
+            return error
+        assert not isinstance(answer, Exception), "an exception was returned to a caller instead of raised"
+        return answer
+
+    return await asyncio.gather(*(submit(item) for item in items))
+
+
+def tell(story: Callable[[], Awaitable[None]]) -> None:
+    """Run a story, with a deadline."""
+    asyncio.run(asyncio.wait_for(story(), 10))
 
 
 async def let_others_run() -> None:
@@ -56,7 +70,7 @@ def test_a_lone_item_leaves_at_once_in_a_batch_of_its_own() -> None:
         assert await submit_all(batcher(run), [1]) == [2]
         assert run.batches == [[1]]
 
-    asyncio.run(story())
+    tell(story)
 
 
 def test_what_came_while_the_slot_was_taken_becomes_one_batch() -> None:
@@ -73,7 +87,7 @@ def test_what_came_while_the_slot_was_taken_becomes_one_batch() -> None:
         assert run.batches == [[1], [2, 3, 4]]
         assert target.waiting == 0
 
-    asyncio.run(story())
+    tell(story)
 
 
 def test_a_batch_is_never_larger_than_its_limit_and_slots_are_never_exceeded() -> None:
@@ -88,7 +102,7 @@ def test_a_batch_is_never_larger_than_its_limit_and_slots_are_never_exceeded() -
         assert max(len(batch) for batch in run.batches) <= 3
         assert run.most_running == 2
 
-    asyncio.run(story())
+    tell(story)
 
 
 def test_items_of_different_shape_never_share_a_batch_and_none_starves() -> None:
@@ -106,7 +120,7 @@ def test_items_of_different_shape_never_share_a_batch_and_none_starves() -> None
         assert all(len(set(batch)) == 1 for batch in run.batches)
         assert run.batches.index(["b"]) == 2, "the short window waited behind more than one batch of the long ones"
 
-    asyncio.run(story())
+    tell(story)
 
 
 def test_an_item_whose_answer_is_an_exception_fails_alone() -> None:
@@ -121,7 +135,7 @@ def test_an_item_whose_answer_is_an_exception_fails_alone() -> None:
         assert isinstance(bad, ValueError)
         assert run.batches == [[0], [1, "bad", 3]]
 
-    asyncio.run(story())
+    tell(story)
 
 
 def test_an_item_that_makes_its_whole_batch_fail_fails_alone() -> None:
@@ -135,7 +149,7 @@ def test_an_item_that_makes_its_whole_batch_fail_fails_alone() -> None:
         assert [first, second, fourth] == [0, 2, 6]
         assert isinstance(poison, RuntimeError)
 
-    asyncio.run(story())
+    tell(story)
 
 
 def test_a_stage_that_is_away_fails_the_batch_without_trying_each_item_again() -> None:
@@ -148,7 +162,7 @@ def test_a_stage_that_is_away_fails_the_batch_without_trying_each_item_again() -
         assert [type(answer) for answer in (await answers)[1:]] == [NotReady, NotReady]
         assert run.batches == [[0], ["away", 2]]
 
-    asyncio.run(story())
+    tell(story)
 
 
 def test_one_item_more_than_may_wait_is_refused_at_once_and_the_others_are_answered() -> None:
@@ -163,7 +177,7 @@ def test_one_item_more_than_may_wait_is_refused_at_once_and_the_others_are_answe
         run.gate.set()
         assert await accepted == [2, 4, 6]
 
-    asyncio.run(story())
+    tell(story)
 
 
 def test_an_item_whose_caller_has_gone_is_not_run() -> None:
@@ -178,12 +192,11 @@ def test_an_item_whose_caller_has_gone_is_not_run() -> None:
         gone.cancel()
         await let_others_run()
         run.gate.set()
-        async with asyncio.timeout(5):
-            assert [await first, await last] == [2, 6]
+        assert [await first, await last] == [2, 6]
         assert run.batches == [[1], [3]]
         assert target.waiting == 0
 
-    asyncio.run(story())
+    tell(story)
 
 
 def test_a_stage_that_loses_an_answer_is_an_error_for_each_item_and_never_a_wrong_answer() -> None:
@@ -195,4 +208,4 @@ def test_a_stage_that_loses_an_answer_is_an_error_for_each_item_and_never_a_wron
         answers = await submit_all(target, [1, 2, 3])
         assert all(isinstance(answer, RuntimeError) for answer in answers)
 
-    asyncio.run(story())
+    tell(story)

@@ -8,6 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from landmarks.model_card import decode_card
+from landmarks.session import ModelSession
+from serve_app.ingress import ROUTES
 from tests.made_models import LABELS
 from tests.serve_app.local_stages import local_client
 
@@ -20,7 +23,7 @@ def tell(repository: Path, story: Story, **arguments: float) -> None:
     """Run a story against a service of its own."""
 
     async def run() -> None:
-        async with asyncio.timeout(20), local_client(repository, **arguments) as client:
+        async with asyncio.timeout(20), local_client(repository, (), **arguments) as client:
             await story(client)
 
     asyncio.run(run())
@@ -209,9 +212,34 @@ def test_a_burst_of_good_and_bad_windows_gives_each_its_own_answer(repository: P
 def test_the_documentation_lists_the_routes_and_its_example_works(repository: Path) -> None:
     async def story(client: httpx.AsyncClient) -> None:
         document = (await client.get("/openapi.json")).json()
-        assert set(document["paths"]) == {"/health", "/metadata", "/predict"}
+        assert set(document["paths"]) == {route.path for route in ROUTES} - {"/docs", "/openapi.json"}
         content = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
         assert (await client.post("/predict", json=content["example"])).status_code == 200
         assert (await client.get("/docs")).status_code == 200
+
+    tell(repository, story)
+
+
+def test_the_served_model_can_be_fetched_and_loads_elsewhere(repository: Path) -> None:
+    async def story(client: httpx.AsyncClient) -> None:
+        model = await client.get("/models/gesture/model.onnx")
+        card = await client.get("/models/gesture/card.json")
+        assert (model.status_code, card.status_code) == (200, 200)
+        session = ModelSession(model.content, decode_card(card.content, "the answer"))
+        assert session.card.class_labels == LABELS
+        known = await client.get("/models/gesture/model.onnx", headers={"if-none-match": model.headers["etag"]})
+        assert (known.status_code, known.content) == (304, b"")
+        assert known.headers["etag"] == f'"{session.card.sha256}"'
+
+    tell(repository, story)
+
+
+@pytest.mark.parametrize(
+    "path", ["/models/shots/model.onnx", "/models/gesture/secret", "/models/gesture/..%2fcard.json"]
+)
+def test_nothing_but_a_served_models_own_files_can_be_fetched(repository: Path, path: str) -> None:
+    async def story(client: httpx.AsyncClient) -> None:
+        answer = await client.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
     tell(repository, story)

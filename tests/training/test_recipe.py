@@ -70,7 +70,7 @@ class Seen(torch.nn.Module):
 def steps_on(windows: Windows, recipe: Recipe) -> list[torch.Tensor]:
     seen = Seen(len(windows.class_labels))
     module = GestureTraining(seen, recipe, windows, seed=0, about={})  # type: ignore[arg-type]
-    module.log = lambda *_, **__: None  # type: ignore[method-assign, assignment]
+    module.log = lambda *_, **__: None  # type: ignore[method-assign]
     module.training_step(tuple(prepared(windows, recipe, for_augmentation=True).tensors), 0)  # type: ignore[arg-type]
     return seen.batches
 

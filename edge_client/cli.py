@@ -1,0 +1,149 @@
+"""The command line: ``python -m edge_client COMMAND``. It reads flags and prints; what a command does is elsewhere."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge_client.cloud import CloudClient, CloudError
+from edge_client.settings import Settings, SettingsError, load_settings
+from edge_client.settings_file import setting_fields, settings_toml
+from edge_client.sources import SourceError
+from landmarks.assets import ASSETS, AssetError, assets_folder, fetch_assets
+from landmarks.model_card import ModelError
+from landmarks.recording import RecordingError
+
+EXPECTED_ERRORS = (SettingsError, SourceError, AssetError, ModelError, RecordingError, CloudError)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; every setting is a flag of the commands that use settings."""
+    parser = argparse.ArgumentParser(prog="python -m edge_client", description="Helen on the Raspberry Pi.")
+    parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="camera in, one event a gesture out")
+    run.add_argument("--ui", action="store_true", help="start the local screen in this process too")
+    replay = commands.add_parser("replay", help="play a recording or video through the whole client")
+    replay.add_argument("file", help="recording (.npz) or video file")
+    replay.add_argument("--ui", action="store_true", help="start the local screen in this process too")
+    demo = commands.add_parser("demo", help="made hands through the whole client: no camera needed")
+    demo.add_argument("--ui", action="store_true", help="start the local screen in this process too")
+    demo.add_argument("--rounds", type=int, default=20, help="how often the made signs are played (20)")
+    screen = commands.add_parser("ui", help="the local screen alone")
+    record = commands.add_parser("record", help="record windows of signs for training")
+    record.add_argument("output", type=Path, help="recording to write or to add to (.npz)")
+    record.add_argument("--labels", required=True, help="labels, separated by commas: a, b, c are the keys 1, 2, 3")
+    record.add_argument("--signer", required=True, help="who signs; a nickname is enough")
+    record.add_argument("--session", required=True, help="which sitting, for instance the date and the room")
+    record.add_argument("--frames", type=int, default=30, help="frames a window (30)")
+    record.add_argument("--every", type=float, help="seconds between windows: a timer instead of keys")
+    record.add_argument("--count", type=int, default=20, help="windows a label with the timer (20)")
+    model = commands.add_parser("model", help="fetch the service's model, to answer here when it is away")
+    doctor = commands.add_parser("doctor", help="check everything that the client needs, and say what to do")
+    bench = commands.add_parser("bench", help="milliseconds a frame of each stage")
+    bench.add_argument("file", help="video or recording to measure on")
+    for command in (run, replay, demo, screen, record, model, doctor, bench):
+        _add_settings(command)
+
+    assets = commands.add_parser("assets", help="fetch MediaPipe's two model files once, and check them")
+    assets.add_argument("--folder", type=Path, default=assets_folder(), help=f"where to ({assets_folder()})")
+    commands.add_parser("settings", help="print the settings file with the defaults")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 when it succeeded, 1 with one sentence when not."""
+    options = build_parser().parse_args(arguments)
+    logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
+    try:
+        return _run_command(options)
+    except EXPECTED_ERRORS as error:
+        _print(f"error: {error}", sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run_command(options: argparse.Namespace) -> int:
+    if options.command == "settings":
+        _print(settings_toml().rstrip())
+        return 0
+    if options.command == "assets":
+        for asset, path in zip(ASSETS, fetch_assets(options.folder), strict=True):
+            _print(f"{path}  SHA-256 {asset.sha256}")
+        return 0
+    settings = read_settings(options)
+    # Each command imports what it needs: `doctor` must run where MediaPipe or the web server doesn't.
+    if options.command in ("run", "replay"):
+        from edge_client.run import run_client
+
+        pipeline = run_client(settings, with_screen=options.ui, printed=True)
+        _print(f"{pipeline.frames} frames, a hand in {pipeline.frames_with_hand}, {pipeline.events} events", sys.stderr)
+        return 0
+    if options.command == "demo":
+        from edge_client.run import play_demo
+
+        pipeline = play_demo(settings, with_screen=options.ui, rounds=options.rounds)
+        _print(f"{pipeline.frames} frames, {pipeline.events} events", sys.stderr)
+        return 0
+    if options.command == "ui":
+        from edge_client.ui.server import serve_screen
+
+        _print(f"local screen: http://{settings.screen.host}:{settings.screen.port}", sys.stderr)
+        serve_screen(settings.screen.host, settings.screen.port)
+        return 0
+    if options.command == "record":
+        from edge_client.recorder import RecordingPlan, record_windows
+
+        labels = tuple(label.strip() for label in options.labels.split(",") if label.strip())
+        plan = RecordingPlan(labels, options.signer, options.session, options.frames)
+        record_windows(settings, plan, options.output, every_s=options.every, count=options.count, say=_print)
+        return 0
+    if options.command == "model":
+        from edge_client.model_file import fetch_model
+
+        folder = Path(settings.device.model or "models/gesture")
+        card = fetch_model(CloudClient(settings.cloud), folder)
+        _print(f"{folder}: {card.num_classes} labels, SHA-256 {card.sha256}")
+        return 0
+    if options.command == "doctor":
+        from edge_client.doctor import examine
+
+        findings = examine(settings)
+        _print("\n".join(finding.line() for finding in findings))
+        return int(any(finding.state == "fail" for finding in findings))
+    from edge_client.stage_bench import measure_stages
+
+    _print(measure_stages(settings))
+    return 0
+
+
+def read_settings(options: argparse.Namespace) -> Settings:
+    """The settings that a command's flags, the environment and its file say.
+
+    Raises:
+        SettingsError: as ``load_settings``.
+    """
+    flags = {
+        field.path: value for field in setting_fields() if (value := getattr(options, field.path, None)) is not None
+    }
+    file = getattr(options, "file", None)
+    if file is not None:
+        flags["capture.source"] = file
+    return load_settings(options.settings, flags)
+
+
+def _add_settings(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--settings", type=Path, metavar="FILE", help="settings file (TOML)")
+    group = command.add_argument_group("settings")
+    for field in setting_fields():
+        names = ["--source", field.flag] if field.path == "capture.source" else [field.flag]
+        described = f"{field.description} ({field.default!r})".replace("%", "%%")
+        group.add_argument(*names, dest=field.path, metavar="VALUE", help=described)
+
+
+def _print(text: str, stream: object = None) -> None:
+    print(text, file=stream or sys.stdout)  # type: ignore[arg-type]

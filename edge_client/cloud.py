@@ -1,0 +1,287 @@
+"""The service seen from the Pi: its model's metadata, and predictions for windows. Synchronous, thread-safe.
+
+It decides nothing about when to ask (``live.py`` does). The two functions of the source system's client are here by
+their names, on a client that the environment sets up.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, Final, TypeVar
+
+import msgspec
+import numpy as np
+import urllib3
+from urllib3.util import Retry, Timeout
+
+from edge_client.settings import Cloud, load_settings
+from edge_client.windows import WindowShape
+from landmarks.hands import HANDS, Array
+from landmarks.model_card import Count, Normalization
+from landmarks.session import MAX_MODEL_BYTES
+
+log = logging.getLogger(__name__)
+
+Reply = TypeVar("Reply", bound=msgspec.Struct)
+
+MAX_REPLY_BYTES: Final = 4 * 1024 * 1024
+MODEL_FILE_TIMEOUT_S: Final = 120.0  # megabytes over a slow line, and nobody waits for a gesture meanwhile
+# Refused for now, not refused for good. A prediction changes nothing on the service, so asking again is safe.
+TEMPORARY: Final = (429, 502, 503, 504)
+LONGEST_RETRY_AFTER: Final = 10
+DECIMALS: Final = 6
+
+
+class CloudError(Exception):
+    """The service gave no answer: one sentence, its HTTP status if it had one, and when it wants to be asked again."""
+
+    def __init__(self, sentence: str, *, status: int | None = None, retry_after_s: float = 0.0) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class ModelMetadata(msgspec.Struct, frozen=True):
+    """What ``GET /metadata`` says of the gesture model."""
+
+    seq_len: Count
+    min_seq_len: Count
+    use_z: bool
+    num_classes: Count
+    class_labels: tuple[str, ...]
+    feature_dim: Count
+    normalization: Normalization
+    version: str | int | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.class_labels) != self.num_classes:
+            raise ValueError(f"class_labels has {len(self.class_labels)} labels, num_classes says {self.num_classes}")
+
+    @property
+    def shape(self) -> WindowShape:
+        return WindowShape(self.seq_len, self.min_seq_len, self.use_z, self.normalization)
+
+
+class Prediction(msgspec.Struct, frozen=True):
+    """What ``POST /predict`` answers."""
+
+    prediction: str
+    probabilities: tuple[float, ...]
+    top_index: int
+    top_probability: float
+    elapsed_ms: float
+    model_version: str | int | None = None
+
+
+class CloudClient:
+    """A service at one URL, over kept-alive connections.
+
+    ``ask`` and ``learn`` raise ``CloudError`` with the reason; ``get_prediction_from_cloud`` and
+    ``get_model_metadata`` log it and give ``None``, as the source system's functions did.
+    """
+
+    def __init__(self, settings: Cloud, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._metadata: ModelMetadata | None = None
+        self._metadata_until = 0.0
+        headers = {"User-Agent": "helen-edge", "Accept": "application/json"}
+        if settings.api_key:
+            headers["X-API-Key"] = settings.api_key
+        retries = Retry(
+            total=settings.retries,
+            redirect=0,
+            backoff_factor=0.2,
+            backoff_max=2,
+            backoff_jitter=0.1,
+            status_forcelist=TEMPORARY,
+            allowed_methods=None,
+            raise_on_status=False,
+            retry_after_max=LONGEST_RETRY_AFTER,
+        )
+        self._pool = urllib3.PoolManager(num_pools=2, maxsize=2, retries=retries, headers=headers)
+
+    def get_model_metadata(self, force_refresh: bool = False, timeout: float | None = None) -> dict[str, Any] | None:
+        """The model's metadata, cached for ``metadata_ttl`` seconds; ``None`` when it can't be had.
+
+        Where only the refresh fails, the copy from before is given: a service that is away has not changed its model.
+        """
+        try:
+            metadata = self.learn(timeout=timeout, force_refresh=force_refresh)
+        except CloudError as fault:
+            log.warning("no metadata: %s", fault)
+            with self._lock:
+                remembered = self._metadata
+            if remembered is None:
+                return None
+            metadata = remembered
+        return msgspec.structs.asdict(metadata)
+
+    def get_prediction_from_cloud(
+        self,
+        sequence: Array | Sequence[Sequence[float]],
+        mask: Array | Sequence[Sequence[float]] | None = None,
+        timeout: float | None = None,
+    ) -> dict[str, Any] | None:
+        """Ask for one window ``(T, F)`` with an optional mask ``(T, 2)``; the reply, or ``None`` without one.
+
+        Raises:
+            ValueError: when the window isn't what the model's metadata asks for.
+        """
+        try:
+            reply = self.ask(np.asarray(sequence, np.float32), None if mask is None else np.asarray(mask), timeout)
+        except CloudError as fault:
+            log.warning("no prediction: %s", fault)
+            return None
+        return msgspec.structs.asdict(reply)
+
+    def learn(self, *, timeout: float | None = None, force_refresh: bool = False) -> ModelMetadata:
+        """The model's metadata, from the cache while that is fresh.
+
+        Raises:
+            CloudError: when the service gave none.
+        """
+        with self._lock:
+            if self._metadata is not None and not force_refresh and self._clock() < self._metadata_until:
+                return self._metadata
+        metadata = _decode(self._request("GET", "/metadata", None, timeout), ModelMetadata)
+        with self._lock:
+            self._metadata = metadata
+            self._metadata_until = self._clock() + self._settings.metadata_ttl
+        return metadata
+
+    def ask(self, sequence: Array, mask: Array | None = None, timeout: float | None = None) -> Prediction:
+        """Ask for one window, prepared as the metadata says.
+
+        Raises:
+            ValueError: when the window isn't what the metadata asks for.
+            CloudError: when the service gave no answer.
+        """
+        metadata = self.learn(timeout=timeout)
+        check_window(sequence, mask, metadata)
+        body: dict[str, Any] = {"sequence": np.round(sequence.astype(np.float64), DECIMALS).tolist()}
+        if mask is not None:
+            body["mask"] = mask.tolist()
+        try:
+            data = self._request("POST", "/predict", msgspec.json.encode(body), timeout)
+        except CloudError as fault:
+            if fault.status == 400:
+                self.forget()  # the window was right by what we know, so what we know is old
+            raise
+        reply = _decode(data, Prediction)
+        if len(reply.probabilities) != metadata.num_classes:
+            self.forget()
+            raise CloudError(
+                f"/predict gave {len(reply.probabilities)} probabilities, /metadata says {metadata.num_classes} classes"
+            )
+        return reply
+
+    def model_file(self, name: str) -> bytes:
+        """A file of the gesture model that the service serves now, ``model.onnx`` or ``card.json``.
+
+        Raises:
+            CloudError: when the service gave none.
+        """
+        return self._request("GET", f"/models/gesture/{name}", None, MODEL_FILE_TIMEOUT_S, limit=MAX_MODEL_BYTES)
+
+    def forget(self) -> None:
+        """Drop the cached metadata: the next call asks the service for it."""
+        with self._lock:
+            self._metadata = None
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._pool.clear()
+
+    def _request(
+        self, method: str, path: str, body: bytes | None, timeout: float | None, *, limit: int = MAX_REPLY_BYTES
+    ) -> bytes:
+        url = self._settings.url.rstrip("/") + path
+        headers = {**self._pool.headers, **({"Content-Type": "application/json"} if body else {})}
+        deadline = Timeout(total=self._settings.timeout if timeout is None else timeout)
+        try:
+            answer = self._pool.request(
+                method, url, body=body, headers=headers, timeout=deadline, preload_content=False, redirect=False
+            )
+            try:
+                data = answer.read(limit + 1)
+            finally:
+                answer.drain_conn()
+                answer.release_conn()
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise CloudError(f"{method} {url} failed: {_reason(error)}") from error
+        if len(data) > limit:
+            raise CloudError(f"{method} {url} answered with more than {limit} bytes")
+        if answer.status != 200:
+            raise CloudError(
+                f"{method} {url} answered {answer.status}: {_sentence(data)}",
+                status=answer.status,
+                retry_after_s=_seconds(answer.headers.get("Retry-After")),
+            )
+        return data
+
+
+def check_window(sequence: Array, mask: Array | None, metadata: ModelMetadata) -> None:
+    """Refuse a window that the service would refuse, with the same reasons.
+
+    Raises:
+        ValueError: naming the field, what was found and what was expected.
+    """
+    if sequence.ndim != 2 or sequence.shape[1] != metadata.feature_dim:
+        raise ValueError(f"sequence has shape {sequence.shape}, expected (T, {metadata.feature_dim})")
+    frames = len(sequence)
+    if not metadata.min_seq_len <= frames <= metadata.seq_len:
+        raise ValueError(f"sequence has {frames} frames, expected {metadata.min_seq_len} to {metadata.seq_len}")
+    if not np.isfinite(sequence).all():
+        raise ValueError("sequence has numbers that are not finite")
+    if mask is not None and mask.shape != (frames, len(HANDS)):
+        raise ValueError(f"mask has shape {mask.shape}, expected ({frames}, {len(HANDS)})")
+
+
+@cache
+def default_client() -> CloudClient:
+    """The client that the environment sets up (``HELEN_CLOUD_API_URL`` and its neighbours)."""
+    return CloudClient(load_settings().cloud)
+
+
+def get_model_metadata(force_refresh: bool = False, timeout: float | None = None) -> dict[str, Any] | None:
+    """``CloudClient.get_model_metadata`` of the default client."""
+    return default_client().get_model_metadata(force_refresh, timeout)
+
+
+def get_prediction_from_cloud(
+    sequence: Array | Sequence[Sequence[float]],
+    mask: Array | Sequence[Sequence[float]] | None = None,
+    timeout: float | None = None,
+) -> dict[str, Any] | None:
+    """``CloudClient.get_prediction_from_cloud`` of the default client."""
+    return default_client().get_prediction_from_cloud(sequence, mask, timeout)
+
+
+def _decode(data: bytes, kind: type[Reply]) -> Reply:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.DecodeError as error:
+        raise CloudError(f"the service's answer is not a {kind.__name__}: {error}") from error
+
+
+def _reason(error: Exception) -> str:
+    cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason else error
+    return str(cause) or type(cause).__name__
+
+
+def _sentence(data: bytes) -> str:
+    try:
+        return str(msgspec.json.decode(data, type=dict[str, Any])["error"])[:300]
+    except (msgspec.DecodeError, KeyError):
+        return data[:120].decode("utf-8", "replace").strip() or "no reason given"
+
+
+def _seconds(text: str | None) -> float:
+    """``Retry-After`` in seconds; the date form, which this service never sends, counts as 1 s."""
+    if not text:
+        return 0.0
+    return min(float(text), LONGEST_RETRY_AFTER) if text.strip().isdigit() else 1.0

@@ -1,0 +1,228 @@
+"""Checks of everything that the client needs, each with what was found and what to do. Changes nothing.
+
+``python -m edge_client doctor`` prints them; it must work where half of it is missing.
+"""
+
+import datetime
+import email.utils
+import importlib.metadata
+import importlib.util
+import platform
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+import numpy as np
+import urllib3
+from urllib3.util import Timeout
+
+from edge_client.cloud import CloudClient, CloudError
+from edge_client.fallback import DeviceModel
+from edge_client.settings import Settings
+from edge_client.sources import SourceError, open_source
+from landmarks.assets import HAND_LANDMARKER, AssetError, find_asset
+from landmarks.model_card import ModelError
+from landmarks.recording import RecordingError
+
+State = Literal["ok", "warn", "fail"]
+
+CAMERA_SECONDS: Final = 6.0
+CLOCK_LIMIT_S: Final = 5.0
+HOT_CELSIUS: Final = 80.0
+THERMAL: Final = Path("/sys/class/thermal/thermal_zone0/temp")
+# Bits of the Raspberry Pi firmware's get_throttled: now, and since boot.
+THROTTLED_NOW: Final = 0x7
+THROTTLED_BEFORE: Final = 0x70000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: its name, how it went, what was found, and what to do when it isn't right."""
+
+    name: str
+    state: State
+    found: str
+    advice: str = ""
+
+    def line(self) -> str:
+        advice = f"\n           → {self.advice}" if self.advice else ""
+        return f"{self.state.upper():4}  {self.name}: {self.found}{advice}"
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """All checks, in the order in which they are best mended."""
+    checks: list[Callable[[Settings], Finding]] = [
+        check_python,
+        check_packages,
+        check_assets,
+        check_source,
+        check_service,
+        check_clock,
+        check_device_model,
+        check_screen,
+        check_temperature,
+        check_throttling,
+    ]
+    return [check(settings) for check in checks]
+
+
+def check_python(_: Settings) -> Finding:
+    """Python 3.11 or newer, on a 64-bit system."""
+    found = f"Python {platform.python_version()}, {platform.machine()}"
+    if sys.version_info < (3, 11) or sys.maxsize < 2**32:
+        return Finding("system", "fail", found, "use a 64-bit system with Python 3.11, 3.12 or 3.13")
+    return Finding("system", "ok", found)
+
+
+def check_packages(_: Settings) -> Finding:
+    """MediaPipe is installed, and exactly one OpenCV."""
+    names = sorted({item.metadata["Name"] for item in importlib.metadata.distributions()})
+    cv2_wheels = [name for name in names if name and name.lower().startswith("opencv-")]
+    if importlib.util.find_spec("mediapipe") is None:
+        return Finding("packages", "fail", "MediaPipe is missing", "pip install --no-deps mediapipe==1.2.2")
+    if len(cv2_wheels) != 1:
+        advice = "pip uninstall all of them, then pip install -r edge_client/requirements.txt"
+        return Finding("packages", "fail", f"OpenCV is installed {len(cv2_wheels)} times: {cv2_wheels}", advice)
+    return Finding("packages", "ok", f"mediapipe {importlib.metadata.version('mediapipe')}, {cv2_wheels[0]}")
+
+
+def check_assets(_: Settings) -> Finding:
+    """MediaPipe's hand model is there and is the right one."""
+    try:
+        return Finding("assets", "ok", str(find_asset(HAND_LANDMARKER)))
+    except AssetError as error:
+        return Finding("assets", "fail", str(error), "python -m edge_client assets")
+
+
+def check_source(settings: Settings) -> Finding:
+    """The camera or other source gives frames."""
+    name = settings.capture.source
+    advice = "plug it in or seat its ribbon; `v4l2-ctl --list-devices` names cameras; close other programs that use it"
+    try:
+        source = open_source(settings.capture)
+    except (SourceError, RecordingError, ImportError) as error:
+        return Finding("camera", "fail", str(error), advice)
+    deadline = time.monotonic() + CAMERA_SECONDS
+    frames, size = 0, ""
+    # A source that gives nothing keeps its iterator waiting: closing it from a timer ends that.
+    timer = threading.Timer(CAMERA_SECONDS, source.close)
+    timer.start()
+    started = time.monotonic()
+    for frame in source.frames():
+        frames += 1
+        size = f" of {frame.image.shape[1]} × {frame.image.shape[0]}" if frame.image is not None else ""
+        if frames >= 30 or time.monotonic() > deadline:
+            break
+    took_s = time.monotonic() - started
+    timer.cancel()
+    source.close()
+    if frames == 0:
+        return Finding("camera", "fail", f"{name} gave no frame in {CAMERA_SECONDS:.0f} s", advice)
+    return Finding("camera", "ok", f"{name}: {frames} frames{size} in {took_s:.1f} s")
+
+
+def check_service(settings: Settings) -> Finding:
+    """The service answers, knows our key, and predicts."""
+    client = CloudClient(settings.cloud)
+    url = settings.cloud.url
+    try:
+        metadata = client.learn()
+        window = np.zeros((metadata.min_seq_len, metadata.feature_dim), dtype=np.float32)
+        started = time.perf_counter()
+        client.ask(window)
+    except CloudError as error:
+        if error.status in (401, 403):
+            return Finding("service", "fail", str(error), "set HELEN_API_KEY to a key that the service knows")
+        return Finding("service", "fail", str(error), "start the service, or set HELEN_CLOUD_API_URL to where it is")
+    finally:
+        client.close()
+    took_ms = (time.perf_counter() - started) * 1e3
+    return Finding("service", "ok", f"{url}: model version {metadata.version}, {took_ms:.0f} ms for a prediction")
+
+
+def check_clock(settings: Settings) -> Finding:
+    """This machine's clock agrees with the service's, so that timestamps mean something."""
+    try:
+        answer = urllib3.request("GET", settings.cloud.url.rstrip("/") + "/health", timeout=Timeout(3.0), retries=False)
+    except (urllib3.exceptions.HTTPError, OSError):
+        return compare_clocks(None, datetime.datetime.now(datetime.UTC))
+    return compare_clocks(answer.headers.get("Date"), datetime.datetime.now(datetime.UTC))
+
+
+def compare_clocks(date: str | None, now: datetime.datetime) -> Finding:
+    """This machine's time against a service's ``Date`` header."""
+    try:
+        off_s = (now - email.utils.parsedate_to_datetime(date or "")).total_seconds()
+    except (ValueError, TypeError):
+        return Finding("clock", "warn", "not compared: the service gave no time", "see `timedatectl`")
+    if abs(off_s) > CLOCK_LIMIT_S:
+        return Finding("clock", "fail", f"{off_s:+.0f} s from the service's", "sudo timedatectl set-ntp true")
+    return Finding("clock", "ok", f"within {max(abs(off_s), 1):.0f} s of the service's")
+
+
+def check_device_model(settings: Settings) -> Finding:
+    """The model on this machine loads, and has the service's labels."""
+    if not settings.device.model:
+        return Finding("device model", "warn", "none set", "without one there are no answers while the service is away")
+    try:
+        model = DeviceModel.open(Path(settings.device.model))
+    except ModelError as error:
+        return Finding("device model", "fail", str(error), "copy the service's models/gesture folder here")
+    client = CloudClient(settings.cloud)
+    metadata = client.get_model_metadata(timeout=3.0)
+    client.close()
+    found = f"version {model.version}, {len(model.labels)} labels"
+    if metadata is not None and tuple(metadata["class_labels"]) != model.labels:
+        return Finding("device model", "fail", f"{found}, not the service's", "copy the service's version here")
+    return Finding("device model", "ok", found)
+
+
+def check_screen(settings: Settings) -> Finding:
+    """Something listens where events are published."""
+    parts = urlsplit(settings.publish.url)
+    url = f"{parts.scheme}://{parts.netloc}/health"
+    try:
+        answer = urllib3.request("GET", url, timeout=Timeout(2.0), retries=False)
+    except (urllib3.exceptions.HTTPError, OSError):
+        return Finding("screen", "warn", f"nothing listens at {parts.netloc}", "python -m edge_client ui, or run --ui")
+    return Finding("screen", "ok", f"{parts.netloc} answers {answer.status}")
+
+
+def check_temperature(_: Settings) -> Finding:
+    """The processor isn't about to slow itself down."""
+    try:
+        celsius = int(THERMAL.read_text()) / 1000
+    except (OSError, ValueError):
+        return Finding("temperature", "warn", "this machine doesn't tell")
+    if celsius >= HOT_CELSIUS:
+        return Finding("temperature", "fail", f"{celsius:.0f} °C", "fit a fan: it slows down when this hot")
+    return Finding("temperature", "ok", f"{celsius:.0f} °C")
+
+
+def check_throttling(_: Settings) -> Finding:
+    """The power supply is strong enough; only a Raspberry Pi's firmware tells."""
+    program = shutil.which("vcgencmd")
+    if program is None:
+        return Finding("power", "warn", "this machine doesn't tell (no vcgencmd)")
+    done = subprocess.run([program, "get_throttled"], capture_output=True, text=True, timeout=5, check=False)  # noqa: S603
+    return read_throttled(done.stdout)
+
+
+def read_throttled(text: str) -> Finding:
+    """What ``vcgencmd get_throttled`` says, as ``throttled=0x50005``."""
+    try:
+        bits = int(text.strip().partition("=")[2], 16)
+    except ValueError:
+        return Finding("power", "warn", f"vcgencmd said {text.strip()!r}")
+    if bits & THROTTLED_NOW:
+        return Finding("power", "fail", f"slowed down now ({bits:#x})", "use the 27 W supply and cool the board")
+    if bits & THROTTLED_BEFORE:
+        return Finding("power", "warn", f"was slowed down since it started ({bits:#x})", "use the 27 W supply")
+    return Finding("power", "ok", "never slowed down")

@@ -1,0 +1,133 @@
+"""Events on their way to the local screen or any other listener: one POST each, from a thread of its own.
+
+``publish`` never waits: events queue up to a limit, and beyond it the oldest is dropped. An event is sent once; a
+listener that is down or slow misses it, and the log says so.
+"""
+
+import logging
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+import urllib3
+from urllib3.util import Timeout
+
+from edge_client.answers import AnsweredBy
+from edge_client.settings import Publish
+
+log = logging.getLogger(__name__)
+
+MAX_REPLY_BYTES: Final = 64 * 1024
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One gesture that happened, as it is published.
+
+    ``character`` is the label and ``key`` what the settings map it to; ``sequence`` counts the session's events from 1;
+    ``latency_ms`` is from the capture of the deciding frame to the decision; ``timestamp`` is Unix time in seconds.
+    """
+
+    gesture: str
+    character: str
+    key: str
+    score: float
+    session_id: str
+    sequence: int
+    latency_ms: float
+    timestamp: float
+    source: AnsweredBy
+
+
+@dataclass(slots=True)
+class Delivery:
+    """How many events were delivered, failed, and dropped from a full queue."""
+
+    sent: int = 0
+    failed: int = 0
+    dropped: int = 0
+
+
+class Publisher:
+    """Posts events to one URL. ``close`` sends what waits, within one time-out; use it as a context manager."""
+
+    def __init__(self, settings: Publish) -> None:
+        self._settings = settings
+        self._queue: deque[Event] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._reachable = True
+        self.delivery = Delivery()
+        self._pool = urllib3.PoolManager(num_pools=1, maxsize=1, retries=False)
+        self._thread = threading.Thread(target=self._send_all, name="publisher", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> "Publisher":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def publish(self, event: Event) -> None:
+        """Queue an event; returns at once."""
+        with self._changed:
+            if len(self._queue) >= self._settings.queue:
+                dropped = self._queue.popleft()
+                self.delivery.dropped += 1
+                log.warning("event %d (%s) dropped: %d wait", dropped.sequence, dropped.gesture, self._settings.queue)
+            self._queue.append(event)
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Send what waits, for at most a time-out more, and end the thread."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join(timeout=self._settings.timeout + 1)
+        self._pool.clear()
+
+    def _send_all(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._queue or self._closed)
+                if not self._queue:
+                    return
+                event = self._queue.popleft()
+            self._send(event)
+
+    def _send(self, event: Event) -> None:
+        try:
+            answer = self._pool.request(
+                "POST",
+                self._settings.url,
+                body=msgspec.json.encode(event),
+                headers={"Content-Type": "application/json"},
+                timeout=Timeout(total=self._settings.timeout),
+                preload_content=False,
+                redirect=False,
+            )
+            try:
+                answer.read(MAX_REPLY_BYTES)
+            finally:
+                answer.release_conn()
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            self._note_failure(event, str(error) or type(error).__name__)
+            return
+        if answer.status >= 300:
+            self._note_failure(event, f"it answered {answer.status}")
+            return
+        self.delivery.sent += 1
+        self._reachable = True
+
+    def _note_failure(self, event: Event, reason: str) -> None:
+        self.delivery.failed += 1
+        log.log(
+            logging.WARNING if self._reachable else logging.DEBUG,
+            "event %d (%s) not delivered to %s: %s",
+            event.sequence,
+            event.gesture,
+            self._settings.url,
+            reason,
+        )
+        self._reachable = False

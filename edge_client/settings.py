@@ -1,0 +1,208 @@
+"""Everything that can be set, with its default, its limits and its reason, in one place.
+
+Read from flags, the environment, a TOML file and the defaults, the first that names a value winning. The commented
+TOML file and the flags' help are made from these classes (``settings_file.py``, ``cli.py``).
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+ENVIRONMENT: Final = {
+    "HELEN_CLOUD_API_URL": "cloud.url",
+    "HELEN_CLOUD_TIMEOUT": "cloud.timeout",
+    "HELEN_CLOUD_RETRIES": "cloud.retries",
+    "HELEN_CLOUD_METADATA_TTL": "cloud.metadata_ttl",
+    "HELEN_API_KEY": "cloud.api_key",
+    "HELEN_BACKEND_GESTURE_URL": "publish.url",
+}
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Seconds = Annotated[float, Meta(gt=0, le=3600)]
+
+
+class SettingsError(Exception):
+    """A setting can't be used; the message names it, the value found and what was expected."""
+
+
+class Capture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where frames come from."""
+
+    source: Annotated[
+        str, Meta(description="camera index, /dev/video*, RTSP or HTTP URL, video file, or recording (.npz)")
+    ] = "0"
+    width: Annotated[int, Meta(ge=160, le=4096, description="pixels asked of a camera")] = 640
+    height: Annotated[int, Meta(ge=120, le=2160, description="pixels asked of a camera")] = 480
+    fps: Annotated[float, Meta(gt=0, le=240, description="frames a second asked of a camera")] = 30.0
+    stall: Annotated[Seconds, Meta(description="seconds without a frame after which a live source is opened again")] = (
+        5.0
+    )
+
+
+class Tracking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """From hands seen to hands that keep their side."""
+
+    confidence: Annotated[Share, Meta(description="MediaPipe's detection, presence and tracking confidence")] = 0.5
+    smoothing: Annotated[float, Meta(ge=0, lt=1, description="weight of the past in the EMA of points; 0 is none")] = (
+        0.35
+    )
+    lost_frames: Annotated[
+        int, Meta(ge=1, le=300, description="frames without a hand after which it is forgotten and found afresh")
+    ] = 8
+    stride: Annotated[int, Meta(ge=1, le=30, description="frames from one window to the next; 2 is 15 a second")] = 2
+
+
+class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When a gesture happened. ``_on`` opens, ``_off`` closes: in between, what was stays.
+
+    ``sharpness`` makes the thresholds fit the model: one that was trained with label smoothing, as the bundled one,
+    rarely says more than 0.95 however sure it is. ``bench/live_signs.py`` measures what a value brings.
+    """
+
+    presence_on: Annotated[Share, Meta(description="share of the window's frames with a hand, to begin")] = 0.85
+    presence_off: Annotated[Share, Meta(description="... below which there is no hand")] = 0.70
+    probability_on: Annotated[Share, Meta(description="mean probability of the best label, to begin")] = 0.95
+    probability_off: Annotated[Share, Meta(description="... below which the gesture has ended")] = 0.75
+    margin_on: Annotated[Share, Meta(description="best minus second probability, to begin")] = 0.40
+    margin_off: Annotated[Share, Meta(description="... below which the gesture has ended")] = 0.18
+    entropy_on: Annotated[float, Meta(ge=0, le=20, description="entropy in nats, to begin at most")] = 1.70
+    entropy_off: Annotated[float, Meta(ge=0, le=20, description="... above which the gesture has ended")] = 1.95
+    motion_on: Annotated[Share, Meta(description="fastest frame of the window, in image widths a 1/30 s, to begin")] = (
+        0.015
+    )
+    motion_off: Annotated[Share, Meta(description="... below which the hand rests")] = 0.005
+    area_on: Annotated[
+        Share, Meta(description="area of MediaPipe's crops of the hands in view, share of the image, to begin")
+    ] = 0.040
+    area_off: Annotated[Share, Meta(description="... below which the hand is too far away")] = 0.025
+    sharpness: Annotated[
+        float,
+        Meta(gt=0, le=10, description="power an output is raised to before the thresholds; 1 leaves it"),
+    ] = 1.75
+    mean_of: Annotated[int, Meta(ge=1, le=100, description="outputs in the mean")] = 7
+    votes: Annotated[int, Meta(ge=1, le=100, description="outputs in a row that must name the same label")] = 4
+    early: Annotated[Share, Meta(description="mean probability from which fewer votes are needed")] = 0.995
+    early_votes: Annotated[int, Meta(ge=1, le=100, description="outputs in a row that must name its label then")] = 3
+    cooldown: Annotated[float, Meta(ge=0, le=60, description="seconds from one event to the next")] = 1.0
+    rest_labels: Annotated[
+        tuple[str, ...], Meta(description="labels that mean no gesture: they never make an event")
+    ] = ("none",)
+
+    def __post_init__(self) -> None:
+        for name in ("presence", "probability", "margin", "motion", "area"):
+            _ordered(name, getattr(self, f"{name}_off"), getattr(self, f"{name}_on"), "_off at most _on")
+        _ordered("entropy", self.entropy_on, self.entropy_off, "_on at most _off")
+
+
+class Cloud(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The service that recognises."""
+
+    url: Annotated[str, Meta(pattern=r"^https?://", description="base URL of the service")] = "http://127.0.0.1:8000"
+    timeout: Annotated[Seconds, Meta(description="seconds a request")] = 5.0
+    retries: Annotated[int, Meta(ge=0, le=10, description="retries on temporary faults")] = 2
+    metadata_ttl: Annotated[float, Meta(ge=0, description="seconds the model's metadata is cached")] = 300.0
+    api_key: Annotated[str, Meta(description="sent as X-API-Key; better set by HELEN_API_KEY than here")] = ""
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The same model on this machine, for when the service is away."""
+
+    model: Annotated[str, Meta(description="folder with model.onnx and card.json, or of its versions; empty: none")] = (
+        "models/gesture"
+    )
+    answer_after: Annotated[
+        Seconds, Meta(description="seconds a request may be under way before this machine answers the windows after it")
+    ] = 0.3
+    failures: Annotated[int, Meta(ge=1, le=100, description="failures in a row that open the circuit breaker")] = 3
+    probe_every: Annotated[Seconds, Meta(description="seconds between two attempts while it is open")] = 1.0
+
+
+class Publish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where events go."""
+
+    url: Annotated[str, Meta(pattern=r"^https?://", description="takes each event as a POST of JSON")] = (
+        "http://127.0.0.1:5000/gestures/gesture-key"
+    )
+    timeout: Annotated[Seconds, Meta(description="seconds a request")] = 1.5
+    queue: Annotated[int, Meta(ge=1, le=1000, description="events that wait; beyond it the oldest is dropped")] = 4
+    keys: Annotated[
+        dict[str, str], Meta(description="what an event's key says for a label, where it isn't the label itself")
+    ] = msgspec.field(default_factory=dict)
+
+
+class Screen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The local screen."""
+
+    host: Annotated[str, Meta(description="address to listen on; 0.0.0.0 shows it to the local network")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535, description="port to listen on")] = 5000
+    rate: Annotated[float, Meta(gt=0, le=60, description="pictures of the hands a second")] = 15.0
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All groups, each a table of the TOML file."""
+
+    capture: Capture = Capture()
+    tracking: Tracking = Tracking()
+    trigger: Thresholds = msgspec.field(default_factory=Thresholds)
+    cloud: Cloud = Cloud()
+    device: Device = Device()
+    publish: Publish = msgspec.field(default_factory=Publish)
+    screen: Screen = Screen()
+
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+def load_settings(
+    file: Path | None = None, flags: Mapping[str, str] | None = None, environment: Mapping[str, str] | None = None
+) -> Settings:
+    """Settings from ``flags`` (``"cloud.url": "..."``), then the environment, then ``file``, then the defaults.
+
+    Raises:
+        SettingsError: a file that can't be read, an unknown name, or a value outside its limits.
+    """
+    environment = os.environ if environment is None else environment
+    tables = _read_tables(file) if file else {}
+    named = {path: environment[name] for name, path in ENVIRONMENT.items() if environment.get(name)}
+    for path, text in {**named, **(flags or {})}.items():
+        group, field = path.split(".")
+        tables.setdefault(group, {})[field] = _read_text(path, text)
+    try:
+        # Environment and flags are text: lax conversion reads their numbers.
+        return msgspec.convert(tables, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{file or 'the settings'}: {error}") from error
+
+
+def _read_tables(file: Path) -> dict[str, Any]:
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{file} can't be read: {error.strerror or error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file} is not TOML: {error}") from error
+    for group, table in tables.items():
+        if not isinstance(table, dict):
+            raise SettingsError(f"{file}: {group} is not a table, expected one of {list(Settings.__struct_fields__)}")
+    return tables
+
+
+def _read_text(path: str, text: str) -> Any:
+    """A flag or variable as its field wants it: lists as ``a,b``, mappings as ``a=b,c=d``, all else as it is."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if path == "trigger.rest_labels":
+        return parts
+    if path == "publish.keys":
+        pairs = [part.partition("=") for part in parts]
+        return {label.strip(): key.strip() for label, _, key in pairs}
+    return text
+
+
+def _ordered(name: str, low: float, high: float, expected: str) -> None:
+    if low > high:
+        raise ValueError(f"{name} has its thresholds crossed: found {low} and {high}, expected {expected}")

@@ -1,0 +1,75 @@
+"""The settings as a commented TOML file and as a list of flags, both made from the classes in ``settings.py``.
+
+It reads nothing (``settings.load_settings`` does). ``edge_client/edge.toml`` is its output, and a test says so.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from edge_client.settings import ENVIRONMENT, Settings
+
+HEADER = """\
+# Settings of Helen's Raspberry Pi client: the defaults, each with what it does.
+# Change what you need and pass the file: python -m edge_client run --settings edge.toml
+# Flags (--cloud-url ...) and environment variables come before this file.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingField:
+    """One setting: ``path`` is ``group.name``; ``default`` its value; ``description`` what it does."""
+
+    path: str
+    description: str
+    default: Any
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.path.replace(".", "-").replace("_", "-")
+
+
+def setting_fields() -> Iterator[SettingField]:
+    """Every setting, in the order of the classes."""
+    defaults = Settings()
+    for group in Settings.__struct_fields__:
+        table = getattr(defaults, group)
+        hints = get_type_hints(type(table), include_extras=True)
+        for name in table.__struct_fields__:
+            yield SettingField(f"{group}.{name}", _description(hints[name]), getattr(table, name))
+
+
+def settings_toml() -> str:
+    """The commented TOML file that says what the defaults say."""
+    lines = [HEADER]
+    defaults = Settings()
+    by_path = {path: variable for variable, path in ENVIRONMENT.items()}
+    fields = list(setting_fields())
+    for group in Settings.__struct_fields__:
+        lines.append(f"[{group}]  # {(type(getattr(defaults, group)).__doc__ or '').splitlines()[0]}")
+        for field in fields:
+            table, name = field.path.split(".")
+            if table != group:
+                continue
+            variable = by_path.get(field.path)
+            note = f"{field.description} ({variable})" if variable else field.description
+            lines.append(f"{name} = {_toml_value(field.default)}  # {note}")
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _description(hint: Any) -> str:
+    metas = [extra for extra in get_args(hint)[1:] if isinstance(extra, msgspec.Meta)] if _annotated(hint) else []
+    return next((meta.description for meta in metas if meta.description), "")
+
+
+def _annotated(hint: Any) -> bool:
+    return get_origin(hint) is Annotated
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_toml_value(item)}" for key, item in value.items()) + "}"
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,1 @@
+"""The local screen: a small server and one page. It shows; it decides nothing."""

@@ -1,0 +1,151 @@
+"""Frames of two hands in, windows for the model out, and what a window says about hands: present, moving, near.
+
+Pure arithmetic: no clock, no thread. ``pipeline.py`` pushes a frame at a time; ``trigger.py`` reads the statistics.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from landmarks.hands import FEATURE_DIM_XYZ, HANDS, Array, drop_z, hand_box_normalise
+from landmarks.model_card import Normalization
+
+REFERENCE_FPS: Final = 30.0
+# MediaPipe crops a square around a hand, twice as long as the longer side of its points' box. The thresholds of hand
+# area are about this crop: a signer at arm's length of a camera has 0.05 to 0.15 of it, and a plain box of only 0.01.
+CROP_SCALE: Final = 2.0
+FEWEST_FRAMES: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class WindowStats:
+    """What a window says about hands.
+
+    ``episode`` counts the times that hands came into view; ``frames`` is T; ``complete`` says that the hands have left
+    and the window is all that was signed. ``presence`` is the share of frames with
+    a hand, ``motion`` the fastest frame in image widths a 1/30 s, ``area`` the mean over frames with a hand of both
+    hands' crops together, as a share of the image.
+    """
+
+    episode: int
+    frames: int
+    presence: float
+    motion: float
+    area: float
+    complete: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """``hands`` float32 ``(T, 126)`` and ``presence`` float32 ``(T, 2)`` as of ``time_s``, with their statistics."""
+
+    hands: Array
+    presence: Array
+    stats: WindowStats
+    time_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class WindowShape:
+    """What the model takes: lengths, whether with z, and how prepared. From its metadata, never assumed."""
+
+    seq_len: int
+    min_seq_len: int
+    use_z: bool
+    normalization: Normalization
+
+    @property
+    def first_frames(self) -> int:
+        """Frames from which on a partial window is worth asking: ``max(6, seq_len // 2)``, within the model's own."""
+        return min(max(FEWEST_FRAMES, self.seq_len // 2, self.min_seq_len), self.seq_len)
+
+    def prepare(self, hands: Array) -> Array:
+        """Turn raw hands ``(T, 126)`` into the ``(T, F)`` that the model takes."""
+        sequence = hands if self.use_z else drop_z(hands)
+        return hand_box_normalise(sequence) if self.normalization == "hand_box" else sequence
+
+
+class HandWindows:
+    """The last ``seq_len`` frames since hands came into view.
+
+    A window begins with a hand in view and is forgotten once no hand was seen for ``lost_frames`` frames, so that two
+    signs with a rest between them never share one. It ends with a hand in view too: while hands are out of view, the
+    windows that still come are the whole of what was signed, so that its last word is the complete sign's.
+    """
+
+    def __init__(self, shape: WindowShape, *, stride: int, lost_frames: int) -> None:
+        self.shape = shape
+        self._stride = stride
+        self._lost_frames = lost_frames
+        self._frames: deque[tuple[Array, Array, float, float]] = deque(maxlen=shape.seq_len)
+        self._episode = 0
+        self._since_window = 0
+        self._lost = 0
+        self._last: tuple[Array, Array, float] | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether hands are in view, or were within the last ``lost_frames`` frames."""
+        return bool(self._frames)
+
+    def push(self, hands: Array, time_s: float) -> Window | None:
+        """Add a frame of hands ``(2, 21, 3)``; gives a window every ``stride`` frames once there are enough."""
+        presence = np.asarray(hands.reshape(len(HANDS), -1).any(axis=1), dtype=np.float32)
+        if presence.any():
+            self._lost = 0
+        else:
+            self._lost += 1
+            if not self._frames:
+                return None
+            if self._lost >= self._lost_frames:
+                self._forget()
+                return None
+        self._add(hands, presence, time_s)
+        self._since_window += 1
+        if len(self._frames) - self._lost < self.shape.first_frames or self._since_window < self._stride:
+            return None
+        self._since_window = 0
+        return self._window(time_s)
+
+    def _add(self, hands: Array, presence: Array, time_s: float) -> None:
+        sides = np.ptp(hands[:, :, :2], axis=1).max(axis=1)
+        area = min(float(((CROP_SCALE * sides) ** 2).sum()), 1.0)
+        if not self._frames:
+            self._episode += 1
+            self._since_window = self._stride
+            motion = float(sides.max())  # a hand that came into view has travelled its own size at least
+        else:
+            motion = self._motion(hands, presence, time_s)
+        self._last = (hands, presence, time_s)
+        self._frames.append((hands.reshape(FEATURE_DIM_XYZ), presence, motion, area))
+
+    def _motion(self, hands: Array, presence: Array, time_s: float) -> float:
+        assert self._last is not None  # noqa: S101 - set with the first frame of every episode
+        before, before_presence, before_s = self._last
+        both = presence * before_presence
+        if not both.any():
+            return 0.0
+        travelled = np.sqrt(((hands[:, :, :2] - before[:, :, :2]) ** 2).sum(axis=2)).mean(axis=1) * both
+        frames = max((time_s - before_s) * REFERENCE_FPS, 0.1)
+        return float(travelled.max()) / frames
+
+    def _window(self, time_s: float) -> Window:
+        frames = list(self._frames)[: len(self._frames) - self._lost]
+        presence = np.array([frame[1] for frame in frames], dtype=np.float32)
+        with_hand = np.asarray(presence.any(axis=1))
+        areas = [frame[3] for frame, present in zip(frames, with_hand, strict=True) if present]
+        stats = WindowStats(
+            episode=self._episode,
+            frames=len(frames),
+            presence=float(with_hand.mean()),
+            motion=max(frame[2] for frame in frames),
+            area=sum(areas) / len(areas) if areas else 0.0,
+            complete=self._lost > 0,
+        )
+        return Window(np.array([frame[0] for frame in frames], dtype=np.float32), presence, stats, time_s)
+
+    def _forget(self) -> None:
+        self._frames.clear()
+        self._last = None

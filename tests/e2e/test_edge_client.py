@@ -1,0 +1,70 @@
+"""The Raspberry Pi client against the real service: the same labels as on the device, and one event a sign."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from edge_client.cloud import CloudClient
+from edge_client.demo import Motion, made_recording
+from edge_client.fallback import DeviceModel
+from edge_client.settings import Cloud, Thresholds
+from edge_client.windows import Window, WindowStats
+from landmarks.hands import presence_of
+from landmarks.recording import write_recording
+from serve_app.settings import PROJECT_ROOT
+from tests.e2e.running_service import RunningService
+from tests.edge_client.http_service import Reply, http_service
+
+pytestmark = pytest.mark.e2e
+
+MODELS = PROJECT_ROOT / "models" / "gesture"
+PLAY_DEADLINE_S = 120
+
+
+def test_device_and_service_give_the_same_labels(service: RunningService) -> None:
+    device = DeviceModel.open(MODELS)
+    client = CloudClient(Cloud(url=service.url))
+    draw = np.random.default_rng(0)
+    for frames in (6, 15, 20, 30, 30, 30, 30, 30):
+        hands = Motion.drawn(draw).hands(frames, draw)
+        window = Window(hands, presence_of(hands), WindowStats(1, frames, 1.0, 0.1, 0.1), 0.0)
+        here = device.answer(window)
+        there = client.get_prediction_from_cloud(device.shape.prepare(hands), window.presence)
+        assert there is not None
+        assert there["prediction"] == here.labels[int(here.probabilities.argmax())]
+        assert np.allclose(there["probabilities"], here.probabilities, atol=1e-3)
+    client.close()
+
+
+def test_each_made_sign_is_published_once_and_the_service_answered(service: RunningService, tmp_path: Path) -> None:
+    recording = made_recording(DeviceModel.open(MODELS), Thresholds(), signs=3)
+    write_recording(recording, tmp_path / "made.npz")
+    with http_service(lambda _: Reply()) as listener:
+        command = [
+            sys.executable,
+            "-m",
+            "edge_client",
+            "replay",
+            str(tmp_path / "made.npz"),
+            "--cloud-url",
+            service.url,
+        ]
+        command += ["--publish-url", listener.url + "/gestures/gesture-key", "--device-model", str(MODELS)]
+        done = subprocess.run(
+            command,
+            cwd=PROJECT_ROOT,
+            capture_output=True,
+            text=True,
+            timeout=PLAY_DEADLINE_S,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        posts = [request for request in listener.requests if request.path == "/gestures/gesture-key"]
+    events = [msgspec.json.decode(request.body) for request in posts]
+    assert [event["gesture"] for event in events] == recording.label.tolist()
+    assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))
+    assert events[-1]["source"] == "cloud"

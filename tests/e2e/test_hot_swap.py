@@ -1,0 +1,137 @@
+"""A published model goes live while requests flow; a broken one doesn't; pins and roll-backs work without a restart."""
+
+import asyncio
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from landmarks.model_card import MODEL_FILE
+from tests.e2e.load import Load, constant_load
+from tests.e2e.running_service import RunningService
+from tests.made_models import card_of, linear_model, write_version
+
+pytestmark = pytest.mark.e2e
+
+LIVE_WITHIN_S = 10
+
+
+def metadata(service: RunningService) -> dict[str, Any]:
+    fields: dict[str, Any] = httpx.get(f"{service.url}/metadata", timeout=30).json()
+    return fields
+
+
+def wait_for(service: RunningService, said: Callable[[dict[str, Any]], bool], seconds: float) -> dict[str, Any]:
+    """Wait until ``/metadata`` says something."""
+    deadline = time.monotonic() + seconds
+    while not said(fields := metadata(service)):
+        assert time.monotonic() < deadline, fields
+        time.sleep(0.1)
+    return fields
+
+
+@pytest.fixture
+def next_version(service: RunningService) -> Any:
+    """Publishes a made model as the next version, in one rename as ``training.publish`` does; removes it afterwards."""
+    published: list[Path] = []
+
+    def publish(spoil: Callable[[Path], None] = lambda folder: None, seed: int = 5) -> int:
+        name = service.repository / "gesture"
+        version = max(int(folder.name) for folder in name.iterdir() if folder.name.isdigit()) + 1
+        model = linear_model(seed=seed)
+        scratch = service.repository / f".scratch-{version}"
+        folder = write_version(scratch, version, model, card_of(model))
+        spoil(folder)
+        folder.rename(name / str(version))
+        shutil.rmtree(scratch)
+        published.append(name / str(version))
+        return version
+
+    yield publish
+    for folder in published:
+        shutil.rmtree(folder, ignore_errors=True)
+    wait_for(service, lambda fields: fields["version"] == "1", LIVE_WITHIN_S)
+
+
+def test_a_published_version_is_live_within_ten_seconds_and_a_deleted_one_gone_with_no_failed_request(
+    service: RunningService, next_version: Callable[[], int]
+) -> None:
+    async def story() -> Load:
+        async with constant_load(service.url) as load:
+            await load.until_version("1", 10)
+            version = await asyncio.to_thread(next_version)
+            await load.until_version(str(version), LIVE_WITHIN_S)
+            shutil.rmtree(service.repository / "gesture" / str(version))
+            load.forget_versions()
+            await load.until_version("1", LIVE_WITHIN_S)
+        return load
+
+    load = asyncio.run(story())
+    assert set(load.statuses) == {200}, load.statuses
+    assert load.statuses[200] > 50
+
+
+def test_a_broken_version_is_refused_with_its_reason_while_the_old_one_answers(
+    service: RunningService, next_version: Callable[[Callable[[Path], None]], int]
+) -> None:
+    def truncate(folder: Path) -> None:
+        whole = (folder / MODEL_FILE).read_bytes()
+        (folder / MODEL_FILE).write_bytes(whole[:100])
+
+    async def story() -> tuple[Load, dict[str, Any]]:
+        async with constant_load(service.url) as load:
+            await asyncio.to_thread(next_version, truncate)
+            said = await asyncio.to_thread(wait_for, service, lambda fields: fields["models"]["gesture"]["refused"], 10)
+        return load, said
+
+    load, said = asyncio.run(story())
+    (reason,) = said["models"]["gesture"]["refused"].values()
+    assert "SHA-256" in reason
+    assert said["version"] == "1"
+    assert set(load.statuses) == {200}
+    assert set(load.answered) == {"1"}
+
+
+def test_a_pin_in_the_user_config_rolls_back_without_restarting_a_replica(
+    service: RunningService, next_version: Callable[[], int]
+) -> None:
+    version = next_version()
+    wait_for(service, lambda fields: fields["version"] == str(version), LIVE_WITHIN_S)
+    before = service.replica_pids("GestureGRU")
+
+    async def story() -> Load:
+        async with constant_load(service.url) as load:
+            await asyncio.to_thread(deploy_pin, service, 1)
+            load.forget_versions()
+            await load.until_version("1", 30)
+        return load
+
+    try:
+        load = asyncio.run(story())
+    finally:
+        deploy_pin(service, "latest")
+    assert set(load.statuses) == {200}
+    assert set(before) <= set(service.replica_pids("GestureGRU"))
+
+
+def deploy_pin(service: RunningService, version: int | str) -> None:
+    """Redeploy the running config with another pin, as an operator would."""
+    config = yaml.safe_load(service.config.read_text())
+    deployments = {deployment["name"]: deployment for deployment in config["applications"][0]["deployments"]}
+    deployments["GestureGRU"]["user_config"]["version"] = version
+    service.config.write_text(yaml.safe_dump(config))
+    child = subprocess.run(
+        ["serve", "deploy", str(service.config), "--address", service.dashboard()],
+        env=service.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert child.returncode == 0, child.stderr

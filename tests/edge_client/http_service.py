@@ -1,0 +1,134 @@
+"""A small HTTP server for the tests of everything that talks to one: what it answers is a function, and may change."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from edge_client.fallback import softmax
+from landmarks.hands import presence_of
+from landmarks.model_card import ModelCard
+from landmarks.session import ModelSession
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return msgspec.json.decode(self.body)
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int = 200
+    body: bytes = b"{}"
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class HttpService:
+    """``answer`` may be replaced while it runs; ``requests`` is what came."""
+
+    answer: Callable[[Request], Reply]
+    url: str = ""
+    requests: list[Request] = field(default_factory=list)
+
+    def paths(self) -> list[str]:
+        return [request.path for request in self.requests]
+
+
+@contextmanager
+def http_service(answer: Callable[[Request], Reply], port: int = 0) -> Iterator[HttpService]:
+    """Serve on a free port of loopback, or on ``port``, until the block ends."""
+    service = HttpService(answer)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _take(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            request = Request(self.command, self.path, dict(self.headers), self.rfile.read(length))
+            service.requests.append(request)
+            reply = service.answer(request)
+            try:
+                self.send_response(reply.status)
+                for name, value in reply.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(reply.body)))
+                self.end_headers()
+                self.wfile.write(reply.body)
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # the client stopped waiting, as the test wanted
+
+        do_GET = do_POST = _take  # noqa: N815 - names that http.server looks for
+
+        def log_message(self, format: str, *args: Any) -> None: ...  # noqa: A002
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 64
+        allow_reuse_address = True
+
+    server = Server(("127.0.0.1", port), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    service.url = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield service
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def metadata_of(card: ModelCard, version: str = "1") -> dict[str, Any]:
+    return {
+        "seq_len": card.seq_len,
+        "min_seq_len": card.min_seq_len,
+        "use_z": card.use_z,
+        "num_classes": card.num_classes,
+        "class_labels": card.class_labels,
+        "feature_dim": card.feature_dim,
+        "normalization": card.normalization,
+        "version": version,
+        "models": {},
+    }
+
+
+def model_answers(session: ModelSession) -> Callable[[Request], Reply]:
+    """``GET /metadata`` and ``POST /predict`` of a service with this model."""
+    card = session.card
+
+    def answer(request: Request) -> Reply:
+        if request.path == "/metadata":
+            return Reply(body=msgspec.json.encode(metadata_of(card)))
+        if request.path == "/health":
+            return Reply()
+        body = request.json()
+        tensors = {
+            "sequence": np.array(body["sequence"], dtype=np.float32)[None],
+        }
+        mask = body.get("mask", presence_of(tensors["sequence"])[0])
+        tensors["presence"] = np.array(mask, dtype=np.float32)[None]
+        probabilities = softmax(session.run(tensors)["logits"][0] / card.temperature)
+        top = int(probabilities.argmax())
+        reply = {
+            "prediction": card.class_labels[top],
+            "probabilities": probabilities.tolist(),
+            "top_index": top,
+            "top_probability": float(probabilities[top]),
+            "elapsed_ms": 1.0,
+            "model_version": "1",
+        }
+        return Reply(body=msgspec.json.encode(reply))
+
+    return answer

@@ -1,0 +1,23 @@
+"""A recogniser that answers each window at once, with a model file: no network, no threads, no waiting."""
+
+from edge_client.answers import Answer
+from edge_client.fallback import DeviceModel
+from edge_client.windows import Window, WindowShape
+
+
+class InPlace:
+    def __init__(self, model: DeviceModel) -> None:
+        self._model = model
+        self._answers: list[Answer] = []
+        self.waiting = False
+
+    @property
+    def shape(self) -> WindowShape:
+        return self._model.shape
+
+    def submit(self, window: Window) -> None:
+        self._answers.append(self._model.answer(window))
+
+    def collect(self) -> list[Answer]:
+        answers, self._answers = self._answers, []
+        return answers

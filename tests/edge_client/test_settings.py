@@ -1,0 +1,102 @@
+"""Settings: the contract's defaults, where a value comes from, and what is refused in words."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+import edge_client
+from edge_client.settings import Settings, SettingsError, Thresholds, load_settings
+from edge_client.settings_file import setting_fields, settings_toml
+
+PACKAGE = Path(edge_client.__file__).parent
+
+
+def test_the_defaults_are_the_contracts() -> None:
+    settings = load_settings(environment={})
+    assert settings.cloud.url == "http://127.0.0.1:8000"
+    assert (settings.cloud.timeout, settings.cloud.retries, settings.cloud.metadata_ttl) == (5.0, 2, 300)
+    assert settings.publish.url == "http://127.0.0.1:5000/gestures/gesture-key"
+    assert (settings.publish.timeout, settings.publish.queue) == (1.5, 4)
+    assert (settings.tracking.smoothing, settings.tracking.lost_frames) == (0.35, 8)
+    trigger = settings.trigger
+    assert (trigger.presence_on, trigger.presence_off) == (0.85, 0.70)
+    assert (trigger.probability_on, trigger.probability_off) == (0.95, 0.75)
+    assert (trigger.margin_on, trigger.margin_off) == (0.40, 0.18)
+    assert (trigger.entropy_on, trigger.entropy_off) == (1.70, 1.95)
+    assert (trigger.motion_on, trigger.motion_off) == (0.015, 0.005)
+    assert (trigger.area_off, trigger.area_on) == (0.025, 0.040)
+    assert (trigger.mean_of, trigger.votes, trigger.early, trigger.cooldown) == (7, 4, 0.995, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "path", "value"),
+    [
+        ("HELEN_CLOUD_API_URL", "http://pi:9", "cloud.url", "http://pi:9"),
+        ("HELEN_CLOUD_TIMEOUT", "2.5", "cloud.timeout", 2.5),
+        ("HELEN_CLOUD_RETRIES", "0", "cloud.retries", 0),
+        ("HELEN_CLOUD_METADATA_TTL", "60", "cloud.metadata_ttl", 60.0),
+        ("HELEN_API_KEY", "k", "cloud.api_key", "k"),
+        ("HELEN_BACKEND_GESTURE_URL", "http://ui/x", "publish.url", "http://ui/x"),
+    ],
+)
+def test_the_environment_sets(variable: str, text: str, path: str, value: Any) -> None:
+    group, name = path.split(".")
+    assert getattr(getattr(load_settings(environment={variable: text}), group), name) == value
+
+
+def test_flags_come_before_the_environment_and_that_before_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "edge.toml"
+    file.write_text('[cloud]\nurl = "http://file"\ntimeout = 1.0\nretries = 5\n')
+    settings = load_settings(
+        file, {"cloud.url": "http://flag"}, {"HELEN_CLOUD_API_URL": "http://env", "HELEN_CLOUD_TIMEOUT": "3"}
+    )
+    assert (settings.cloud.url, settings.cloud.timeout, settings.cloud.retries) == ("http://flag", 3.0, 5)
+
+
+def test_lists_and_mappings_are_flags_too() -> None:
+    flags = {"trigger.rest_labels": "none, idle", "publish.keys": "hello=Start,yes=Stop"}
+    settings = load_settings(flags=flags, environment={})
+    assert settings.trigger.rest_labels == ("none", "idle")
+    assert settings.publish.keys == {"hello": "Start", "yes": "Stop"}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[cloud]\nretries = 11", r"<= 10 - at `\$.cloud.retries`"),
+        ('[cloud]\nurl = "ftp://x"', r"cloud.url"),
+        ("[cloud]\nspeed = 1", r"unknown field `speed`"),
+        ("[clout]\nurl = 1", r"unknown field `clout`"),
+        ("[trigger]\nmargin_on = 0.1", r"margin has its thresholds crossed: found 0.18 and 0.1"),
+        ("[trigger]\nentropy_on = 1.99", r"entropy has its thresholds crossed"),
+        ("cloud = 3", r"cloud is not a table"),
+        ("[cloud", r"is not TOML"),
+    ],
+)
+def test_what_cannot_be_used_is_named(tmp_path: Path, text: str, sentence: str) -> None:
+    file = tmp_path / "edge.toml"
+    file.write_text(text)
+    with pytest.raises(SettingsError, match=sentence):
+        load_settings(file, environment={})
+
+
+def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"nowhere.toml can't be read"):
+        load_settings(tmp_path / "nowhere.toml", environment={})
+
+
+def test_the_shipped_file_says_what_the_defaults_say() -> None:
+    text = (PACKAGE / "edge.toml").read_text(encoding="utf-8")
+    assert text == settings_toml(), "make it anew: python -m edge_client settings > edge_client/edge.toml"
+    assert msgspec.convert(tomllib.loads(text), Settings) == Settings()
+
+
+def test_every_setting_says_what_it_does() -> None:
+    assert [field.path for field in setting_fields() if not field.description] == []
+
+
+def test_all_thresholds_are_in_one_place() -> None:
+    assert set(Thresholds.__struct_fields__) >= {"presence_on", "votes", "early", "cooldown", "mean_of", "area_off"}

@@ -1,0 +1,107 @@
+"""One model's way through the graph, with stages that can be watched, hang or go away."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import numpy as np
+import pytest
+
+from serve_app.errors import NotReady
+from serve_app.messages import ModelStatus, Tensors
+from serve_app.pipeline import ModelPipeline
+from serve_app.settings import ServiceArguments
+from tests.made_models import card_of, linear_model
+
+
+class WatchedStages:
+    """Answers a batch with each window's first number, and keeps the shapes that it was given."""
+
+    def __init__(self) -> None:
+        self.shapes: list[tuple[int, ...]] = []
+        self.hangs = False
+        self.away = False
+
+    async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
+        self.shapes.append(batch["sequence"].shape)
+        if self.hangs:
+            await asyncio.sleep(60)
+        return [str(window[0, 0]).encode() for window in batch["sequence"]]
+
+    async def describe(self) -> ModelStatus:
+        if self.away:
+            raise ConnectionError("the replica is gone")
+        return ModelStatus("gesture", "1", "made", card_of(linear_model()))
+
+    async def files(self) -> dict[str, bytes]:
+        return {}
+
+
+def tell(story: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(asyncio.wait_for(story(), 10))
+
+
+def window(frames: int, value: float) -> Tensors:
+    return {"sequence": np.full((frames, 84), value, np.float32), "presence": np.ones((frames, 2), np.float32)}
+
+
+def test_windows_of_different_length_are_stacked_apart_and_each_gets_its_own_answer() -> None:
+    async def story() -> None:
+        stages = WatchedStages()
+        pipeline = ModelPipeline("gesture", stages, ServiceArguments(batches_in_flight=1))
+        lengths = [10, 20, 30] * 8
+        answers = await asyncio.gather(
+            *(pipeline.submit(window(frames, index)) for index, frames in enumerate(lengths))
+        )
+        assert answers == [f"{index}.0".encode() for index in range(24)]
+        assert stages.shapes == [(1, 10, 84), (8, 20, 84), (8, 30, 84), (7, 10, 84)]
+
+    tell(story)
+
+
+def test_a_stage_that_hangs_gives_its_slot_back_at_the_deadline() -> None:
+    async def story() -> None:
+        stages = WatchedStages()
+        pipeline = ModelPipeline("gesture", stages, ServiceArguments(batches_in_flight=1, request_deadline_s=0.1))
+        stages.hangs = True
+        with pytest.raises(TimeoutError):
+            await pipeline.submit(window(10, 1))
+        stages.hangs = False
+        assert await pipeline.submit(window(10, 2)) == b"2.0"
+
+    tell(story)
+
+
+def test_a_pipeline_is_not_ready_before_its_model_has_described_itself_nor_after_it_has_gone() -> None:
+    async def story() -> None:
+        stages = WatchedStages()
+        pipeline = ModelPipeline("gesture", stages, ServiceArguments())
+        with pytest.raises(NotReady, match="the gesture model is starting"):
+            _ = pipeline.card
+        assert not pipeline.started
+        await pipeline.refresh()
+        assert pipeline.started
+        assert pipeline.card.feature_dim == 84
+        stages.away = True
+        await pipeline.refresh()
+        assert pipeline.card.feature_dim == 84, "one miss is no outage"
+        for _ in range(2):
+            await pipeline.refresh()
+        with pytest.raises(NotReady, match="the gesture model doesn't answer: the replica is gone"):
+            _ = pipeline.card
+
+    tell(story)
+
+
+def test_a_watched_pipeline_notices_by_itself_when_its_model_returns() -> None:
+    async def story() -> None:
+        stages = WatchedStages()
+        stages.away = True
+        pipeline = ModelPipeline("gesture", stages, ServiceArguments())
+        async with pipeline.watched():
+            await asyncio.sleep(0.1)
+            assert pipeline.status.card is None
+            stages.away = False
+            while pipeline.status.card is None:  # noqa: ASYNC110 - what is tested is that nobody tells it
+                await asyncio.sleep(0.05)
+
+    tell(story)
