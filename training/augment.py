@@ -1,4 +1,4 @@
-"""Augmentation of hand windows: what other people, cameras and trackers would have made of the same gesture.
+"""Augmentation of windows of points: what other people, cameras and trackers would have made of the same gesture.
 
 Works on whole batches of torch tensors with a generator of its own. Called by training only; nothing here is exported.
 """
@@ -9,12 +9,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from landmarks.hands import HANDS, POINTS, WRIST
+from training.layouts import TWO_HANDS, Layout
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far each change goes: standard deviations in image widths or radians, unless said otherwise."""
+    """How far each change goes: standard deviations in the landmarks' unit or radians, unless said otherwise.
+
+    The unit is the image's width for hands and the metre for bodies; the numbers here are for hands.
+    """
 
     speed: float = 1.5  # playback speed, log-uniform 1/speed..speed
     shift_time: float = 0.15  # of the window's length, uniform
@@ -38,26 +41,32 @@ class Augmentation:
 
 
 def augment(
-    hands: Tensor, lengths: tuple[int, ...], strength: Augmentation, generator: torch.Generator
+    sequence: Tensor,
+    lengths: tuple[int, ...],
+    strength: Augmentation,
+    generator: torch.Generator,
+    layout: Layout = TWO_HANDS,
 ) -> tuple[Tensor, Tensor]:
     """Change every window of a batch in its own way.
 
     Args:
-        hands: raw landmarks ``(B, T, 126)`` or ``(B, T, 84)`` (then without change of view), zeros where absent.
+        sequence: raw landmarks ``(B, T, parts x points x D)``, zeros where a part is absent. D is 2 or 3; without the
+            third there is no change of view.
         lengths: the output length is drawn from these once for the batch. Other than T, it is reached partly by
             playback speed and partly by cutting, or holding the first and last frame, in a share drawn per window.
 
     Returns:
-        x and y ``(B, length, 84)``, and presence ``(B, length, 2)``; absent hands are zeros.
+        The layout's coordinates ``(B, length, width)`` and presence ``(B, length, parts)``; absent parts are zeros.
     """
-    batch = hands.shape[0]
+    batch, frames = sequence.shape[:2]
     length = lengths[int(torch.randint(len(lengths), (), generator=generator))]
-    points = hands.reshape(*hands.shape[:-1], len(HANDS), POINTS, -1)
-    points, present = resample(points, sample_times(batch, hands.shape[1], length, strength, generator))
-    xy = _bend_space(points, strength, generator)
-    present = _lose_hands(present, strength, generator)
-    xy, present = _mirror_some(xy, present, strength.mirror, generator)
-    return (xy * present[..., None, None]).flatten(2), present
+    points = sequence.reshape(batch, frames, layout.parts, layout.points, -1)
+    points, present = resample(points, sample_times(batch, frames, length, strength, generator))
+    points = _bend_space(points, strength, generator, layout)
+    present = _lose_parts(present, strength, generator)
+    if layout.parts == 2:
+        points, present = _mirror_some(points, present, strength.mirror, generator, layout)
+    return (points * present[..., None, None]).flatten(2), present
 
 
 def sample_times(batch: int, frames: int, length: int, strength: Augmentation, generator: torch.Generator) -> Tensor:
@@ -75,12 +84,12 @@ def sample_times(batch: int, frames: int, length: int, strength: Augmentation, g
 
 
 def resample(points: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
-    """Points ``(B, T, 2, 21, D)`` at source times ``(B, L)``: linear between two frames that both show the hand.
+    """Points ``(B, T, parts, N, D)`` at source times ``(B, L)``: linear between two frames that both show the part.
 
     Where only one of the two frames shows it, the nearer frame decides whether it is there and where.
 
     Returns:
-        Points ``(B, L, 2, 21, D)`` and presence ``(B, L, 2)``.
+        Points ``(B, L, parts, N, D)`` and presence ``(B, L, parts)``.
     """
     present = (points != 0).flatten(3).any(dim=-1)
     before = times.floor().long().clamp(max=points.shape[1] - 1)
@@ -93,9 +102,9 @@ def resample(points: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(between, blended, points[rows, nearest]), present[rows, nearest].to(points.dtype)
 
 
-def _bend_space(points: Tensor, strength: Augmentation, generator: torch.Generator) -> Tensor:
-    """x and y ``(B, L, 2, 21, 2)`` as another camera, another person and another tracker would give them."""
-    batch, length, hands = points.shape[:3]
+def _bend_space(points: Tensor, strength: Augmentation, generator: torch.Generator, layout: Layout) -> Tensor:
+    """Points ``(B, L, parts, N, dims)`` as another camera, another person and another tracker would give them."""
+    batch, length, parts, count = points.shape[:4]
 
     def normal(sigma: float, *shape: int) -> Tensor:
         return sigma * torch.randn(batch, *shape, generator=generator)
@@ -103,21 +112,26 @@ def _bend_space(points: Tensor, strength: Augmentation, generator: torch.Generat
     xy = points[..., :2]
     if points.shape[-1] == 3:
         xy = xy + points[..., 2:] * normal(strength.view, 1, 1, 1, 2)
-    wrist = xy[..., WRIST : WRIST + 1, :]
-    xy = wrist + (xy - wrist) * normal(strength.log_hand_size, 1, hands, 1, 1).exp()
+    space = torch.cat([xy, points[..., 2 : layout.dims]], dim=-1)
+    origin = space[..., list(layout.anchor), :].mean(dim=-2, keepdim=True)
+    space = origin + (space - origin) * normal(strength.log_hand_size, 1, parts, 1, 1).exp()
     angle, aspect = normal(strength.rotation), normal(strength.log_aspect) / 2
     cos, sin, shear = angle.cos(), angle.sin(), normal(strength.shear)
-    turn = torch.stack([torch.stack([cos, shear - sin], -1), torch.stack([sin, cos], -1)], -2)
-    stretch = torch.stack([aspect.exp(), (-aspect).exp()], -1) * normal(strength.log_scale)[:, None].exp()
-    xy = (xy.flatten(1, 3) - 0.5) @ (turn * stretch[:, None, :]).mT + 0.5
-    xy = xy.reshape(batch, length, hands, POINTS, 2) + normal(strength.shift, 1, 1, 1, 2)
-    xy = xy + normal(strength.hand_offset, 1, hands, 1, 2) + normal(strength.shape_offset, 1, hands, POINTS, 2)
-    return xy + normal(strength.noise, length, hands, POINTS, 2)
+    stretch = torch.stack([aspect.exp(), (-aspect).exp()], -1)
+    turn = torch.eye(layout.dims).repeat(batch, 1, 1)
+    turn[:, :2, :2] = torch.stack([torch.stack([cos, shear - sin], -1), torch.stack([sin, cos], -1)], -2)
+    turn[:, :, :2] = turn[:, :, :2] * stretch[:, None]
+    turn = turn * normal(strength.log_scale)[:, None, None].exp()
+    space = (space.flatten(1, 3) - layout.centre) @ turn.mT + layout.centre
+    space = space.reshape(batch, length, parts, count, layout.dims) + normal(strength.shift, 1, 1, 1, layout.dims)
+    space = space + normal(strength.hand_offset, 1, parts, 1, layout.dims)
+    space = space + normal(strength.shape_offset, 1, parts, count, layout.dims)
+    return space + normal(strength.noise, length, parts, count, layout.dims)
 
 
-def _lose_hands(present: Tensor, strength: Augmentation, generator: torch.Generator) -> Tensor:
-    """Presence ``(B, L, 2)`` after frames dropped, one hand lost for a while, and the hand seen less gone."""
-    batch, length, hands = present.shape
+def _lose_parts(present: Tensor, strength: Augmentation, generator: torch.Generator) -> Tensor:
+    """Presence ``(B, L, parts)`` after frames dropped, one hand lost for a while, and the hand seen less gone."""
+    batch, length, parts = present.shape
 
     def chance(probability: float, *shape: int) -> Tensor:
         return torch.rand(batch, *shape, generator=generator) < probability
@@ -126,17 +140,19 @@ def _lose_hands(present: Tensor, strength: Augmentation, generator: torch.Genera
     start = torch.rand(batch, 1, generator=generator) * length
     end = start + torch.rand(batch, 1, generator=generator) * strength.gap_length * length
     frames = torch.arange(length)
-    which = torch.nn.functional.one_hot(torch.randint(hands, (batch,), generator=generator), hands).bool()
+    which = torch.nn.functional.one_hot(torch.randint(parts, (batch,), generator=generator), parts).bool()
     gap = ((frames >= start) & (frames < end))[..., None] & which[:, None] & chance(strength.gap, 1, 1)
     seen = present.sum(dim=1)
-    weaker = torch.nn.functional.one_hot(seen.argmin(dim=-1), hands).bool()[:, None] & chance(strength.one_handed, 1, 1)
+    weaker = torch.nn.functional.one_hot(seen.argmin(dim=-1), parts).bool()[:, None] & chance(strength.one_handed, 1, 1)
     return present * ~(dropped | gap | weaker)
 
 
-def _mirror_some(xy: Tensor, present: Tensor, probability: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    flip = torch.rand(len(xy), generator=generator) < probability
-    mirrored = torch.stack([1 - xy[..., 0], xy[..., 1]], dim=-1).flip(2)
+def _mirror_some(
+    points: Tensor, present: Tensor, probability: float, generator: torch.Generator, layout: Layout
+) -> tuple[Tensor, Tensor]:
+    flip = torch.rand(len(points), generator=generator) < probability
+    mirrored = torch.cat([2 * layout.centre - points[..., :1], points[..., 1:]], dim=-1).flip(2)
     return (
-        torch.where(flip[:, None, None, None, None], mirrored, xy),
+        torch.where(flip[:, None, None, None, None], mirrored, points),
         torch.where(flip[:, None, None], present.flip(2), present),
     )

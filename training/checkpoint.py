@@ -4,10 +4,10 @@ Gives a network and what its card needs. Doesn't import Lightning: the service c
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import torch
@@ -16,10 +16,14 @@ from torch import Tensor
 from landmarks.hands import feature_dim
 from landmarks.model_card import Normalization, Training
 from training.gru import GestureGRU, GRUConfig, SeedGRU
+from training.networks import KINDS, Network
+from training.tcn import GestureTCN, TCNConfig
 
 MAX_CHECKPOINT_BYTES = 256 * 1024 * 1024
 # The service's clients send partial windows from 6 frames up.
 MIN_SEQ_LEN = 6
+
+Sizes = TypeVar("Sizes", GRUConfig, TCNConfig)
 
 
 class CheckpointError(Exception):
@@ -41,12 +45,12 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
 class Checkpoint:
     """A network with its weights, in evaluation mode, and what is known about it."""
 
-    network: GestureGRU | SeedGRU
+    network: Network
     about: About
 
     @property
     def architecture(self) -> str:
-        return "seed" if isinstance(self.network, SeedGRU) else "recipe"
+        return next(name for name, kind in KINDS.items() if isinstance(self.network, kind))
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -77,10 +81,18 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 def _trained_here(content: dict[str, Any]) -> Checkpoint:
     helen = dict(content["helen"])
-    config = _config(helen.pop("config"))
-    kind = GestureGRU if helen.pop("architecture") == "recipe" else SeedGRU
+    kind, sizes = KINDS[helen.pop("architecture")], helen.pop("config")
+    about = msgspec.convert(helen, About)
     weights = {name.removeprefix("network."): value for name, value in content["state_dict"].items()}
-    return Checkpoint(_load(kind, config, weights), msgspec.convert(helen, About))
+
+    def build() -> Network:
+        if kind is SeedGRU:
+            return SeedGRU(_config(GRUConfig, sizes))
+        if kind is GestureTCN:
+            return GestureTCN(_config(TCNConfig, sizes))
+        return GestureGRU(_config(GRUConfig, sizes))
+
+    return Checkpoint(_load(build, weights), about)
 
 
 def _source_system(content: dict[str, Any], path: Path) -> Checkpoint:
@@ -88,17 +100,18 @@ def _source_system(content: dict[str, Any], path: Path) -> Checkpoint:
         if not isinstance(content.get(key), Mapping):
             raise ValueError(f"{key} is {type(content.get(key)).__name__}, expected a dictionary")
     meta = content["meta"]
-    network = _load(SeedGRU, _config(content["config"]), _by_role(content["model_state"]))
+    config = _config(GRUConfig, content["config"])
+    network = _load(lambda: SeedGRU(config), _by_role(content["model_state"]))
     seq_len, use_z = meta["seq_len"], meta.get("use_z", False)
     if isinstance(seq_len, bool) or not isinstance(seq_len, int) or not 1 <= seq_len <= 100_000:
         raise ValueError(f"meta.seq_len is {seq_len!r}, expected a whole number of frames")
     if not isinstance(use_z, bool | int):
         raise ValueError(f"meta.use_z is {use_z!r}, expected true or false")
     expected = feature_dim(bool(use_z))
-    if network.config.input_dim != expected:
-        raise ValueError(f"config.input_dim is {network.config.input_dim}, expected {expected} with use_z {use_z}")
+    if config.input_dim != expected:
+        raise ValueError(f"config.input_dim is {config.input_dim}, expected {expected} with use_z {use_z}")
     about = About(
-        class_labels=_labels(meta, network.config.num_classes),
+        class_labels=_labels(meta, config.num_classes),
         seq_len=seq_len,
         min_seq_len=min(MIN_SEQ_LEN, seq_len),
         use_z=bool(use_z),
@@ -114,12 +127,10 @@ def _source_system(content: dict[str, Any], path: Path) -> Checkpoint:
     return Checkpoint(network, about)
 
 
-def _load(
-    kind: type[GestureGRU] | type[SeedGRU], config: GRUConfig, weights: dict[str, Tensor]
-) -> GestureGRU | SeedGRU:
+def _load(build: Callable[[], Network], weights: Mapping[str, Tensor]) -> Network:
     """A network around weights. It takes no memory before their shapes fit, whatever sizes the config names."""
     with torch.device("meta"):
-        network = kind(config)
+        network = build()
     expected = network.state_dict()
     if set(expected) != set(weights):
         raise ValueError(f"{min(set(expected) ^ set(weights))} is in only one of the weights and the config's network")
@@ -128,16 +139,16 @@ def _load(
             raise ValueError(f"{name} has shape {tuple(value.shape)}, the config expects {tuple(expected[name].shape)}")
         if not torch.isfinite(value).all():
             raise ValueError(f"{name} has numbers that are not finite, expected finite weights")
-    network.load_state_dict({name: value.float() for name, value in weights.items()}, assign=True)
+    network.load_state_dict({name: value.to(expected[name].dtype) for name, value in weights.items()}, assign=True)
     return network.eval()
 
 
-def _config(values: Mapping[str, Any]) -> GRUConfig:
-    known = {field.name for field in fields(GRUConfig)}
+def _config(kind: type[Sizes], values: Mapping[str, Any]) -> Sizes:
+    known = {field.name for field in fields(kind)}
     missing = sorted({"input_dim", "num_classes"} - set(values))
     if missing:
         raise ValueError(f"config has no {missing[0]}")
-    return GRUConfig(**{name: value for name, value in values.items() if name in known})
+    return kind(**{name: value for name, value in values.items() if name in known})
 
 
 def _by_role(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

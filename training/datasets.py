@@ -1,4 +1,4 @@
-"""Recorded windows of hands for training and evaluation, and splits of them that keep people apart.
+"""Recorded windows of hands (or bodies) for training and evaluation, and splits of them that keep people apart.
 
 Reads folders of ``.npz`` files as ``edge_client record`` writes them (keypoint JSON holds bodies, not hands) and never
 unpickles. Knows nothing of networks.
@@ -13,7 +13,8 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from landmarks.hands import FEATURE_DIM_XY, FEATURE_DIM_XYZ, Array, presence_of
+from landmarks.hands import FEATURE_DIM_XY, FEATURE_DIM_XYZ, Array
+from training.layouts import TWO_HANDS, Layout
 
 Split = Literal["signer", "session", "random", "none"]
 SPLITS: Final[tuple[Split, ...]] = ("signer", "session", "random", "none")
@@ -26,24 +27,28 @@ class DataError(Exception):
 
 @dataclass(frozen=True)
 class Windows:
-    """N labelled windows: ``hands`` float32 ``(N, T, 84 | 126)``, ``target`` int64 ``(N,)`` into ``class_labels``.
+    """N labelled windows: ``points`` float32 ``(N, T, F)``, ``target`` int64 ``(N,)`` into ``class_labels``.
 
+    F is 84 or 126 for two hands (x, y and perhaps z), and a body's joints times 3 for a body; ``layout`` says which.
     ``group`` ``(N,)`` names the person or session of each window; ``grouped_by`` says which of the two it is, or is
     None where the recordings don't tell.
     """
 
-    hands: Array
+    points: Array
     target: npt.NDArray[np.int64]
     class_labels: tuple[str, ...]
     group: npt.NDArray[np.str_]
     grouped_by: str | None
+    layout: Layout = TWO_HANDS
 
     def __len__(self) -> int:
         return len(self.target)
 
     @property
     def presence(self) -> Array:
-        return presence_of(self.hands)
+        """``(N, T, parts)``: 1 where a part has any number other than zero, else 0."""
+        per_part = self.points.reshape(*self.points.shape[:2], self.layout.parts, -1)
+        return np.asarray(per_part.any(axis=-1), dtype=np.float32)
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -51,7 +56,7 @@ class Windows:
 
     def take(self, keep: npt.NDArray[np.bool_]) -> "Windows":
         """The windows where ``keep`` ``(N,)`` is true; the labels stay as they are."""
-        return Windows(self.hands[keep], self.target[keep], self.class_labels, self.group[keep], self.grouped_by)
+        return replace(self, points=self.points[keep], target=self.target[keep], group=self.group[keep])
 
     def only_labels(self, labels: Iterable[str]) -> "Windows":
         """The windows of some labels, and a target that counts those labels only, in alphabetical order."""
@@ -62,7 +67,7 @@ class Windows:
         names = np.asarray(self.class_labels)[self.target]
         keep = np.isin(names, kept)
         target = np.searchsorted(np.asarray(kept), names[keep])
-        return Windows(self.hands[keep], target, kept, self.group[keep], self.grouped_by)
+        return replace(self, points=self.points[keep], target=target, class_labels=kept, group=self.group[keep])
 
     def common_labels(self) -> tuple[str, ...]:
         """The labels that every group recorded."""
@@ -93,7 +98,7 @@ def read_windows(data_dir: Path, grouped_by: str | None = None) -> Windows:
     name = np.concatenate(names)
     class_labels, target = np.unique(name, return_inverse=True)
     return Windows(
-        hands=np.concatenate(hands),
+        points=np.concatenate(hands),
         target=target.astype(np.int64),
         class_labels=tuple(class_labels.tolist()),
         group=np.concatenate(groups),

@@ -10,10 +10,10 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from training.features import FEATURES, HandFeatures
+from training.features import ScaledFeatures
+from training.layouts import TWO_HANDS, Layout
 
-# Features that hardly vary in the training data must not be blown up by their own scale.
-_STD_FLOOR: Final = 0.05
+HEAD_DROPOUT: Final = 0.4
 
 
 @dataclass(frozen=True)
@@ -43,38 +43,27 @@ class GRUConfig:
 
 
 class GestureGRU(nn.Module):
-    """Raw landmarks → hand features → bidirectional GRU → a head that reads its two ends and its mean over time."""
+    """Raw landmarks → features → bidirectional GRU → a head that reads its two ends and its mean over time."""
 
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, config: GRUConfig, *, head_dropout: float = 0.4) -> None:
+    def __init__(self, config: GRUConfig, layout: Layout = TWO_HANDS) -> None:
         super().__init__()
         self.config = config
-        self.features = HandFeatures()
-        self.register_buffer("mean", torch.zeros(FEATURES))
-        self.register_buffer("std", torch.ones(FEATURES))
-        self.gru = _gru(config, FEATURES)
+        self.features = ScaledFeatures(layout)
+        self.gru = _gru(config, layout.features)
         width = 2 * config.hidden_dim * (2 if config.bidirectional else 1)
-        self.norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(head_dropout)
-        self.linear = nn.Linear(width, config.num_classes)
-
-    def fit_scale(self, sequence: Tensor, presence: Tensor) -> None:
-        """Take the features' mean and standard deviation from training windows ``(N, T, F)``."""
-        with torch.no_grad():
-            frames = self.features(sequence, presence).flatten(0, 1)
-            self.mean.copy_(frames.mean(dim=0))
-            self.std.copy_(frames.std(dim=0).clamp(min=_STD_FLOOR))
+        self.head = gesture_head(width, config.num_classes)
 
     def forward(self, sequence: Tensor, presence: Tensor) -> Tensor:
-        frames = (self.features(sequence, presence) - self.mean) / self.std
-        states, last = self.gru(frames.transpose(0, 1))
+        states, last = self.gru(self.features(sequence, presence).transpose(0, 1))
         directions = 2 if self.gru.bidirectional else 1
         ends = last[-directions:].transpose(0, 1).flatten(1)
-        pooled = torch.cat([ends, states.mean(dim=0)], dim=-1)
-        logits: Tensor = self.linear(self.dropout(self.norm(pooled)))
+        logits: Tensor = self.head(torch.cat([ends, states.mean(dim=0)], dim=-1))
         return logits
+
+
+def gesture_head(width: int, classes: int) -> nn.Sequential:
+    """What both families end in: pooled states ``(B, width)`` to logits."""
+    return nn.Sequential(nn.LayerNorm(width), nn.Dropout(HEAD_DROPOUT), nn.Linear(width, classes))
 
 
 class SeedGRU(nn.Module):

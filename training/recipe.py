@@ -14,11 +14,14 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 from torchmetrics.functional.classification import multiclass_accuracy
 
-from landmarks.hands import FEATURE_DIM_XY, drop_z, hand_box_normalise, presence_of
+from landmarks.hands import Array, drop_z, hand_box_normalise
 from landmarks.model_card import Normalization
 from training.augment import Augmentation, augment
 from training.datasets import Windows
-from training.gru import GestureGRU, GRUConfig, SeedGRU
+from training.gru import SeedGRU
+from training.layouts import TWO_HANDS, Layout
+from training.negatives import hold_still, still_labels
+from training.networks import Network, network_of, none_in
 
 Batch = tuple[Tensor, Tensor, Tensor]
 
@@ -39,6 +42,7 @@ class Recipe:
     label_smoothing: float = 0.05
     class_weight_power: float = 0.5
     class_weight_cap: float = 5.0
+    held_still: float = 0.3  # share of the windows that are shown held still too, as none
 
 
 # Recordings have 20 frames; the service takes 6 to 30. So half of the batches keep 20, and half go from 10 to 30.
@@ -47,7 +51,24 @@ RECIPES: Final = {
     "recipe": Recipe("recipe", 3e-3, "image", Augmentation(), MANY_LENGTHS),
     # The source system augmented nothing and weighed all classes alike.
     "seed": Recipe("seed", 1e-3, "hand_box", None, label_smoothing=0.0, class_weight_power=0.0),
+    "tcn": Recipe("tcn", 3e-3, "image", Augmentation(), MANY_LENGTHS),
 }
+# Bodies are larger than hands, measured in metres, and stand upright; nobody in the data is left-handed.
+BODY: Final = Augmentation(
+    shift_time=0.05,
+    rotation=0.1,
+    shear=0.08,
+    shift=0.02,
+    view=0.3,
+    log_hand_size=0.0,
+    hand_offset=0.0,
+    shape_offset=0.02,
+    noise=0.01,
+    drop_sequences=0.25,
+    gap=0.0,
+    one_handed=0.0,
+    mirror=0.0,
+)
 
 
 class GestureTraining(L.LightningModule):
@@ -55,12 +76,13 @@ class GestureTraining(L.LightningModule):
 
     class_weight: Tensor
 
-    def __init__(
-        self, network: GestureGRU | SeedGRU, recipe: Recipe, class_weight: Tensor, seed: int, about: dict[str, Any]
-    ) -> None:
+    def __init__(self, network: Network, recipe: Recipe, windows: Windows, seed: int, about: dict[str, Any]) -> None:
         super().__init__()
         self.network, self.recipe, self.about = network, recipe, about
-        self.register_buffer("class_weight", class_weight, persistent=False)
+        self.windows = windows
+        # Where some label is itself a hand held still, a still hand may be that label, and is never none.
+        self.none = None if still_labels(windows) else none_in(windows.class_labels)
+        self.register_buffer("class_weight", class_weights(windows, recipe), persistent=False)
         self.seed = seed
         self.draws = torch.Generator().manual_seed(seed)  # of the augmentation
         self.order = torch.Generator().manual_seed(seed)  # of the windows in an epoch
@@ -68,8 +90,14 @@ class GestureTraining(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         hands, presence, target = batch
-        if self.recipe.augmentation is not None:
-            hands, presence = augment(hands, self.recipe.lengths, self.recipe.augmentation, self.draws)
+        recipe, layout = self.recipe, self.windows.layout
+        if recipe.augmentation is not None:
+            hands, presence = augment(hands, recipe.lengths, recipe.augmentation, self.draws, layout)
+            if self.none is not None:
+                some = (target != self.none) & (torch.rand(len(target), generator=self.draws) < recipe.held_still)
+                still, there = hold_still(hands[some], presence[some], recipe.augmentation.noise, self.draws)
+                hands, presence = torch.cat([hands, still]), torch.cat([presence, there])
+                target = torch.cat([target, torch.full_like(target[some], self.none)])
         logits = self.network(hands, presence)
         loss = nn.functional.cross_entropy(
             logits, target, weight=self.class_weight, label_smoothing=self.recipe.label_smoothing
@@ -131,15 +159,18 @@ class GestureTraining(L.LightningModule):
         return self.recipe.final_rate + (1 - self.recipe.final_rate) * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def build_network(recipe: Recipe, windows: Windows) -> GestureGRU | SeedGRU:
+def build_network(recipe: Recipe, windows: Windows) -> Network:
     """A fresh network for the labels of ``windows``, its feature scale taken from them."""
-    config = GRUConfig(input_dim=FEATURE_DIM_XY, num_classes=len(windows.class_labels))
-    if recipe.architecture == "seed":
-        return SeedGRU(config)
-    network = GestureGRU(config)
-    points = torch.from_numpy(drop_z(windows.hands))
-    network.fit_scale(points, torch.from_numpy(windows.presence))
+    layout = windows.layout
+    network = network_of(recipe.architecture, len(windows.class_labels), layout)
+    if not isinstance(network, SeedGRU):
+        network.features.fit(torch.from_numpy(read_dims(windows.points, layout)), torch.from_numpy(windows.presence))
     return network
+
+
+def read_dims(points: Array, layout: Layout) -> Array:
+    """The coordinates that a network reads, ``(N, T, layout.width)``: hands lose their z."""
+    return drop_z(points) if layout == TWO_HANDS else points
 
 
 def class_weights(windows: Windows, recipe: Recipe) -> Tensor:
@@ -151,14 +182,13 @@ def class_weights(windows: Windows, recipe: Recipe) -> Tensor:
 
 
 def prepared(windows: Windows, recipe: Recipe, *, for_augmentation: bool) -> TensorDataset:
-    """Tensors of windows as the network (or the augmentation before it) takes them: hands, presence, target."""
-    presence = presence_of(windows.hands)
-    hands = windows.hands
+    """Tensors of windows as the network (or the augmentation before it) takes them: points, presence, target."""
+    points = windows.points
     if recipe.normalization == "hand_box":
-        hands = hand_box_normalise(drop_z(hands))
+        points = hand_box_normalise(drop_z(points))
     elif not for_augmentation:
-        hands = drop_z(hands)
-    return TensorDataset(torch.from_numpy(hands), torch.from_numpy(presence), torch.from_numpy(windows.target))
+        points = read_dims(points, windows.layout)
+    return TensorDataset(*(torch.from_numpy(array) for array in (points, windows.presence, windows.target)))
 
 
 def fit(
@@ -171,14 +201,14 @@ def fit(
     trainer: L.Trainer,
     about: dict[str, Any] | None = None,
     resume_from: str | None = None,
-) -> GestureGRU | SeedGRU:
+) -> Network:
     """Train a network on ``train``, fresh or from the checkpoint ``resume_from``, and return it, ready to answer.
 
     ``trainer`` says for how long and where to log. ``about`` goes into the checkpoints: plain values for the card.
     ``batch_size`` is that of a step, whatever number of workers shares it.
     """
     L.seed_everything(seed, verbose=False)
-    module = GestureTraining(build_network(recipe, train), recipe, class_weights(train, recipe), seed, about or {})
+    module = GestureTraining(build_network(recipe, train), recipe, train, seed, about or {})
     loader = DataLoader(
         prepared(train, recipe, for_augmentation=recipe.augmentation is not None),
         max(1, batch_size // trainer.world_size),

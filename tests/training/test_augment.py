@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from training.augment import Augmentation, augment, resample
+from training.layouts import KINECT_BODY
+from training.recipe import BODY
 
 STILL = Augmentation(
     speed=1.0, shift_time=0, warp_time=0, rotation=0, log_scale=0, log_aspect=0, shear=0, shift=0, view=0,
@@ -94,3 +96,20 @@ def test_resampling_never_blends_a_hand_with_its_absence() -> None:
     blended, present = resample(points, torch.tensor([[0.4, 0.6]]))
     assert blended[0, :, 0, 0, 0].tolist() == [0.0, 3.0]
     assert present[0, :, 0].tolist() == [0, 1]
+
+
+def test_bodies_keep_their_three_dimensions() -> None:
+    bodies = torch.randn(3, 9, 60, generator=generator())
+    still, presence = augment(bodies, (9,), STILL, generator(), KINECT_BODY)
+    torch.testing.assert_close(still, bodies)
+    assert presence.shape == (3, 9, 1)
+    changed, _ = augment(bodies, (12,), BODY, generator(), KINECT_BODY)
+    assert changed.shape == (3, 12, 60) and torch.isfinite(changed).all()
+
+
+def test_depth_grows_with_a_body_but_does_not_turn_with_the_picture() -> None:
+    bodies = torch.randn(3, 9, 60, generator=generator())
+    turned, _ = augment(bodies, (9,), replace(STILL, rotation=0.5), generator(), KINECT_BODY)
+    depth = turned.view(3, 9, 20, 3)[..., 2]
+    torch.testing.assert_close(depth, bodies.view(3, 9, 20, 3)[..., 2])
+    assert not torch.allclose(turned, bodies)

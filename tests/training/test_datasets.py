@@ -16,7 +16,7 @@ def made(tmp_path: Path) -> Path:
 
 def test_a_folder_of_windows_is_read(made: Path) -> None:
     windows = read_windows(made)
-    assert windows.hands.shape == (36, 8, 126)
+    assert windows.points.shape == (36, 8, 126)
     assert windows.class_labels == ("made-clap", "made-grab", "made-point", "made-wave")
     assert windows.groups == ("made_0", "made_1", "made_2")
     assert windows.grouped_by == "signer"

@@ -1,54 +1,29 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
-import torch
 
+from landmarks.model_card import Evaluation
 from training import simulate
-from training.evaluate import VIEWS, HeldOut, pooled
+from training.evaluate import main
 from training.export_onnx import ExportError, read_evaluation
+from training.figures import HeldOut
+from training.kept import KeptAnswers
+from training.recipe import RECIPES
+from training.report import write_report
+from training.results import Result, Tried, table
+from training.rows import VIEWS, Row, own
 
 
-def held_out(*rows: tuple[list[float], int]) -> HeldOut:
-    return HeldOut(np.array([row for row, _ in rows]), np.array([truth for _, truth in rows], dtype=np.int64))
-
-
-MADE = held_out(([0.9, 0.1], 0), ([0.8, 0.2], 1), ([0.3, 0.7], 1), ([0.6, 0.4], 0))
-
-
-def test_accuracy_is_the_share_of_windows_that_are_right() -> None:
-    assert MADE.accuracy == 0.75
-
-
-def test_macro_f1_is_the_mean_over_classes() -> None:
-    assert MADE.macro_f1 == pytest.approx((4 / 5 + 2 / 3) / 2)
-
-
-def test_calibration_error_is_the_distance_of_confidence_from_accuracy() -> None:
-    assert MADE.calibration_error == pytest.approx((0.1 + 0.8 + 0.3 + 0.4) / 4)
-    assert held_out(([1.0, 0.0], 0)).calibration_error == 0
-
-
-def test_pooling_counts_windows_and_not_people() -> None:
-    both = pooled([MADE, held_out(([1.0, 0.0], 0))])
-    assert both.accuracy == 0.8
-
-
-@pytest.mark.parametrize("view, frames", [("resampled to 30 frames", 30), ("first 10 frames", 10)])
-def test_a_view_asks_for_times_inside_the_window(view: str, frames: int) -> None:
-    times = VIEWS[view](20)
-    assert times.shape == (frames,)
-    assert times.min() >= 0 and times.max() <= 19
-    assert torch.all(times.diff() > 0)
-
-
-def test_the_command_leaves_every_made_signer_out_and_keeps_its_figures_for_the_card(tmp_path: Path) -> None:
+def test_the_command_leaves_every_made_signer_out_and_writes_its_report(tmp_path: Path) -> None:
     simulate.main(["--output", str(tmp_path), "--windows", "4", "--signers", "2", "--frames", "20"])
     command = [sys.executable, "-m", "training.evaluate", "--data_dir", str(tmp_path), "--output"]
-    more = [str(tmp_path / "figures.json"), "--architectures", "seed", "--seeds", "2", "--max_epochs", "1"]
+    more = [str(tmp_path / "report"), "--architectures", "recipe", "--seeds", "2", "--max_epochs", "1"]
     done = subprocess.run(
         [*command, *more],
         capture_output=True,
@@ -58,9 +33,85 @@ def test_the_command_leaves_every_made_signer_out_and_keeps_its_figures_for_the_
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr
-    assert "made_0 held out" in done.stdout and "made_1 held out" in done.stdout
-    rows = read_evaluation(tmp_path / "figures.json", "seed")
+    assert "made_0 " in done.stdout and "made_1 " in done.stdout
+    assert "MMAC" in done.stdout
+    rows = read_evaluation(tmp_path / "report" / "evaluation.json", "recipe")
     assert {row.metric for row in rows} == {"pooled accuracy", "macro F1", "ECE"}
-    assert all(row.protocol.startswith("leave one signer out, 4 labels, mean of 2 seeds") for row in rows)
-    with pytest.raises(ExportError, match="expected some of recipe"):
-        read_evaluation(tmp_path / "figures.json", "recipe")
+    assert all("mean of 2 seeds" in row.protocol for row in rows)
+    with pytest.raises(ExportError, match="expected some of seed"):
+        read_evaluation(tmp_path / "report" / "evaluation.json", "seed")
+    picture = tmp_path / "report" / "report.png"
+    assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size < 400_000
+    assert "F1 by label" in (tmp_path / "report" / "report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "arguments, folder, reason",
+    [
+        (["--rows", "asl:many"], "data", "asl:many"),
+        (["--rows", "nonsense"], "data", "nonsense"),
+        ([], "", "name a folder"),
+    ],
+)
+def test_what_can_not_be_evaluated_is_refused_before_anything_trains(
+    arguments: list[str],
+    folder: str,
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("HELEN_DATA_DIR", folder)
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert reason in capsys.readouterr().err
+
+
+def made_row(*, unknown: bool) -> Row:
+    views = ("as recorded",) if unknown else tuple(VIEWS)
+    return Row("made", "made up", RECIPES["recipe"], list, 1, 1, "50", "60", views, unknown)
+
+
+def made_result(*, unknown: bool = False) -> Result:
+    rows = [([0.02, 0.97, 0.01], 1), ([0.6, 0.2, 0.2], 0), ([0.5, 0.1, 0.4], 2), ([0.9, 0.05, 0.05], 0)]
+    truth = [-1 if unknown and label == 2 else label for _, label in rows]
+    held = HeldOut(np.array([row for row, _ in rows]), np.array(truth))
+    row = made_row(unknown=unknown)
+    tried = Tried("made_0", ("none", "hello", "yes"), dict.fromkeys(row.views, held))
+    return Result(row, [[tried], [tried]])
+
+
+def test_a_row_of_the_table_has_what_was_before_what_is_wanted_and_each_seed() -> None:
+    line = table({"made": made_result()})[-1]
+    assert line.startswith("| made | made, made up | recipe | 50 | 60 | pooled accuracy 75.0 (75.0 75.0); ")
+
+
+def test_an_interrupted_evaluation_goes_on_where_it_was(tmp_path: Path) -> None:
+    simulate.main(["--output", str(tmp_path), "--windows", "2", "--signers", "2", "--frames", "8"])
+    row, kept = own(tmp_path, "recipe", max_epochs=1, batch_size=8), KeptAnswers(tmp_path / "answers")
+    (fold, other), answers = row.folds(), made_result().runs[0][0].answers
+    assert kept.read(row, fold, 0) is None
+    kept.write(row, fold, 0, answers)
+    found = kept.read(row, fold, 0)
+    assert found is not None and set(found) == set(VIEWS)
+    np.testing.assert_allclose(found["as recorded"].probabilities, answers["as recorded"].probabilities, atol=1e-6)
+    assert kept.read(row, fold, 1) is None and kept.read(row, other, 0) is None
+    assert kept.read(replace(row, max_epochs=2), fold, 0) is None
+    assert KeptAnswers(None).read(row, fold, 0) is None
+
+
+def test_a_row_on_unknown_signs_counts_what_is_accepted() -> None:
+    metrics = made_result(unknown=True).metrics
+    assert metrics["unknown accepted at 0.95"] == [0.0, 0.0]
+    assert metrics["known accepted at 0.95"] == [1.0, 1.0]
+    assert metrics["AUROC"] == [1.0, 1.0]
+
+
+def test_the_report_draws_known_and_unknown_signs_and_ends_with_the_notes(tmp_path: Path) -> None:
+    results = {"asl": made_result(), "unknown": made_result(unknown=True)}
+    write_report(tmp_path, results, "python -m training.evaluate", "## Tried\n\nMuch.")
+    text = (tmp_path / "report.md").read_text()
+    assert text.endswith("## Tried\n\nMuch.\n")
+    assert "none 80, hello 100, yes 0" in text
+    entries = msgspec.json.decode((tmp_path / "evaluation.json").read_bytes(), type=dict[str, list[Evaluation]])
+    assert {entry.metric for entry in entries["recipe"]} >= {"AUROC", "ECE", "unknown accepted at 0.95"}
+    assert (tmp_path / "report.png").stat().st_size < 400_000

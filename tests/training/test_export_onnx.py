@@ -13,6 +13,7 @@ from landmarks.session import ModelSession
 from training.checkpoint import CheckpointError, read_checkpoint
 from training.export_onnx import ExportError, check_parity, main, random_hands, to_onnx
 from training.gru import GestureGRU, GRUConfig, SeedGRU, TrimmedSeedGRU
+from training.networks import KINDS, network_of
 
 SHAPES = [(batch, time) for batch in (1, 3, 64) for time in (1, 2, 6, 20, 30, 60)]
 
@@ -47,11 +48,10 @@ def source_checkpoint(classes: int = 4, use_z: bool = False, **meta: Any) -> dic
     }
 
 
-@pytest.mark.parametrize("kind", ["recipe", "seed"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_exported_file_gives_torchs_logits_for_every_batch_and_length(kind: str) -> None:
     torch.manual_seed(0)
-    config = GRUConfig(84, 34)
-    network = (GestureGRU(config) if kind == "recipe" else SeedGRU(config)).eval()
+    network = network_of(kind, 34).eval()
     exported = TrimmedSeedGRU(network) if isinstance(network, SeedGRU) else network
     assert check_parity(to_onnx(exported, 84), network, 84, SHAPES) < 1e-5
 
@@ -59,7 +59,8 @@ def test_the_exported_file_gives_torchs_logits_for_every_batch_and_length(kind: 
 def test_a_file_that_differs_is_refused() -> None:
     network = GestureGRU(GRUConfig(84, 4, hidden_dim=8)).eval()
     model = to_onnx(network, 84)
-    nn.init.constant_(network.linear.bias, 1.0)
+    with torch.no_grad():
+        network.head[2].bias.add_(1.0)  # type: ignore[operator, union-attr]
     with pytest.raises(ExportError, match="differ from torch's"):
         check_parity(model, network, 84)
 
@@ -72,6 +73,7 @@ def test_a_source_system_checkpoint_becomes_a_model_that_answers_as_it_did(tmp_p
 
     session = ModelSession.open(tmp_path / "out")
     assert session.card.normalization == "hand_box"
+    assert session.card.temperature == 1.0
     assert session.card.use_z is use_z
     assert (session.card.name, session.card.seq_len, session.card.min_seq_len) == ("sequence_bigru", 30, 6)
     window, _ = random_hands(3, 30, session.card.feature_dim, np.random.default_rng(1))

@@ -3,10 +3,11 @@ import math
 import pytest
 import torch
 
-from training.features import FEATURES, HandFeatures
+from training.features import PointFeatures
+from training.layouts import KINECT_BODY, NATOPS_ARMS, TWO_HANDS, Layout
 
 REACH, TRACK, PLACE, SIZE, SPEED, PRESENCE = 0, 40, 42, 44, 45, 57
-ONE_HAND = FEATURES // 2
+ONE_HAND = TWO_HANDS.features // 2
 
 
 def square_hand(x: float, y: float, half: float) -> torch.Tensor:
@@ -30,12 +31,12 @@ def right_of(features: torch.Tensor) -> torch.Tensor:
 
 
 def test_there_are_116_features_a_frame() -> None:
-    features = HandFeatures()(torch.rand(3, 7, 84), torch.ones(3, 7, 2))
+    features = PointFeatures()(torch.rand(3, 7, 84), torch.ones(3, 7, 2))
     assert features.shape == (3, 7, 116)
 
 
 def test_an_absent_hand_has_zeros_everywhere() -> None:
-    features = HandFeatures()(torch.rand(1, 4, 84), only_right(4))
+    features = PointFeatures()(torch.rand(1, 4, 84), only_right(4))
     assert torch.equal(features[0, :, :ONE_HAND], torch.zeros(4, ONE_HAND))
     assert (right_of(features)[:, PRESENCE] == 1).all()
 
@@ -43,7 +44,7 @@ def test_an_absent_hand_has_zeros_everywhere() -> None:
 def test_the_points_are_seen_from_the_wrist_and_measured_in_hand_sizes() -> None:
     hand = square_hand(0.5, 0.4, 0.1)
     size = math.sqrt(float(((hand - hand.mean(0)) ** 2).sum(-1).mean()))
-    features = right_of(HandFeatures()(window(hand), only_right(1)))
+    features = right_of(PointFeatures()(window(hand), only_right(1)))
     expected = 0.5 * (hand[1:] - hand[0]) / size
     torch.testing.assert_close(features[0, REACH:TRACK], expected.flatten())
 
@@ -51,7 +52,7 @@ def test_the_points_are_seen_from_the_wrist_and_measured_in_hand_sizes() -> None
 def test_the_wrist_is_placed_in_the_image_and_against_the_window_mean() -> None:
     hands = square_hand(0.5, 0.4, 0.1), square_hand(0.6, 0.4, 0.1)
     size = math.sqrt(float(((hands[0] - hands[0].mean(0)) ** 2).sum(-1).mean()))
-    features = right_of(HandFeatures()(window(*hands), only_right(2)))
+    features = right_of(PointFeatures()(window(*hands), only_right(2)))
     torch.testing.assert_close(
         features[:, PLACE:SIZE], 4 * torch.tensor([[0.4 - 0.5, 0.3 - 0.5], [0.5 - 0.5, 0.3 - 0.5]])
     )
@@ -59,14 +60,14 @@ def test_the_wrist_is_placed_in_the_image_and_against_the_window_mean() -> None:
 
 
 def test_a_hand_that_doubles_is_told_from_the_mean_size() -> None:
-    features = right_of(HandFeatures()(window(square_hand(0.5, 0.5, 0.1), square_hand(0.5, 0.5, 0.2)), only_right(2)))
+    features = right_of(PointFeatures()(window(square_hand(0.5, 0.5, 0.1), square_hand(0.5, 0.5, 0.2)), only_right(2)))
     torch.testing.assert_close(features[:, SIZE], torch.tensor([math.log(1 / 1.5), math.log(2 / 1.5)]))
 
 
 def test_speed_is_zero_at_first_then_the_change_a_frame_in_hand_sizes_up_to_three() -> None:
     hands = square_hand(0.5, 0.4, 0.1), square_hand(0.6, 0.4, 0.1), square_hand(0.6, 1.4, 0.1)
     size = math.sqrt(float(((hands[0] - hands[0].mean(0)) ** 2).sum(-1).mean()))
-    speed = right_of(HandFeatures()(window(*hands), only_right(3)))[:, SPEED:PRESENCE]
+    speed = right_of(PointFeatures()(window(*hands), only_right(3)))[:, SPEED:PRESENCE]
     assert (speed[0] == 0).all()
     torch.testing.assert_close(speed[1].view(6, 2), torch.tensor([0.1 / size, 0.0]).expand(6, 2))
     torch.testing.assert_close(speed[2].view(6, 2), torch.tensor([0.0, 3.0]).expand(6, 2))
@@ -75,7 +76,7 @@ def test_speed_is_zero_at_first_then_the_change_a_frame_in_hand_sizes_up_to_thre
 def test_a_hand_that_comes_back_has_no_speed_in_that_frame() -> None:
     hands = window(square_hand(0.5, 0.4, 0.1), square_hand(0.5, 0.4, 0.1), square_hand(0.6, 0.4, 0.1))
     presence = torch.tensor([[[0.0, 1.0], [0.0, 0.0], [0.0, 1.0]]])
-    assert (right_of(HandFeatures()(hands, presence))[:, SPEED:PRESENCE] == 0).all()
+    assert (right_of(PointFeatures()(hands, presence))[:, SPEED:PRESENCE] == 0).all()
 
 
 @pytest.mark.parametrize("dx, dy, factor", [(0.2, 0.0, 1.0), (0.0, 0.0, 2.0), (-0.1, 0.3, 0.5)])
@@ -83,8 +84,8 @@ def test_only_the_place_features_change_when_the_camera_moves(dx: float, dy: flo
     torch.manual_seed(0)
     points = torch.rand(1, 5, 42, 2)
     moved = (points * factor + torch.tensor([dx, dy])).flatten(2)
-    before = HandFeatures()(points.flatten(2), torch.ones(1, 5, 2)).view(5, 2, ONE_HAND)
-    after = HandFeatures()(moved, torch.ones(1, 5, 2)).view(5, 2, ONE_HAND)
+    before = PointFeatures()(points.flatten(2), torch.ones(1, 5, 2)).view(5, 2, ONE_HAND)
+    after = PointFeatures()(moved, torch.ones(1, 5, 2)).view(5, 2, ONE_HAND)
     torch.testing.assert_close(after[..., :PLACE], before[..., :PLACE], rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(after[..., SIZE:], before[..., SIZE:], rtol=1e-4, atol=1e-4)
 
@@ -93,6 +94,17 @@ def test_only_the_place_features_change_when_the_camera_moves(dx: float, dy: flo
 def test_any_finite_input_gives_finite_features_within_eight(value: float) -> None:
     sequence = torch.full((1, 4, 84), value)
     sequence[0, 1, ::3] = -value
-    features = HandFeatures()(sequence, torch.ones(1, 4, 2))
+    features = PointFeatures()(sequence, torch.ones(1, 4, 2))
     assert torch.isfinite(features).all()
     assert features.abs().max() <= 8
+
+
+@pytest.mark.parametrize("layout", [TWO_HANDS, KINECT_BODY, NATOPS_ARMS])
+def test_bodies_go_through_the_same_features(layout: Layout) -> None:
+    points = torch.rand(2, 5, layout.width)
+    features = PointFeatures(layout)(points, torch.ones(2, 5, layout.parts))
+    assert features.shape == (2, 5, layout.features)
+    origin = points.view(2, 5, layout.parts, layout.points, layout.dims)[..., list(layout.anchor), :].mean(dim=-2)
+    place = (layout.dims * (len(layout.reaching) + 1), layout.dims * (len(layout.reaching) + 2))
+    found = features.view(2, 5, layout.parts, -1)[..., slice(*place)]
+    torch.testing.assert_close(found, 4 * (origin - layout.centre))

@@ -1,0 +1,31 @@
+"""The architectures by name, and the label that unknown signs are given to. Training, export and cost use it."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from training.gru import GestureGRU, GRUConfig, SeedGRU
+from training.layouts import TWO_HANDS, Layout
+from training.tcn import GestureTCN, TCNConfig
+
+# The label of everything that is no gesture.
+NONE: Final = "none"
+
+Network = GestureGRU | GestureTCN | SeedGRU
+KINDS: Final[dict[str, type[Network]]] = {"recipe": GestureGRU, "seed": SeedGRU, "tcn": GestureTCN}
+# What a card divides the logits by before the softmax. Label smoothing keeps the likeliest class below 0.95, where the
+# edge's trigger begins; this sharpens the answers back. Chosen in development, with signer_b held out.
+TEMPERATURES: Final = {"recipe": 0.7, "seed": 1.0, "tcn": 0.7}
+
+
+def network_of(architecture: str, classes: int, layout: Layout = TWO_HANDS) -> Network:
+    """A fresh network of an architecture."""
+    if architecture == "seed":
+        return SeedGRU(GRUConfig(layout.width, classes))
+    if architecture == "tcn":
+        return GestureTCN(TCNConfig(layout.width, classes), layout)
+    return GestureGRU(GRUConfig(layout.width, classes), layout)
+
+
+def none_in(class_labels: Sequence[str]) -> int | None:
+    """The index of the label ``none``, or None where the vocabulary doesn't have it."""
+    return class_labels.index(NONE) if NONE in class_labels else None

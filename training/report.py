@@ -1,0 +1,113 @@
+"""The one-page report of an evaluation: ``report.md``, ``report.png`` and ``evaluation.json`` in a folder.
+
+Says what the figures are and how they were come by; computes none of its own.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import numpy as np
+
+from landmarks.model_card import Evaluation
+from training.cost import cost_lines
+from training.figures import BINS, HeldOut
+from training.protocols import RECORDED
+from training.results import ACCEPT_FROM, Result, table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+REPORT: Final = "report.md"
+PICTURE: Final = "report.png"
+FIGURES: Final = "evaluation.json"
+
+
+def write_report(folder: Path, results: Mapping[str, Result], command: str, notes: str) -> None:
+    """Write the three files; ``notes`` is Markdown that goes to the end of the report."""
+    folder.mkdir(parents=True, exist_ok=True)
+    entries: dict[str, list[Evaluation]] = {}
+    for result in results.values():
+        entries.setdefault(result.row.recipe.architecture, []).extend(result.card_entries(command))
+    (folder / FIGURES).write_bytes(msgspec.json.format(msgspec.json.encode(entries), indent=1))
+    lines = ["# Held-out figures", "", f"`{command}` printed them.", "", *table(results), ""]
+    lines += ["Nothing was selected on what is held out: epochs are fixed, and it was looked at once, at the end.", ""]
+    drawn = next((result for result in results.values() if not result.row.unknown), None)
+    if drawn is not None:
+        lines += [f"![calibration, early recognition, rejection, confusion]({PICTURE})", ""]
+        lines += ["F1 by label, in %: " + _by_label(drawn), ""]
+        lines += ["By fold, in %: " + ", ".join(f"{name} {100 * v:.1f}" for name, v in drawn.by_fold.items()), ""]
+        draw(folder / PICTURE, drawn, next((r for r in results.values() if r.row.unknown), None))
+    lines += ["```", *cost_lines(), "```", ""]
+    (folder / REPORT).write_text("\n".join([*lines, notes]).rstrip() + "\n", encoding="utf-8")
+
+
+def draw(path: Path, result: Result, unknown: Result | None) -> None:
+    """Draw reliability, early recognition, rejection (where there is a row on it) and confusion as a PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 9), layout="constrained")
+    (first, second), (third, fourth) = figure.subplots(2, 2)
+    _draw_reliability(first, result.over_seeds())
+    _draw_early(second, result)
+    if unknown is None:
+        third.set_axis_off()
+    else:
+        _draw_rejection(third, unknown)
+    _draw_confusion(fourth, result)
+    figure.savefig(path, dpi=80)
+
+
+def _draw_reliability(axes: "Axes", seeds: list[HeldOut]) -> None:
+    together = [each.reliability for each in seeds]
+    count = np.sum([count for _, _, count in together], axis=0)
+    some = count > 0
+    confidence = np.sum([c * n for c, _, n in together], axis=0)[some] / count[some]
+    right = np.sum([r * n for _, r, n in together], axis=0)[some] / count[some]
+    axes.plot([0, 1], [0, 1], color="0.7")
+    axes.plot(confidence, right, marker="o")
+    axes.bar((np.arange(BINS) + 0.5) / BINS, count / count.sum(), width=0.8 / BINS, color="0.85", zorder=0)
+    error = 100 * float(np.mean([each.calibration_error for each in seeds]))
+    axes.set(title=f"Calibration: ECE {error:.1f} %", xlabel="confidence", ylabel="accuracy (bars: share of windows)")
+
+
+def _draw_early(axes: "Axes", result: Result) -> None:
+    seen = {int(view.split()[1]): view for view in result.row.views if view.startswith("first ")}
+    accuracy = [100 * float(np.mean([each.accuracy for each in result.over_seeds(view)])) for view in seen.values()]
+    whole = 100 * float(np.mean([each.accuracy for each in result.over_seeds()]))
+    axes.plot(list(seen), accuracy, marker="o")
+    axes.axhline(whole, color="0.7")
+    axes.set(title=f"Early recognition (line: all frames, {whole:.1f} %)", xlabel="frames seen", ylabel="accuracy, %")
+
+
+def _draw_rejection(axes: "Axes", unknown: Result) -> None:
+    thresholds = np.linspace(0.3, 0.99, 70)
+    for name, share in (("known, rightly", "known_accepted"), ("unknown", "unknown_accepted")):
+        curve = [np.mean([getattr(part, share)(float(at)) for part in unknown.rejections]) for at in thresholds]
+        axes.plot(thresholds, 100 * np.asarray(curve), label=name)
+    axes.axvline(ACCEPT_FROM, color="0.7")
+    axes.legend()
+    area = 100 * float(np.mean([part.auroc for part in unknown.rejections]))
+    axes.set(title=f"Signs accepted: AUROC {area:.1f} %", xlabel="from probability", ylabel="accepted, %")
+
+
+def _draw_confusion(axes: "Axes", result: Result) -> None:
+    labels = result.runs[0][0].class_labels
+    matrix: Any = np.sum([each.confusion for each in result.over_seeds()], axis=0)
+    shares = matrix / np.maximum(1, matrix.sum(axis=1, keepdims=True))
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set(title="Confusion: true label down, found label across")
+    axes.set_xticks(range(len(labels)), labels, rotation=90)
+    axes.set_yticks(range(len(labels)), labels)
+    if len(labels) <= 15:
+        for row, column in zip(*np.nonzero(shares >= 0.01), strict=True):
+            colour = "white" if shares[row, column] > 0.5 else "black"
+            text = f"{100 * shares[row, column]:.0f}"
+            axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
+
+
+def _by_label(result: Result) -> str:
+    labels = result.runs[0][0].class_labels
+    scores = np.mean([each.f1 for each in result.over_seeds(RECORDED)], axis=0)
+    return ", ".join(f"{label} {100 * score:.0f}" for label, score in zip(labels, scores, strict=True))

@@ -1,0 +1,134 @@
+"""What a row of the table came to: its figures over seeds and folds, in words and as entries of a model card.
+
+Only sums up; ``training.protocols`` made the answers, ``training.report`` draws them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from landmarks.model_card import Evaluation
+from training.figures import HeldOut, Rejection, pooled
+from training.networks import none_in
+from training.protocols import RECORDED
+from training.rows import Row
+
+# From here on a prediction counts as accepted: where the edge's trigger begins.
+ACCEPT_FROM: Final = 0.95
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One fold: its name, the labels it trained, and what the held-out windows got, by the name of the view."""
+
+    name: str
+    class_labels: tuple[str, ...]
+    answers: Mapping[str, HeldOut]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row's folds ``runs[seed][fold]``."""
+
+    row: Row
+    runs: Sequence[Sequence[Tried]]
+
+    def over_seeds(self, view: str = RECORDED) -> list[HeldOut]:
+        """Each seed's held-out windows of all folds as one set; needs folds with the same labels."""
+        return [pooled([fold.answers[view] for fold in run]) for run in self.runs]
+
+    @property
+    def rejections(self) -> list[Rejection]:
+        """Each seed's known and unknown signs of all folds as one set."""
+        return [
+            Rejection.pooled([Rejection.of(fold.answers[RECORDED], none_in(fold.class_labels)) for fold in run])
+            for run in self.runs
+        ]
+
+    @property
+    def by_fold(self) -> dict[str, float]:
+        """Mean accuracy over seeds of each fold."""
+        names = [fold.name for fold in self.runs[0]]
+        return {
+            name: float(np.mean([run[index].answers[RECORDED].accuracy for run in self.runs]))
+            for index, name in enumerate(names)
+        }
+
+    @property
+    def metrics(self) -> dict[str, list[float]]:
+        """The row's figures, each seed's."""
+        if self.row.unknown:
+            parts = self.rejections
+            return {
+                "AUROC": [part.auroc for part in parts],
+                f"unknown accepted at {ACCEPT_FROM}": [part.unknown_accepted(ACCEPT_FROM) for part in parts],
+                f"known accepted at {ACCEPT_FROM}": [part.known_accepted(ACCEPT_FROM) for part in parts],
+                "unknown accepted at 0.9": [part.unknown_accepted(0.9) for part in parts],
+                "known accepted at 0.9": [part.known_accepted(0.9) for part in parts],
+            }
+        alls = self.over_seeds()
+        worst = [min(fold.answers[RECORDED].accuracy for fold in run) for run in self.runs]
+        return {
+            "pooled accuracy": [each.accuracy for each in alls],
+            "worst fold": worst,
+            "macro F1": [each.macro_f1 for each in alls],
+            "ECE": [each.calibration_error for each in alls],
+        }
+
+    @property
+    def summary(self) -> str:
+        """The row's figures in one line."""
+        return "   ".join(_figure(name, values) for name, values in self.metrics.items())
+
+    @property
+    def details(self) -> list[str]:
+        """Lines on folds, on fewer frames seen, and on what is recognised at the threshold."""
+        lines = [f"{self.row.data}, {self.row.protocol}, {self.row.recipe.architecture}:"]
+        if not self.row.unknown:
+            lines += ["  " + ", ".join(f"{name} {100 * value:.1f}" for name, value in self.by_fold.items())]
+            lines += [
+                f"  {view:24s}" + _figure("accuracy", [each.accuracy for each in self.over_seeds(view)])
+                for view in self.row.views[1:]
+            ]
+        return [*lines, ""]
+
+    def card_entries(self, command: str) -> list[Evaluation]:
+        """The figures for a model card."""
+        kept = f"{self.row.protocol}, mean of {len(self.runs)} seeds"
+        entries = [(kept, name, values) for name, values in self.metrics.items() if name != "worst fold"]
+        entries += [
+            (f"{kept}, {view}", "pooled accuracy", [each.accuracy for each in self.over_seeds(view)])
+            for view in self.row.views[1:]
+        ]
+        return [
+            Evaluation(
+                data=self.row.data,
+                protocol=protocol,
+                metric=name,
+                value=round(float(np.mean(values)), 4),
+                command=command,
+            )
+            for protocol, name, values in entries
+        ]
+
+
+def table(results: Mapping[str, Result]) -> list[str]:
+    """The table as Markdown."""
+    lines = [
+        "| row | data, protocol | network | before | reach | here, mean (each seed), % |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, result in results.items():
+        row = result.row
+        what = f"{row.data}, {row.protocol}"
+        here = "; ".join(_figure(metric, values) for metric, values in result.metrics.items())
+        cells = [name, what, row.recipe.architecture, row.before, row.reach, here]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _figure(name: str, values: Sequence[float]) -> str:
+    each = " ".join(f"{100 * value:.1f}" for value in values)
+    return f"{name} {100 * float(np.mean(values)):.1f} ({each})"
