@@ -31,7 +31,6 @@ from landmarks.model_card import CARD_FILE, Evaluation, Golden, ModelCard, Model
 from landmarks.session import ModelSession
 from training.checkpoint import Checkpoint, CheckpointError, read_checkpoint
 from training.gru import SeedGRU, TrimmedSeedGRU
-from training.networks import TEMPERATURES
 from training.shot_checkpoint import ShotCheckpointError, export_shot, is_shot_checkpoint
 from training.simulate import GESTURES, Signer, make_window
 
@@ -72,7 +71,6 @@ def export(
             feature_dim=width,
             use_z=about.use_z,
             normalization=about.normalization,
-            temperature=TEMPERATURES[checkpoint.architecture],
             training=about.training,
             evaluation=tuple(evaluation),
             sha256=sha256_of(model),

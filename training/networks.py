@@ -12,9 +12,6 @@ NONE: Final = "none"
 
 Network = GestureGRU | GestureTCN | SeedGRU
 KINDS: Final[dict[str, type[Network]]] = {"recipe": GestureGRU, "seed": SeedGRU, "tcn": GestureTCN}
-# What a card divides the logits by before the softmax. Label smoothing keeps the likeliest class below 0.95, where the
-# edge's trigger begins; this sharpens the answers back. Chosen in development, with signer_b held out.
-TEMPERATURES: Final = {"recipe": 0.7, "seed": 1.0, "tcn": 0.7}
 
 
 def network_of(architecture: str, classes: int, layout: Layout = TWO_HANDS) -> Network:

@@ -18,7 +18,6 @@ from tqdm import tqdm  # type: ignore[import-untyped] # its stubs are a package 
 from training.augment import resample
 from training.datasets import DataError, Windows
 from training.figures import Floats, HeldOut
-from training.networks import TEMPERATURES
 from training.recipe import Recipe, fit, prepared
 from training.runs import quieten
 
@@ -131,7 +130,7 @@ def answers(network: nn.Module, windows: Windows, recipe: Recipe, times: Times =
     when = times(points.shape[1]).expand(len(points), -1)
     parted = points.reshape(*points.shape[:2], layout.parts, layout.points, -1)
     seen, presence = resample(parted, when)
-    logits = _logits(network, seen.flatten(2), presence) / TEMPERATURES[recipe.architecture]
+    logits = _logits(network, seen.flatten(2), presence)
     probabilities: Floats = logits.softmax(dim=-1).numpy()
     return HeldOut(probabilities, target.numpy())
 
