@@ -23,11 +23,12 @@ def hold_still(sequence: Tensor, presence: Tensor, noise: float, generator: torc
     The moment is one at which a part is present, where there is such; presence ``(B, T, parts)`` is held too.
     """
     batch, length, width = sequence.shape
+    parts = presence.shape[-1]
     moment = torch.multinomial(presence.amax(dim=-1) + 1e-6, 1, generator=generator)[:, 0]
     rows = torch.arange(batch)
     there = presence[rows, moment][:, None].expand_as(presence)
     held = sequence[rows, moment][:, None] + noise * torch.randn(batch, length, width, generator=generator)
-    parted = held.reshape(batch, length, presence.shape[-1], -1) * there[..., None]
+    parted = held.reshape(batch, length, parts, width // parts) * there[..., None]
     return parted.flatten(2), there
 
 

@@ -56,3 +56,9 @@ def test_windows_that_show_nothing_say_nothing_about_their_label() -> None:
     windows = labelled(still=False)
     windows.points[windows.target == 0] = 0
     assert still_labels(windows) == ()
+
+
+def test_a_batch_of_which_no_window_was_chosen_stays_empty() -> None:
+    still, there = hold_still(torch.zeros(0, 20, 84), torch.zeros(0, 20, 2), 0.004, torch.Generator())
+    assert still.shape == (0, 20, 84)
+    assert there.shape == (0, 20, 2)
