@@ -20,12 +20,12 @@ import numpy as np
 import numpy.typing as npt
 
 from bench import ROOT
-from edge_client.answers import Answer
+from bench.in_place import InPlace
 from edge_client.fallback import DeviceModel
 from edge_client.pipeline import Pipeline
 from edge_client.settings import Settings
 from edge_client.sources import Frame, seen_hands
-from edge_client.windows import Window, WindowShape, WindowStats
+from edge_client.windows import Window, WindowStats
 from landmarks.hands import Array, presence_of
 
 OUT = ROOT / "bench" / "out" / "live_signs"
@@ -53,26 +53,6 @@ class Tally:
     events_on_none: int = 0
     delays_s: list[float] = field(default_factory=list)
     missed: Counter[str] = field(default_factory=Counter)
-
-
-class InPlace:
-    """Answers each window at once, with a model file: the client's recogniser without network or threads."""
-
-    def __init__(self, model: DeviceModel) -> None:
-        self._model = model
-        self._answers: list[Answer] = []
-        self.waiting = False
-
-    @property
-    def shape(self) -> WindowShape:
-        return self._model.shape
-
-    def submit(self, window: Window) -> None:
-        self._answers.append(self._model.answer(window))
-
-    def collect(self) -> list[Answer]:
-        answers, self._answers = self._answers, []
-        return answers
 
 
 def held_out_model(data: Path, signer: str) -> Path:

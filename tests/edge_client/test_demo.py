@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.in_place import InPlace
 from edge_client import demo
 from edge_client.demo import Motion, made_recording
 from edge_client.fallback import DeviceModel
@@ -12,7 +13,6 @@ from edge_client.pipeline import Pipeline
 from edge_client.settings import Settings, Thresholds
 from edge_client.sources import RecordingSource
 from landmarks.model_card import ModelError
-from tests.edge_client.in_place import InPlace
 
 MODELS = Path(__file__).parents[2] / "models" / "gesture"
 

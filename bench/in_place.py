@@ -6,6 +6,8 @@ from edge_client.windows import Window, WindowShape
 
 
 class InPlace:
+    """The recogniser's two calls, for programs whose result must not depend on the machine's speed."""
+
     def __init__(self, model: DeviceModel) -> None:
         self._model = model
         self._answers: list[Answer] = []
