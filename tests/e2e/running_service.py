@@ -1,6 +1,7 @@
 """The real service as a subprocess: Ray, HAProxy and every replica, on ports and with a model repository of its own."""
 
 import os
+import random
 import re
 import shutil
 import signal
@@ -10,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from serve_app.settings import PROJECT_ROOT
 
 START_DEADLINE_S = 120
 STOP_DEADLINE_S = 60
+PORTS = range(20_000, 29_000)  # Ray's and Serve's own begin at 30 000, the kernel's at 32 768
 MAX_WAITING = 160  # less than shipped, so that a test can be one caller too many without a thousand connections
 
 
@@ -66,12 +68,18 @@ def session_of(pid: int) -> int:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports on loopback that nobody listens on."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
+    """Ports that nobody uses, below those that the kernel gives to outgoing connections.
+
+    They are bound only when the service is up, seconds later, so that one of the kernel's could be taken by then.
+    """
+    found: list[int] = []
+    for port in random.sample(PORTS, len(PORTS)):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("0.0.0.0", port))  # as HAProxy will
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise AssertionError(f"found {len(found)} free ports in {PORTS}, wanted {count}")
 
 
 def fast_path() -> dict[str, str]:
