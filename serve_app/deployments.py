@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 
 from serve_app.errors import Overloaded
 from serve_app.ingress import create_app
-from serve_app.messages import ModelStatus, Tensors
+from serve_app.messages import ModelStatus, Outputs, Tensors
 from serve_app.pipeline import ModelPipeline
 from serve_app.service import Service
 from serve_app.settings import Environment, ServiceArguments, configure_logging
@@ -35,6 +35,19 @@ class RayStages:
         except BackPressureError as error:
             raise Overloaded("the model's queue is full; try again in a second") from error
         return answers
+
+    async def outputs(self, batch: Tensors) -> Outputs:
+        """As ``Stages.outputs``; a stage whose own queue is full is ``Overloaded``."""
+        try:
+            outputs: Outputs = await self._postprocess.outputs.remote(self._model.infer.remote(batch))
+        except BackPressureError as error:
+            raise Overloaded("the model's queue is full; try again in a second") from error
+        return outputs
+
+    async def look(self) -> Sequence[ModelStatus]:
+        """As ``Stages.look``."""
+        statuses: Sequence[ModelStatus] = await self._model.broadcast("look").results_async()
+        return statuses
 
     def describe(self) -> Awaitable[ModelStatus]:
         """As ``Stages.describe``."""

@@ -43,6 +43,17 @@ async def read_json_body(request: Request, limit: int) -> bytes:
     declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if declared and declared not in JSON_TYPES:
         raise UnsupportedContentType(f"Content-Type is {declared[:100]}, expected application/json")
+    return await read_body(request, limit)
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body of a request, whatever it is declared as.
+
+    Raises:
+        UnsupportedContentType: it is compressed.
+        BodyTooLarge: as ``read_json_body``.
+        InvalidInput: as ``read_json_body``.
+    """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
         raise UnsupportedContentType(f"Content-Encoding is {encoding[:100]}, expected none")

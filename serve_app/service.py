@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from serve_app.errors import NotFound
 from serve_app.pipeline import ModelPipeline
 from serve_app.settings import ServiceArguments
 from serve_app.shot_pipeline import ShotPipeline
@@ -21,6 +22,18 @@ class Service:
     def pipelines(self) -> tuple[ModelPipeline, ...]:
         """Every model that has to answer before the service is healthy."""
         return (self.gesture,)
+
+    def pipeline(self, name: str) -> ModelPipeline:
+        """The pipeline of a served model.
+
+        Raises:
+            NotFound: there is no model of this name.
+        """
+        for pipeline in self.pipelines:
+            if pipeline.status.name == name:
+                return pipeline
+        served = ", ".join(pipeline.status.name for pipeline in self.pipelines)
+        raise NotFound(f"there is no model {name[:100]!r} here, expected one of: {served}")
 
 
 def service_of(request: Request) -> Service:

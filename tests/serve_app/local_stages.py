@@ -8,7 +8,7 @@ import httpx
 
 from serve_app.inference import Inference
 from serve_app.ingress import create_app
-from serve_app.messages import ModelStatus, Tensors
+from serve_app.messages import ModelStatus, Outputs, Tensors
 from serve_app.pipeline import ModelPipeline
 from serve_app.postprocess import Postprocess
 from serve_app.service import Service
@@ -25,6 +25,12 @@ class LocalStages:
 
     async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
         return self.postprocess.predict(await self.inference.infer(batch))
+
+    async def outputs(self, batch: Tensors) -> Outputs:
+        return self.postprocess.outputs(await self.inference.infer(batch))
+
+    async def look(self) -> Sequence[ModelStatus]:
+        return [await self.inference.look()]
 
     async def judge(self, batch: Tensors) -> Sequence[bytes | Exception]:
         return self.postprocess.judge(batch)

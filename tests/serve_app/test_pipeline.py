@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from serve_app.errors import NotReady
-from serve_app.messages import ModelStatus, Tensors
+from serve_app.messages import ModelStatus, Outputs, Tensors
 from serve_app.pipeline import ModelPipeline
 from serve_app.settings import ServiceArguments
 from tests.made_models import card_of, linear_model
@@ -18,6 +18,7 @@ class WatchedStages:
 
     def __init__(self) -> None:
         self.shapes: list[tuple[int, ...]] = []
+        self.versions: list[str] = []
         self.hangs = False
         self.away = False
 
@@ -26,6 +27,16 @@ class WatchedStages:
         if self.hangs:
             await asyncio.sleep(60)
         return [str(window[0, 0]).encode() for window in batch["sequence"]]
+
+    async def outputs(self, batch: Tensors) -> Outputs:
+        self.shapes.append(batch["sequence"].shape)
+        version = self.versions.pop(0) if self.versions else "1"
+        first = batch["sequence"][:, 0, 0]
+        failed: dict[int, Exception] = {int(row): ValueError("minus") for row in np.flatnonzero(first < 0)}
+        return Outputs(version, {"first": first}, failed)
+
+    async def look(self) -> Sequence[ModelStatus]:
+        return [await self.describe()]
 
     async def describe(self) -> ModelStatus:
         if self.away:
