@@ -74,6 +74,7 @@ def test_health_and_metadata_say_what_is_served(repository: Path) -> None:
             "feature_dim": 84,
             "normalization": "image",
             "version": "1",
+            "encodings": ["json", "fp32", "fp16"],
         }
         assert models["gesture"]["ready"] is True
 
