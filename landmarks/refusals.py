@@ -5,7 +5,7 @@ Words only: who decodes, and which exception the sentence becomes, is each decod
 
 import msgspec
 
-TYPE_NAMES = {
+FOUND = {
     "array": "a list",
     "bool": "true or false",
     "float": "a number",
@@ -13,6 +13,7 @@ TYPE_NAMES = {
     "object": "an object",
     "str": "a string",
 }
+EXPECTED = FOUND | {"int": "a whole number"}
 
 
 def sentence_of(error: msgspec.ValidationError) -> str:
@@ -26,9 +27,9 @@ def sentence_of(error: msgspec.ValidationError) -> str:
     expected, separator, found = problem.removeprefix("Expected ").partition(", got ")
     if not separator:
         return f"{field} is refused: {problem}"
-    return f"{field} is {in_words(found)}, expected {in_words(expected)}"
+    return f"{field} is {in_words(found, FOUND)}, expected {in_words(expected, EXPECTED)}"
 
 
-def in_words(types: str) -> str:
+def in_words(types: str, names: dict[str, str]) -> str:
     """Type names of ``msgspec``, such as ```array | null```, in words."""
-    return " or ".join(TYPE_NAMES.get(name, name) for name in types.strip("`").split(" | "))
+    return " or ".join(names.get(name, name) for name in types.strip("`").split(" | "))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from serve_app.openapi_shots import ANALYZE_ANSWER, ANALYZE_REQUEST, example_shot
+from serve_app.openapi_v2 import paths as v2_paths
 
 ERROR = {
     "type": "object",
@@ -47,10 +48,11 @@ REASONS = {
     401: "the service has API keys, and the request carries none",
     403: "the API key is not one of the service's",
     400: "not JSON, or not a window of this model; the sentence names the field",
-    404: "there is no such model or file",
+    404: "there is no such model, version or file",
     413: "the body is too large",
     415: "the body is declared as something other than JSON",
     429: "overloaded; `Retry-After` says when to come back",
+    501: "the protocol has it, this service doesn't",
     503: "a model can't answer yet",
     504: "not answered within the deadline",
 }
@@ -165,5 +167,6 @@ DOCUMENT: dict[str, Any] = {
                 "responses": answered("the gesture", PREDICT_ANSWER) | errors(400, 401, 403, 413, 415, 429, 503, 504),
             }
         },
+        **v2_paths(ERROR, REASONS),
     },
 }
