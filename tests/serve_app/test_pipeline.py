@@ -116,3 +116,46 @@ def test_a_watched_pipeline_notices_by_itself_when_its_model_returns() -> None:
                 await asyncio.sleep(0.05)
 
     tell(story)
+
+
+def test_tensor_and_json_questions_share_no_batch_and_each_gets_its_own_kind_of_answer() -> None:
+    async def story() -> None:
+        stages = WatchedStages()
+        pipeline = ModelPipeline("gesture", stages, ServiceArguments(batches_in_flight=1))
+        first = asyncio.ensure_future(pipeline.submit(window(10, 1)))
+        both = asyncio.gather(pipeline.outputs([window(10, 2), window(10, 3)]), pipeline.outputs([window(10, 5)]))
+        last = await pipeline.submit(window(10, 4))
+        (version, tensors), (_, lone) = await both
+        assert (await first, version, tensors["first"].tolist(), last) == (b"1.0", "1", [2, 3], b"4.0")
+        assert lone["first"].tolist() == [5]
+        assert sorted(stages.shapes) == [(1, 10, 84), (1, 10, 84), (3, 10, 84)]
+
+    tell(story)
+
+
+def test_a_row_that_fails_fails_its_own_request_alone() -> None:
+    async def story() -> None:
+        stages = WatchedStages()
+        pipeline = ModelPipeline("gesture", stages, ServiceArguments(batches_in_flight=1))
+        answers = await asyncio.gather(
+            *(pipeline.outputs([window(10, value)]) for value in (1, -2, 3)), return_exceptions=True
+        )
+        assert isinstance(answers[1], ValueError)
+        assert [answers[index][1]["first"].tolist() for index in (0, 2)] == [[1], [3]]  # type: ignore[index]
+
+    tell(story)
+
+
+def test_rows_of_one_request_are_never_answered_by_two_versions() -> None:
+    async def story() -> None:
+        stages = WatchedStages()
+        arguments = ServiceArguments(batches_in_flight=1, max_batch_size=1)
+        pipeline = ModelPipeline("gesture", stages, arguments)
+        stages.versions = ["1", "2"]
+        version, tensors = await pipeline.outputs([window(10, 1), window(10, 2)])
+        assert (version, tensors["first"].tolist()) == ("1", [1, 2]), "asked again, and one version answered both"
+        stages.versions = ["1", "2", "1", "2"]
+        with pytest.raises(NotReady, match="is being replaced"):
+            await pipeline.outputs([window(10, 1), window(10, 2)])
+
+    tell(story)
