@@ -74,8 +74,7 @@ def test_landmarks_in_the_image_arrive_to_a_quarter_of_a_thousandth() -> None:
 
 def test_real_windows_get_the_same_label_in_fp16(asl_windows: Array) -> None:
     session = ModelSession.open(MODEL)
-    chosen = np.random.default_rng(0).choice(len(asl_windows), size=2000, replace=False)
-    windows = asl_windows[chosen]
+    windows = asl_windows
     arrived = np.concatenate(
         [
             np.asarray(decode_request(question.body, int(question.headers[HEADER_LENGTH])).tensors["sequence"])
@@ -86,11 +85,11 @@ def test_real_windows_get_the_same_label_in_fp16(asl_windows: Array) -> None:
         np.concatenate(
             [
                 session.run({"sequence": part, "presence": presence_of(part)})["logits"].argmax(axis=-1)
-                for part in np.array_split(sent, 50)
+                for part in np.array_split(sent, 150)
             ]
         )
         for sent in (windows, arrived)
     ]
     assert np.array_equal(presence_of(arrived), presence_of(windows))
     differing = int((labels[0] != labels[1]).sum())
-    assert differing <= 2, f"{differing} of {len(windows)} windows get another label"
+    assert differing <= len(windows) / 1000, f"{differing} of {len(windows)} windows get another label"
