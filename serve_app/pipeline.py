@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequen
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from landmarks.model_card import ModelCard
 from serve_app.batching import MicroBatcher
@@ -97,7 +98,7 @@ class ModelPipeline:
         encoded: bytes = await self._batcher.submit(question, shape_of(question))
         return encoded
 
-    async def outputs(self, items: Sequence[Tensors]) -> tuple[str, Tensors]:
+    async def outputs(self, items: Sequence[Tensors]) -> tuple[str, dict[str, npt.NDArray[Any]]]:
         """The answers to items of equal shapes as tensors with a leading batch axis, and the version that gave them.
 
         Raises:
@@ -190,7 +191,7 @@ def shape_of(question: Question) -> Hashable:
     return question.ask, *((name, array.shape) for name, array in question.item.items())
 
 
-def joined(rows: Sequence[OutputRow]) -> Tensors:
+def joined(rows: Sequence[OutputRow]) -> dict[str, npt.NDArray[Any]]:
     """The rows of one request as tensors, in their order."""
     names = rows[0].outputs.tensors
     return {name: np.concatenate([row.outputs.tensors[name][row.row : row.row + 1] for row in rows]) for name in names}

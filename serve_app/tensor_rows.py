@@ -20,19 +20,19 @@ PRESENCE = "presence"
 RANGES = {PRESENCE: (0.0, 1.0)}
 
 
-def gesture_rows(request: InferRequest, inputs: Sequence[TensorSpec], card: ModelCard, most: int) -> list[Tensors]:
-    """Check a request for the gesture model with these ``inputs``, at most ``most`` windows long.
+def tensor_rows(request: InferRequest, inputs: Sequence[TensorSpec], card: ModelCard, most: int) -> list[Tensors]:
+    """Check a request for a model with these ``inputs``, each ``(B, T, ...)`` with at most ``most`` windows B.
 
     ``presence`` may be left out: it then follows from the zeros, as in ``/predict``. What is given goes to the model
     as it is.
 
     Returns:
-        An item a window: ``sequence`` float32 ``(T, F)`` and ``presence`` float32 ``(T, 2)``.
+        An item a window, for the gesture model ``sequence`` float32 ``(T, F)`` and ``presence`` float32 ``(T, 2)``.
 
     Raises:
         InvalidInput: the tensors aren't such windows.
     """
-    tensors = {}
+    tensors: Tensors = {}
     for spec in inputs:
         if spec.name in request.tensors:
             tensors[spec.name] = checked(request.tensors[spec.name], spec)
@@ -42,17 +42,18 @@ def gesture_rows(request: InferRequest, inputs: Sequence[TensorSpec], card: Mode
         unknown = next(name for name in request.tensors if name not in tensors)
         expected = ", ".join(spec.name for spec in inputs)
         raise InvalidInput(f"inputs has {unknown[:100]!r}, expected {expected}")
-    sequence = tensors[SEQUENCE]
-    windows, frames = sequence.shape[:2]
+    first = next(iter(tensors))
+    windows, frames = tensors[first].shape[:2]
     if not 1 <= windows <= most:
-        raise InvalidInput(f"{SEQUENCE} has {windows} windows, expected 1 to {most}")
+        raise InvalidInput(f"{first} has {windows} windows, expected 1 to {most}")
     if not card.min_seq_len <= frames <= card.seq_len:
-        raise InvalidInput(f"{SEQUENCE} has {frames} frames, expected {card.min_seq_len} to {card.seq_len}")
-    if PRESENCE not in tensors:
-        tensors[PRESENCE] = presence_of(sequence)
-    elif tensors[PRESENCE].shape[:2] != (windows, frames):
-        found = list(tensors[PRESENCE].shape)
-        raise InvalidInput(f"{PRESENCE} has shape {found}, expected {[windows, frames, 2]} as {SEQUENCE} has it")
+        raise InvalidInput(f"{first} has {frames} frames, expected {card.min_seq_len} to {card.seq_len}")
+    for name, tensor in tensors.items():
+        if tensor.shape[:2] != (windows, frames):
+            found = list(tensor.shape)
+            raise InvalidInput(f"{name} has shape {found}, expected to begin with {[windows, frames]} like {first}")
+    if len(tensors) < len(inputs):
+        tensors[PRESENCE] = presence_of(tensors[SEQUENCE])
     return [{name: tensor[row] for name, tensor in tensors.items()} for row in range(windows)]
 
 

@@ -19,7 +19,7 @@ from serve_app.pipeline import ModelPipeline
 from serve_app.postprocess import output_specs
 from serve_app.preprocess import Decoded, decode
 from serve_app.service import Service, service_of
-from serve_app.tensor_rows import gesture_rows, wanted_outputs
+from serve_app.tensor_rows import tensor_rows, wanted_outputs
 
 SERVER = {"name": "helen", "version": "1", "extensions": ["binary_tensor_data", "model_repository"]}
 PLATFORM = "onnxruntime_onnx"
@@ -91,7 +91,7 @@ async def answer(request: Request, service: Service) -> Response:
     pipeline = pipeline_of(request)
     asked = request_in(await read_body(request, service.arguments.max_body_bytes), request)
     most = min(service.arguments.max_batch_size, service.arguments.max_waiting)
-    rows = gesture_rows(asked, pipeline.status.inputs, pipeline.card, most)
+    rows = tensor_rows(asked, pipeline.status.inputs, pipeline.card, most)
     wanted = wanted_outputs(asked, outputs_of(pipeline))
     version, tensors = await pipeline.outputs(rows)
     check_version(request, pipeline.status.name, version)

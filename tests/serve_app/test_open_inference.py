@@ -178,7 +178,7 @@ def raw_body(tensors: dict[str, Array], datatype: str = "FP32") -> tuple[bytes, 
         (
             {"sequence": WINDOWS, "presence": np.ones((3, 9, 2), np.float32)},
             "FP32",
-            "presence has shape [3, 9, 2], expected [3, 10, 2] as sequence has it",
+            "presence has shape [3, 9, 2], expected to begin with [3, 10] like sequence",
         ),
         (
             {"sequence": WINDOWS, "presence": np.full((3, 10, 2), 1.5, np.float32)},
