@@ -1,5 +1,6 @@
 """The real service as an unchanged Triton client sees it."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.made_models import made_window
 
 pytestmark = pytest.mark.e2e
 
+SETTLED_WITHIN_S = 60
 WINDOWS = np.stack([made_window(20, seed=seed) for seed in range(4)])
 
 
@@ -22,8 +24,27 @@ WINDOWS = np.stack([made_window(20, seed=seed) for seed in range(4)])
 def triton(service: RunningService) -> Iterator[InferenceServerClient]:
     address = service.url.removeprefix("http://")
     client = InferenceServerClient(address, connection_timeout=30, network_timeout=30)
+    wait_until_settled(client)
     yield client
     client.close()
+
+
+def wait_until_settled(client: InferenceServerClient) -> None:
+    """Wait until every replica serves version 1, whatever other tests published, pinned or scaled before."""
+    deadline = time.monotonic() + SETTLED_WITHIN_S
+    in_a_row = 0
+    said: Any = None
+    while in_a_row < 20:  # more than there are replicas, in any order
+        assert time.monotonic() < deadline, said
+        try:
+            if in_a_row == 0:
+                client.load_model("gesture")
+            said = client.get_model_repository_index()
+        except InferenceServerException as error:
+            said = error
+        settled = isinstance(said, list) and [(entry["version"], entry["state"]) for entry in said] == [("1", "READY")]
+        in_a_row = in_a_row + 1 if settled else 0
+        time.sleep(0.01 if settled else 0.2)
 
 
 @pytest.fixture
@@ -109,8 +130,8 @@ def test_a_model_that_there_is_not_is_a_404_in_words(triton: InferenceServerClie
 
 
 def test_the_index_lists_the_model_load_looks_again_and_unload_says_why_not(triton: InferenceServerClient) -> None:
-    ready = [entry for entry in triton.get_model_repository_index() if entry["state"] == "READY"]
-    assert [(entry["name"], entry["version"]) for entry in ready] == [("gesture", "1")]
+    (entry,) = triton.get_model_repository_index()
+    assert entry == {"name": "gesture", "version": "1", "state": "READY", "reason": ""}
     triton.load_model("gesture")
     with pytest.raises(InferenceServerException, match="can't be unloaded here") as refused:
         triton.unload_model("gesture")

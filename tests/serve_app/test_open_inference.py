@@ -298,8 +298,7 @@ def test_load_takes_up_a_new_version_at_once_and_the_index_shows_a_refused_one(r
         old = await client.get("/v2/models/gesture/versions/1")
         assert (old.status_code, old.json()["code"]) == (404, "not_found")
 
-        broken = write_version(repository, 3)
-        (broken / "model.onnx").write_bytes(b"no model")
+        broken = write_version(repository, 3, b"no model", card_of(linear_model()))
         refused = await client.post("/v2/repository/models/gesture/load")
         assert refused.status_code == 400
         assert "SHA-256" in refused.json()["error"]
