@@ -10,10 +10,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from serve_app.http import ERROR_HANDLERS
-from serve_app.routes import analyze, docs, models, pages, predict, system
+from serve_app.routes import analyze, docs, models, pages, predict, stream, system
 from serve_app.security import ApiKeys
 from serve_app.service import Service
 
@@ -21,6 +21,7 @@ ROUTES = (
     Route("/health", system.health, methods=["GET"]),
     Route("/metadata", system.metadata, methods=["GET"]),
     Route("/predict", predict.predict, methods=["POST"]),
+    WebSocketRoute("/stream", stream.Stream()),
     Route("/analyze", analyze.analyze, methods=["POST"]),
     Route("/api/analyze", analyze.analyze, methods=["POST"]),
     Route("/models/{name}/{file}", models.model_file, methods=["GET"]),

@@ -1,8 +1,8 @@
 """Service: what the routes work with. One object an ingress replica, made by ``ingress.py``, found by its routes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from serve_app.pipeline import ModelPipeline
 from serve_app.settings import ServiceArguments
@@ -16,6 +16,7 @@ class Service:
     gesture: ModelPipeline
     shots: ShotPipeline
     arguments: ServiceArguments
+    sessions: set[object] = field(default_factory=set)  # one for each live session of WS /stream
 
     @property
     def pipelines(self) -> tuple[ModelPipeline, ...]:
@@ -23,7 +24,7 @@ class Service:
         return (self.gesture,)
 
 
-def service_of(request: Request) -> Service:
-    """The service that a request reached."""
+def service_of(request: HTTPConnection) -> Service:
+    """The service that a request or a live session reached."""
     service: Service = request.app.state.service
     return service

@@ -1,0 +1,243 @@
+"""Load on ``WS /stream``: N sessions in one process, at full speed or at a fixed rate. Counts, latency percentiles.
+
+Usage: ``python -m bench.stream_load http://127.0.0.1:8000 --sessions 64 --seconds 10 [--rate 15]``. It shares the
+machine with the service, so it speaks just enough of RFC 6455 itself: messages are packed beforehand, and of an answer
+it reads little more than the header. A line of JSON is its result; ``stream_answers.py`` compares answers with labels.
+"""
+
+import argparse
+import asyncio
+import base64
+import json
+import math
+import os
+import struct
+import time
+from dataclasses import dataclass, field
+from typing import Final, cast
+from urllib.parse import urlsplit
+
+import numpy as np
+import uvloop
+
+from bench import BenchError
+from bench.window import FRAMES, made_window
+
+HEADER: Final = struct.Struct("!BBH4s")  # final binary frame, masked, 16-bit length; a mask of zeros changes nothing
+NUMBER: Final = struct.Struct("<I")
+NO_MASK: Final = bytes(4)
+FRAMES_KEPT: Final = 120
+READY_WITHIN_S: Final = 30.0
+
+
+@dataclass
+class Measured:
+    """What all sessions saw: predictions, other messages, and milliseconds from the intended send time."""
+
+    predictions: int = 0
+    errors: int = 0
+    closed: int = 0
+    latencies_ms: list[float] = field(default_factory=list)
+    counting: bool = False
+    sample: str = ""
+
+
+class Session(asyncio.Protocol):
+    """One session: opens, fills its window, then sends a message for each prediction.
+
+    Args:
+        target: host, port and path.
+        messages: frames of one message each, fp16.
+        measured: where it counts.
+        closed_loop: whether an answer is followed by the next frame at once.
+    """
+
+    def __init__(self, target: tuple[str, int, str], messages: list[bytes], measured: Measured, closed_loop: bool) -> None:
+        self._host, self._port, self._path = target
+        self._messages = messages
+        self._measured = measured
+        self._closed_loop = closed_loop
+        self._transport: asyncio.Transport | None = None
+        self._buffer = b""
+        self._upgraded = False
+        self._sent = 0
+        self._intended: dict[int, float] = {}
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport = self._transport = cast("asyncio.Transport", transport)
+        key = base64.b64encode(os.urandom(16)).decode()
+        transport.write(
+            f"GET {self._path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nUpgrade: websocket\r\n"
+            f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._measured.closed += 1
+        if not self.ready.done():
+            self.ready.set_exception(BenchError(f"the session ended before it was ready: {error or 'closed'}"))
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if not self._upgraded:
+            head, separator, rest = self._buffer.partition(b"\r\n\r\n")
+            if not separator:
+                return
+            if not head.startswith(b"HTTP/1.1 101"):
+                self.ready.set_exception(BenchError(f"/stream answered {head.splitlines()[0].decode()}"))
+                return
+            self._upgraded, self._buffer = True, rest
+            self._open()
+        while self._take_frame():
+            pass
+
+    def send(self, intended_s: float) -> None:
+        """Send the next frame; ``intended_s`` is when it should have gone (``perf_counter``)."""
+        assert self._transport is not None
+        self._sent += 1
+        self._intended[self._sent] = intended_s
+        frame = self._messages[self._sent % len(self._messages)]
+        length = NUMBER.size + len(frame)
+        self._transport.write(HEADER.pack(0x82, 0x80 | 126, length, NO_MASK) + NUMBER.pack(self._sent) + frame)
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def _open(self) -> None:
+        assert self._transport is not None
+        opening = json.dumps({"encoding": "fp16", "stride": 1, "min_frames": FRAMES}).encode()
+        self._transport.write(struct.pack("!BB4s", 0x81, 0x80 | len(opening), NO_MASK) + opening)
+        filling = b"".join(self._messages[: FRAMES - 1])  # whole windows from the first prediction on
+        self._transport.write(HEADER.pack(0x82, 0x80 | 126, len(filling), NO_MASK) + filling)
+
+    def _take_frame(self) -> bool:
+        buffer = self._buffer
+        if len(buffer) < 2:
+            return False
+        length, begin = buffer[1], 2
+        if length == 126:
+            if len(buffer) < 4:
+                return False
+            length, begin = int.from_bytes(buffer[2:4], "big"), 4
+        end = begin + length
+        if len(buffer) < end:
+            return False
+        self._buffer = buffer[end:]
+        self._on_message(buffer[0], buffer[begin:end])
+        return True
+
+    def _on_message(self, kind: int, payload: bytes) -> None:
+        measured = self._measured
+        if kind == 0x81 and payload.startswith(b'{"prediction"'):
+            number = int(payload[payload.rindex(b'"frame":') + 8 :].partition(b",")[0])
+            intended_s = self._intended.pop(number)
+            now_s = time.perf_counter()
+            if measured.counting:
+                measured.predictions += 1
+                measured.latencies_ms.append((now_s - intended_s) * 1000)
+                
+            if self._closed_loop:
+                self.send(now_s)
+        elif kind == 0x89 and self._transport is not None:  # ping
+            self._transport.write(struct.pack("!BB4s", 0x8A, 0x80 | len(payload), NO_MASK) + payload)
+        elif payload.startswith(b'{"type":"ready"'):
+            self.ready.set_result(None)
+        elif kind == 0x81:
+            measured.errors += 1
+            measured.sample = payload.decode()
+
+
+async def measure(url: str, *, sessions: int, seconds: float, rate: float | None, frames: int = 1) -> Measured:
+    """Run the load; with a ``rate``, each session sends so many messages a second whatever comes back.
+
+    ``frames`` a message: a Pi with a stride of 2 sends two frames a prediction.
+
+    Raises:
+        BenchError: when a session doesn't become ready.
+    """
+    parts = urlsplit(url)
+    target = (parts.hostname or "127.0.0.1", parts.port or 80, parts.path.rstrip("/") + "/stream")
+    measured = Measured()
+    loop = asyncio.get_running_loop()
+    started: list[Session] = []
+    for index in range(sessions):
+        window = np.concatenate([made_window(index), made_window(index + sessions)])
+        rows = [window[begin : begin + frames].astype("<f2").tobytes() for begin in range(0, len(window), frames)]
+        _, session = await loop.create_connection(
+            lambda rows=rows: Session(target, rows, measured, rate is None), target[0], target[1]
+        )
+        started.append(session)
+    try:
+        async with asyncio.timeout(READY_WITHIN_S):
+            await asyncio.gather(*(session.ready for session in started))
+    except TimeoutError as error:
+        raise BenchError(f"not every session was ready within {READY_WITHIN_S:.0f} s") from error
+    if rate is None:
+        now_s = time.perf_counter()
+        for session in started:
+            session.send(now_s)
+        await asyncio.sleep(1.0)  # warm
+        measured.counting = True
+        await asyncio.sleep(seconds)
+    else:
+        begin_s = time.perf_counter()
+        tasks = [
+            asyncio.create_task(_send_at(session, begin_s + index / len(started) / rate, rate, 1.0 + seconds))
+            for index, session in enumerate(started)
+        ]
+        await asyncio.sleep(1.0)
+        measured.counting = True
+        await asyncio.gather(*tasks)
+        await asyncio.sleep(0.5)
+    measured.counting = False
+    for session in started:
+        session.close()
+    return measured
+
+
+async def _send_at(session: Session, begin_s: float, rate: float, seconds: float) -> None:
+    for index in range(int(seconds * rate)):
+        intended_s = begin_s + index / rate
+        wait_s = intended_s - time.perf_counter()
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+        session.send(intended_s)
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The value below which ``share`` (0..1) of the values lie; NaN without any."""
+    return float(np.quantile(values, share)) if values else math.nan
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.stream_load", description="Load on WS /stream.")
+    parser.add_argument("url")
+    parser.add_argument("--sessions", type=int, default=64)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--rate", type=float, help="messages a second of each session; without: as fast as answers come")
+    parser.add_argument("--frames", type=int, default=1, help="frames a message")
+    options = parser.parse_args()
+    measured = uvloop.run(
+        measure(
+            options.url, sessions=options.sessions, seconds=options.seconds, rate=options.rate, frames=options.frames
+        )
+    )
+    ms = measured.latencies_ms
+    print(
+        json.dumps(
+            {
+                "predictions_per_s": round(measured.predictions / options.seconds, 1),
+                "p50_ms": round(percentile(ms, 0.5), 2),
+                "p99_ms": round(percentile(ms, 0.99), 2),
+                "errors": measured.errors,
+                "closed": measured.closed,
+                "cpu_s": round(time.process_time(), 2),
+                "sample": measured.sample[:400],
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
