@@ -52,7 +52,9 @@ class Session(asyncio.Protocol):
         closed_loop: whether an answer is followed by the next frame at once.
     """
 
-    def __init__(self, target: tuple[str, int, str], messages: list[bytes], measured: Measured, closed_loop: bool) -> None:
+    def __init__(
+        self, target: tuple[str, int, str], messages: list[bytes], measured: Measured, closed_loop: bool
+    ) -> None:
         self._host, self._port, self._path = target
         self._messages = messages
         self._measured = measured
@@ -136,7 +138,7 @@ class Session(asyncio.Protocol):
             if measured.counting:
                 measured.predictions += 1
                 measured.latencies_ms.append((now_s - intended_s) * 1000)
-                
+
             if self._closed_loop:
                 self.send(now_s)
         elif kind == 0x89 and self._transport is not None:  # ping
@@ -215,7 +217,9 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("--sessions", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--rate", type=float, help="messages a second of each session; without: as fast as answers come")
+    parser.add_argument(
+        "--rate", type=float, help="messages a second of each session; without: as fast as answers come"
+    )
     parser.add_argument("--frames", type=int, default=1, help="frames a message")
     options = parser.parse_args()
     measured = uvloop.run(

@@ -24,6 +24,7 @@ from serve_app.stream_session import DueWindow, FrameRate, StreamSession
 logger = logging.getLogger(__name__)
 
 SUBPROTOCOL: Final = "helen.v1"
+IDLE_GRAIN: Final = 0.1  # of the idle limit: moving its timer with every frame would cost more than reading the frame
 MAX_REASON_BYTES: Final = 123  # RFC 6455: a control frame has 125 bytes, two of them the code
 
 
@@ -67,12 +68,14 @@ class LiveSession:
         """Read messages and answer them until the session is over; why, when it is our doing, is told in words."""
         idle_s = self._arguments.session_idle_s
         try:
-            async with asyncio.timeout(idle_s) as idle:
+            async with asyncio.timeout((1 + IDLE_GRAIN) * idle_s) as idle:
                 await self._read(idle)
         except SessionOver as over:
             await self._close(over)
         except TimeoutError:
             await self._close(SessionOver(IDLE, f"no message came for {idle_s:g} s, the limit"))
+        except OSError:
+            pass  # the client has gone in the middle of a sentence of ours
         finally:
             if self._answering is not None:
                 self._answering.cancel()
@@ -85,10 +88,13 @@ class LiveSession:
         await self._tell({"type": "ready", "version": self._pipeline.status.version, **session.ready()})
         loop = asyncio.get_running_loop()
         idle_s = self._arguments.session_idle_s
+        moved_s = loop.time()
         rate = FrameRate(self._arguments.session_frames_per_s, loop.time())
         while (message := await self._receive())["type"] != "websocket.disconnect":
             now_s = loop.time()
-            idle.reschedule(now_s + idle_s)
+            if now_s - moved_s > IDLE_GRAIN * idle_s:
+                idle.reschedule(now_s + (1 + IDLE_GRAIN) * idle_s)
+                moved_s = now_s
             frames = 0
             try:
                 binary = message.get("bytes")
