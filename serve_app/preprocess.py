@@ -103,10 +103,10 @@ def check_numbers(field: str, array: npt.NDArray[np.float32], low: float, high: 
     """
     within = (array >= low) & (array <= high)  # false for NaN too
     if not within.all():
-        row, column = np.argwhere(~within)[0]
-        found = float(array[row, column])
+        place = np.argwhere(~within)[0]
+        found = float(array[tuple(place)])
         expected = f"a number from {low:g} to {high:g}" if math.isfinite(found) else "a finite number"
-        raise InvalidInput(f"{field}[{row}][{column}] is {found:g}, expected {expected}")
+        raise InvalidInput(f"{field}{''.join(f'[{index}]' for index in place)} is {found:g}, expected {expected}")
 
 
 def decode(body: bytes, decoder: "msgspec.json.Decoder[Decoded]") -> Decoded:

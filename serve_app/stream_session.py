@@ -57,7 +57,8 @@ class StreamSession:
         self._absent = 0
         self._due: DueWindow | None = None
         self._skipped = 0
-        self.taken = 0
+        self._taken = 0
+        self.number = 0  # of the last message, as its sender counts or else as this session counts frames
 
     def ready(self) -> dict[str, Any]:
         """What the session's first answer says of it and of its model."""
@@ -97,11 +98,12 @@ class StreamSession:
                 f" ({self._card.feature_dim} × {self._opening.encoding}), after a frame number of 4 bytes or none",
             )
         number = FRAME_NUMBER.unpack_from(message)[0] if numbered else None
+        self.number = self._taken + frames if number is None else number
         block = np.frombuffer(message, dtype=self._dtype, offset=numbered).astype(np.float32)
         # A sum of squares that is small enough proves every number in range at once; a NaN fails the comparison.
         if not block.dot(block) <= LARGEST * LARGEST:
             check_numbers("frames", block.reshape(frames, -1), -LARGEST, LARGEST)
-        self._take(block.reshape(frames, -1), number)
+        self._take(block.reshape(frames, -1), number is not None)
         return frames
 
     def take_text(self, message: bytes) -> int:
@@ -112,17 +114,18 @@ class StreamSession:
             SessionOver: it isn't one of the messages of a session.
         """
         text = read_text(message)
+        self.number = self._taken + (text.type == "frame") if text.n is None else text.n
         if text.type == "reset":
             self._reset()
             return 0
         if text.type == "predict":
-            self._ask(text.n, text.frames)
+            self._ask(text.frames or self._buffer.held)
             return 0
         if self._dtype is not None:
             raise SessionOver(
                 UNSUPPORTED_DATA, f'found a frame in JSON, expected binary: the encoding is "{self._opening.encoding}"'
             )
-        self._take(self._checked(text), text.n)
+        self._take(self._checked(text), text.n is not None)
         return 1
 
     @property
@@ -143,30 +146,29 @@ class StreamSession:
             found = "missing" if text.frame is None else f"{len(text.frame)} numbers"
             raise InvalidInput(f"frame is {found}, expected {width} numbers")
         with np.errstate(over="ignore"):  # what overflows to infinity is refused by check_numbers
-            block = np.array([text.frame], dtype=np.float32)
-        check_numbers("frame", block, -LARGEST, LARGEST)
-        if text.mask is not None:
-            if len(text.mask) != len(HANDS):
-                raise InvalidInput(f"mask has {len(text.mask)} numbers, expected 2: [left, right]")
-            mask = np.array([text.mask], dtype=np.float32)
-            check_numbers("mask", mask, 0.0, 1.0)
-            block = apply_mask(block, mask)
-        return block
+            frame = np.array(text.frame, dtype=np.float32)
+        check_numbers("frame", frame, -LARGEST, LARGEST)
+        if text.mask is None:
+            return frame[None]
+        if len(text.mask) != len(HANDS):
+            raise InvalidInput(f"mask has {len(text.mask)} numbers, expected 2: [left, right]")
+        mask = np.array(text.mask, dtype=np.float32)
+        check_numbers("mask", mask, 0.0, 1.0)
+        return apply_mask(frame, mask)[None]
 
-    def _take(self, block: Array, number: int | None) -> None:
+    def _take(self, block: Array, numbered: bool) -> None:
         presence = presence_of(block)
         for frame, hands in zip(block, presence, strict=True):
             self._add(frame, hands)
-        if number is None:
-            number = self.taken
-        elif self._stride == 0:
-            self._ask(number, None)
-            return
-        if self._stride and self._since_window >= self._stride and self._buffer.held >= self._first:
-            self._make_due(number, self._buffer.held)
+        held = self._buffer.held
+        if self._stride == 0:
+            if numbered:
+                self._ask(held)
+        elif self._since_window >= self._stride and held >= self._first:
+            self._make_due(held)
 
     def _add(self, frame: Array, hands: Array) -> None:
-        self.taken += 1
+        self._taken += 1
         if self._opening.reset_after:
             self._absent = 0 if hands.any() else self._absent + 1
             if self._absent >= self._opening.reset_after:
@@ -176,20 +178,17 @@ class StreamSession:
         self._buffer.append(frame, hands)
         self._since_window += 1
 
-    def _ask(self, number: int | None, frames: int | None) -> None:
-        held = self._buffer.held
-        frames = held if frames is None else frames
-        if not self._card.min_seq_len <= frames <= held:
-            expected = f"expected {self._card.min_seq_len} to {held}, the number held"
-            if held < self._card.min_seq_len:
-                expected = f"expected at least {self._card.min_seq_len} and the session holds {held}"
-            raise InvalidInput(f"a prediction is asked for {frames} frames, {expected}")
-        self._make_due(self.taken if number is None else number, frames)
+    def _ask(self, frames: int) -> None:
+        held, least = self._buffer.held, self._card.min_seq_len
+        if not least <= frames <= held:
+            expected = f"{least} to {held}, as many as are held" if held >= least else f"{least} or more"
+            raise InvalidInput(f"a prediction is asked for of {frames} frames, expected {expected}")
+        self._make_due(frames)
 
-    def _make_due(self, number: int, frames: int) -> None:
+    def _make_due(self, frames: int) -> None:
         self._since_window = 0
         self._skipped += self._due is not None
-        self._due = DueWindow(number, *self._buffer.last(frames))
+        self._due = DueWindow(self.number, *self._buffer.last(frames))
 
     def _reset(self) -> None:
         self._buffer.clear()

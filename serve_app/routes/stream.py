@@ -100,7 +100,7 @@ class LiveSession:
                 binary = message.get("bytes")
                 frames = session.take_text(text_of(message)) if binary is None else session.take_binary(binary)
             except InvalidInput as error:
-                await self._tell({"type": "error", **error.body(self._request_id), "frame": session.taken})
+                await self._tell({"type": "error", **error.body(self._request_id), "frame": session.number})
             rate.spend(max(frames, 1), now_s)  # a message without frames costs as much as one
             self._check_model()
             if self._answering is None and session.due:

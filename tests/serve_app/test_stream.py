@@ -143,7 +143,7 @@ def test_a_bad_frame_is_named_and_the_session_goes_on(repository: Path) -> None:
                 "error": "frame is 83 numbers, expected 84 numbers",
                 "code": "invalid_input",
                 "request_id": "pi-7.42",
-                "frame": 0,
+                "frame": 1,
             }
             for frame in FRAMES[:6]:
                 socket.send({"frame": frame.tolist()})
@@ -306,7 +306,7 @@ def test_a_stage_that_hangs_costs_its_window_alone(repository: Path) -> None:
             socket.send(b"".join(PACKED[:6]))
             assert (await socket.answer())["code"] == "deadline_exceeded"
             stages.gate.set()
-            told = {"code": "deadline_exceeded"}
+            told: dict[str, Any] = {"code": "deadline_exceeded"}
             while "code" in told:  # on a busy machine a good window may be late too
                 socket.send(PACKED[6])
                 told = await socket.answer()

@@ -128,9 +128,13 @@ def test_with_stride_0_only_numbered_frames_and_requests_are_predicted() -> None
 @pytest.mark.parametrize(
     ("frames", "message", "sentence"),
     [
-        (10, {"type": "predict", "frames": 5}, "a prediction is asked for 5 frames, expected 6 to 10, the number held"),
-        (10, {"type": "predict", "frames": 11}, "asked for 11 frames, expected 6 to 10"),
-        (3, {"type": "predict"}, "asked for 3 frames, expected at least 6 and the session holds 3"),
+        (
+            10,
+            {"type": "predict", "n": 99, "frames": 5},
+            "a prediction is asked for of 5 frames, expected 6 to 10, as many as are held",
+        ),
+        (10, {"type": "predict", "frames": 11}, "asked for of 11 frames, expected 6 to 10"),
+        (3, {"type": "predict"}, "asked for of 3 frames, expected 6 or more"),
     ],
 )
 def test_a_request_for_frames_that_are_not_held_is_refused(frames: int, message: dict[str, Any], sentence: str) -> None:
@@ -139,6 +143,7 @@ def test_a_request_for_frames_that_are_not_held_is_refused(frames: int, message:
     with pytest.raises(InvalidInput, match=sentence):
         live.take_text(json.dumps(message).encode())
     assert not live.due
+    assert live.number == message.get("n", frames), "so that the client knows what was refused"
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 2e6])
@@ -161,8 +166,8 @@ def test_a_message_with_a_number_out_of_range_is_refused_whole_and_the_session_g
         ({"frame": [0.1] * 83}, "frame is 83 numbers, expected 84 numbers"),
         ({"type": "frame"}, "frame is missing, expected 84 numbers"),
         ({"frame": [0.1] * 84, "mask": [1]}, "mask has 1 numbers, expected 2"),
-        ({"frame": [0.1] * 84, "mask": [1, 2]}, r"mask\[0\]\[1\] is 2, expected a number from 0 to 1"),
-        ({"frame": [1e300] * 84}, r"frame\[0\]\[0\] is inf, expected a finite number"),
+        ({"frame": [0.1] * 84, "mask": [1, 2]}, r"mask\[1\] is 2, expected a number from 0 to 1"),
+        ({"frame": [1e300] * 84}, r"frame\[0\] is inf, expected a finite number"),
     ],
 )
 def test_a_json_frame_with_a_wrong_field_is_refused_by_name(message: dict[str, Any], sentence: str) -> None:
