@@ -4,6 +4,7 @@ A session's window is kept by the service (docs/stream.md). After any doubt the 
 begins with the whole window, so that no answer is ever about a mix. Synchronous, for one thread: ``live.py``'s.
 """
 
+import contextlib
 import logging
 import struct
 import time
@@ -118,7 +119,7 @@ class FrameSession:
         self._newest = -1
         headers = {"X-API-Key": settings.api_key} if settings.api_key else {}
         try:
-            self._socket: ClientConnection = connect(
+            opening = connect(
                 self._url,
                 additional_headers=headers,
                 user_agent_header="helen-edge",
@@ -128,6 +129,8 @@ class FrameSession:
                 max_size=MAX_REPLY_BYTES,
                 proxy=None,
             )
+            self._open = contextlib.ExitStack()
+            self._socket: ClientConnection = self._open.enter_context(opening)
         except InvalidStatus as refusal:
             answer = refusal.response
             raise CloudError(
@@ -171,7 +174,7 @@ class FrameSession:
 
     def close(self) -> None:
         """Close the connection."""
-        self._socket.close()
+        self._open.close()
 
     def _new_frames(self, window: Window, frames: int) -> int:
         """How many of a window's last frames the service lacks; all of them when it holds no beginning of it."""
