@@ -2,7 +2,7 @@
 
 Usage: ``python -m bench.stream_load http://127.0.0.1:8000 --sessions 64 --seconds 10 [--rate 15]``. It shares the
 machine with the service, so it speaks just enough of RFC 6455 itself: messages are packed beforehand, and of an answer
-it reads little more than the header. A line of JSON is its result; ``stream_answers.py`` compares answers with labels.
+it reads little more than the header. A line of JSON is its result.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import os
 import struct
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, cast
 from urllib.parse import urlsplit
 
@@ -22,24 +23,29 @@ import uvloop
 
 from bench import BenchError
 from bench.window import FRAMES, made_window
+from landmarks.hands import FEATURE_DIM_XY
 
 HEADER: Final = struct.Struct("!BBH4s")  # final binary frame, masked, 16-bit length; a mask of zeros changes nothing
 NUMBER: Final = struct.Struct("<I")
 NO_MASK: Final = bytes(4)
-FRAMES_KEPT: Final = 120
+FRAME_BYTES: Final = FEATURE_DIM_XY * 2
 READY_WITHIN_S: Final = 30.0
 
 
 @dataclass
 class Measured:
-    """What all sessions saw: predictions, other messages, and milliseconds from the intended send time."""
+    """What all sessions saw; ``closed`` counts those that the service ended.
+
+    Latencies count from the time at which a message should have gone, so that a late sender hides nothing.
+    """
 
     predictions: int = 0
     errors: int = 0
     closed: int = 0
     latencies_ms: list[float] = field(default_factory=list)
+    running: bool = True
     counting: bool = False
-    sample: str = ""
+    said: str = ""  # the first error or close
 
 
 class Session(asyncio.Protocol):
@@ -47,19 +53,17 @@ class Session(asyncio.Protocol):
 
     Args:
         target: host, port and path.
-        messages: frames of one message each, fp16.
+        messages: the frames of one message each, fp16.
         measured: where it counts.
-        closed_loop: whether an answer is followed by the next frame at once.
+        eager: whether an answer is followed by the next frame at once.
     """
 
-    def __init__(
-        self, target: tuple[str, int, str], messages: list[bytes], measured: Measured, closed_loop: bool
-    ) -> None:
+    def __init__(self, target: tuple[str, int, str], messages: list[bytes], measured: Measured, *, eager: bool) -> None:
         self._host, self._port, self._path = target
         self._messages = messages
         self._measured = measured
-        self._closed_loop = closed_loop
-        self._transport: asyncio.Transport | None = None
+        self._eager = eager
+        self._transport: asyncio.Transport
         self._buffer = b""
         self._upgraded = False
         self._sent = 0
@@ -67,15 +71,15 @@ class Session(asyncio.Protocol):
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport = self._transport = cast("asyncio.Transport", transport)
+        self._transport = cast("asyncio.Transport", transport)
         key = base64.b64encode(os.urandom(16)).decode()
-        transport.write(
+        self._transport.write(
             f"GET {self._path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nUpgrade: websocket\r\n"
             f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
         )
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._measured.closed += 1
+        self._measured.closed += self._measured.running
         if not self.ready.done():
             self.ready.set_exception(BenchError(f"the session ended before it was ready: {error or 'closed'}"))
 
@@ -95,7 +99,8 @@ class Session(asyncio.Protocol):
 
     def send(self, intended_s: float) -> None:
         """Send the next frame; ``intended_s`` is when it should have gone (``perf_counter``)."""
-        assert self._transport is not None
+        if self._transport.is_closing():
+            return
         self._sent += 1
         self._intended[self._sent] = intended_s
         frame = self._messages[self._sent % len(self._messages)]
@@ -103,14 +108,14 @@ class Session(asyncio.Protocol):
         self._transport.write(HEADER.pack(0x82, 0x80 | 126, length, NO_MASK) + NUMBER.pack(self._sent) + frame)
 
     def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
+        self._transport.close()
 
     def _open(self) -> None:
-        assert self._transport is not None
         opening = json.dumps({"encoding": "fp16", "stride": 1, "min_frames": FRAMES}).encode()
         self._transport.write(struct.pack("!BB4s", 0x81, 0x80 | len(opening), NO_MASK) + opening)
-        filling = b"".join(self._messages[: FRAMES - 1])  # whole windows from the first prediction on
+        # All but the last message of a window at once: every prediction is of a whole one.
+        size = len(self._messages[0])
+        filling = b"".join(self._messages)[: (FRAMES * FRAME_BYTES - 1) // size * size]
         self._transport.write(HEADER.pack(0x82, 0x80 | 126, len(filling), NO_MASK) + filling)
 
     def _take_frame(self) -> bool:
@@ -139,15 +144,17 @@ class Session(asyncio.Protocol):
                 measured.predictions += 1
                 measured.latencies_ms.append((now_s - intended_s) * 1000)
 
-            if self._closed_loop:
+            if self._eager:
                 self.send(now_s)
-        elif kind == 0x89 and self._transport is not None:  # ping
+        elif kind == 0x89:  # ping
             self._transport.write(struct.pack("!BB4s", 0x8A, 0x80 | len(payload), NO_MASK) + payload)
         elif payload.startswith(b'{"type":"ready"'):
             self.ready.set_result(None)
         elif kind == 0x81:
             measured.errors += 1
-            measured.sample = payload.decode()
+            measured.said = measured.said or payload.decode()
+        elif kind == 0x88:
+            measured.said = measured.said or f"close {int.from_bytes(payload[:2], 'big')} {payload[2:].decode()}"
 
 
 async def measure(url: str, *, sessions: int, seconds: float, rate: float | None, frames: int = 1) -> Measured:
@@ -166,9 +173,8 @@ async def measure(url: str, *, sessions: int, seconds: float, rate: float | None
     for index in range(sessions):
         window = np.concatenate([made_window(index), made_window(index + sessions)])
         rows = [window[begin : begin + frames].astype("<f2").tobytes() for begin in range(0, len(window), frames)]
-        _, session = await loop.create_connection(
-            lambda rows=rows: Session(target, rows, measured, rate is None), target[0], target[1]
-        )
+        session = Session(target, rows, measured, eager=rate is None)
+        await loop.create_connection(partial(_same, session), target[0], target[1])
         started.append(session)
     try:
         async with asyncio.timeout(READY_WITHIN_S):
@@ -192,10 +198,14 @@ async def measure(url: str, *, sessions: int, seconds: float, rate: float | None
         measured.counting = True
         await asyncio.gather(*tasks)
         await asyncio.sleep(0.5)
-    measured.counting = False
+    measured.counting = measured.running = False
     for session in started:
         session.close()
     return measured
+
+
+def _same(session: Session) -> Session:
+    return session
 
 
 async def _send_at(session: Session, begin_s: float, rate: float, seconds: float) -> None:
@@ -213,13 +223,12 @@ def percentile(values: list[float], share: float) -> float:
 
 
 def main() -> None:
+    """Run the load that the command line asks for and print one line of JSON."""
     parser = argparse.ArgumentParser(prog="python -m bench.stream_load", description="Load on WS /stream.")
     parser.add_argument("url")
     parser.add_argument("--sessions", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument(
-        "--rate", type=float, help="messages a second of each session; without: as fast as answers come"
-    )
+    parser.add_argument("--rate", type=float, help="messages a second a session; without: as answers come")
     parser.add_argument("--frames", type=int, default=1, help="frames a message")
     options = parser.parse_args()
     measured = uvloop.run(
@@ -237,7 +246,7 @@ def main() -> None:
                 "errors": measured.errors,
                 "closed": measured.closed,
                 "cpu_s": round(time.process_time(), 2),
-                "sample": measured.sample[:400],
+                "said": measured.said[:300],
             }
         )
     )
