@@ -30,6 +30,8 @@ NUMBER: Final = struct.Struct("<I")
 NO_MASK: Final = bytes(4)
 FRAME_BYTES: Final = FEATURE_DIM_XY * 2
 READY_WITHIN_S: Final = 30.0
+WARM_S: Final = 1.0
+LAST_ANSWERS_S: Final = 0.5
 
 
 @dataclass
@@ -68,7 +70,9 @@ class Session(asyncio.Protocol):
         self._upgraded = False
         self._sent = 0
         self._intended: dict[int, float] = {}
-        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self.ready: asyncio.Future[None] = loop.create_future()
+        self.ended: asyncio.Future[None] = loop.create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -79,6 +83,7 @@ class Session(asyncio.Protocol):
         )
 
     def connection_lost(self, error: Exception | None) -> None:
+        self.ended.set_result(None)
         self._measured.closed += self._measured.running
         if not self.ready.done():
             self.ready.set_exception(BenchError(f"the session ended before it was ready: {error or 'closed'}"))
@@ -179,29 +184,34 @@ async def measure(url: str, *, sessions: int, seconds: float, rate: float | None
     try:
         async with asyncio.timeout(READY_WITHIN_S):
             await asyncio.gather(*(session.ready for session in started))
+        await _run(started, measured, seconds, rate)
     except TimeoutError as error:
         raise BenchError(f"not every session was ready within {READY_WITHIN_S:.0f} s") from error
-    if rate is None:
-        now_s = time.perf_counter()
+    finally:
+        measured.counting = measured.running = False
         for session in started:
-            session.send(now_s)
-        await asyncio.sleep(1.0)  # warm
+            session.close()
+        await asyncio.gather(*(session.ended for session in started))
+    return measured
+
+
+async def _run(started: list[Session], measured: Measured, seconds: float, rate: float | None) -> None:
+    begin_s = time.perf_counter()
+    if rate is None:
+        for session in started:
+            session.send(begin_s)
+        await asyncio.sleep(WARM_S)
         measured.counting = True
         await asyncio.sleep(seconds)
-    else:
-        begin_s = time.perf_counter()
-        tasks = [
-            asyncio.create_task(_send_at(session, begin_s + index / len(started) / rate, rate, 1.0 + seconds))
-            for index, session in enumerate(started)
-        ]
-        await asyncio.sleep(1.0)
-        measured.counting = True
-        await asyncio.gather(*tasks)
-        await asyncio.sleep(0.5)
-    measured.counting = measured.running = False
-    for session in started:
-        session.close()
-    return measured
+        return
+    tasks = [
+        asyncio.create_task(_send_at(session, begin_s + index / len(started) / rate, rate, WARM_S + seconds))
+        for index, session in enumerate(started)
+    ]
+    await asyncio.sleep(WARM_S)
+    measured.counting = True
+    await asyncio.gather(*tasks)
+    await asyncio.sleep(LAST_ANSWERS_S)
 
 
 def _same(session: Session) -> Session:
