@@ -92,7 +92,7 @@ STREAM = {
     "description": (
         "Upgrade to a WebSocket. The first message is JSON: `encoding` (`fp16`, `fp32`, `json`), `stride`, "
         "`min_frames`, `reset_after`, all optional; the answer has `type: ready` and what the model takes. Then each "
-        "frame is a binary message of `feature_dim` little-endian numbers, after an unsigned frame number of 4 bytes or "
+        "frame is a binary message of `feature_dim` little-endian numbers, after a frame number of 4 bytes or "
         'none, or `{"frame": [...], "mask": [left, right], "n": 7}`. `{"type": "reset"}` empties the window, '
         '`{"type": "predict", "n": 7}` asks for a prediction. Each answer is that of `/predict` with `frame` (the '
         "number of the window's last frame), `frames` (how many it has) and `skipped` (windows that it overtook). "
