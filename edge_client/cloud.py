@@ -19,6 +19,7 @@ from urllib3.util import Retry, Timeout
 from edge_client.encoding import AnswerError, fp16_answer, fp16_question, json_answer, json_question
 from edge_client.metadata import ModelMetadata, Prediction, check_window
 from edge_client.settings import Cloud, load_settings
+from edge_client.windows import Window
 from landmarks.hands import Array
 from landmarks.session import MAX_MODEL_BYTES
 from landmarks.wire import HEADER_LENGTH
@@ -149,6 +150,16 @@ class CloudClient:
             raise CloudError(f"{question.path} gave {found} probabilities, /metadata says {expected} classes")
         return reply
 
+    def ask_window(self, window: Window, timeout: float) -> tuple[ModelMetadata, Prediction]:
+        """Ask for a window of raw hands; the model's metadata and its answer.
+
+        Raises:
+            ValueError, CloudError: as ``ask``.
+        """
+        metadata = self.learn(timeout=timeout)
+        hands = metadata.shape.prepare(window.hands[-metadata.seq_len :])
+        return metadata, self.ask(hands, window.presence[-metadata.seq_len :], timeout)
+
     def model_file(self, name: str) -> bytes:
         """A file of the gesture model that the service serves now, ``model.onnx`` or ``card.json``.
 
@@ -202,9 +213,9 @@ class CloudClient:
             raise CloudError(f"{method} {url} answered with more than {limit} bytes")
         if answer.status != 200:
             raise CloudError(
-                f"{method} {url} answered {answer.status}: {_sentence(data)}",
+                f"{method} {url} answered {answer.status}: {error_sentence(data)}",
                 status=answer.status,
-                retry_after_s=_seconds(answer.headers.get("Retry-After")),
+                retry_after_s=retry_seconds(answer.headers.get("Retry-After")),
             )
         return data, answer.headers
 
@@ -234,14 +245,15 @@ def _reason(error: Exception) -> str:
     return str(cause) or type(cause).__name__
 
 
-def _sentence(data: bytes) -> str:
+def error_sentence(data: bytes) -> str:
+    """The reason in an error body, or the beginning of what came in its place."""
     try:
         return str(msgspec.json.decode(data, type=dict[str, Any])["error"])[:300]
     except (msgspec.DecodeError, KeyError):
         return data[:120].decode("utf-8", "replace").strip() or "no reason given"
 
 
-def _seconds(text: str | None) -> float:
+def retry_seconds(text: str | None) -> float:
     """``Retry-After`` in seconds; the date form, which this service never sends, counts as 1 s."""
     if not text:
         return 0.0

@@ -1,8 +1,8 @@
 """Service: what the routes work with. One object an ingress replica, made by ``ingress.py``, found by its routes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from serve_app.errors import NotFound
 from serve_app.pipeline import ModelPipeline
@@ -17,6 +17,7 @@ class Service:
     gesture: ModelPipeline
     shots: ShotPipeline
     arguments: ServiceArguments
+    sessions: set[object] = field(default_factory=set)  # one for each live session of WS /stream
 
     @property
     def pipelines(self) -> tuple[ModelPipeline, ...]:
@@ -36,7 +37,7 @@ class Service:
         raise NotFound(f"there is no model {name[:100]!r} here, expected one of: {served}")
 
 
-def service_of(request: Request) -> Service:
-    """The service that a request reached."""
+def service_of(request: HTTPConnection) -> Service:
+    """The service that a request or a live session reached."""
     service: Service = request.app.state.service
     return service

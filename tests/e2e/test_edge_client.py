@@ -42,7 +42,10 @@ def test_device_and_service_give_the_same_labels(service: RunningService, encodi
     client.close()
 
 
-def test_each_made_sign_is_published_once_and_the_service_answered(service: RunningService, tmp_path: Path) -> None:
+@pytest.mark.parametrize("transport", ["http", "stream"])
+def test_each_made_sign_is_published_once_and_the_service_answered(
+    service: RunningService, tmp_path: Path, transport: str
+) -> None:
     recording = made_recording(DeviceModel.open(MODELS), Thresholds(), signs=3)
     write_recording(recording, tmp_path / "made.npz")
     with http_service(lambda _: Reply()) as listener:
@@ -54,6 +57,8 @@ def test_each_made_sign_is_published_once_and_the_service_answered(service: Runn
             str(tmp_path / "made.npz"),
             "--cloud-url",
             service.url,
+            "--transport",
+            transport,
         ]
         command += ["--publish-url", listener.url + "/gestures/gesture-key", "--device-model", str(MODELS)]
         done = subprocess.run(
