@@ -48,10 +48,31 @@ class RayStages:
 
 
 class RayShotStages:
-    """The judging of shots as a deployment."""
+    """The judging of shots as deployments, by the rules and, as ``Stages``, by the model."""
 
-    def __init__(self, postprocess: DeploymentHandle[Any]) -> None:
+    def __init__(self, model: DeploymentHandle[Any], postprocess: DeploymentHandle[Any]) -> None:
+        self._model = model
         self._postprocess = postprocess
+
+    async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
+        """As ``Stages.answer``; a stage whose own queue is full is ``Overloaded``."""
+        try:
+            answers: Sequence[bytes | Exception] = await self._postprocess.shots.remote(
+                self._model.infer.remote(batch), batch
+            )
+        except BackPressureError as error:
+            raise Overloaded("the shot model's queue is full; try again in a second") from error
+        return answers
+
+    def describe(self) -> Awaitable[ModelStatus]:
+        """As ``Stages.describe``."""
+        status: Awaitable[ModelStatus] = self._model.describe.remote()
+        return status
+
+    def files(self) -> Awaitable[dict[str, bytes]]:
+        """As ``Stages.files``."""
+        files: Awaitable[dict[str, bytes]] = self._model.files.remote()
+        return files
 
     async def judge(self, batch: Tensors) -> Sequence[bytes | Exception]:
         """As ``ShotStages.judge``; a stage whose own queue is full is ``Overloaded``."""
@@ -68,18 +89,24 @@ class Preprocess:
     Args:
         gesture: handle of the gesture model's deployment.
         postprocess: handle of the postprocessing deployment.
+        shot: handle of the shot model's deployment.
         arguments: the application's arguments.
     """
 
     def __init__(
-        self, gesture: DeploymentHandle[Any], postprocess: DeploymentHandle[Any], arguments: ServiceArguments
+        self,
+        gesture: DeploymentHandle[Any],
+        postprocess: DeploymentHandle[Any],
+        shot: DeploymentHandle[Any],
+        arguments: ServiceArguments,
     ) -> None:
         environment = Environment()
         configure_logging(environment.log_level)
         self._api_keys = environment.api_keys
+        shot_stages = RayShotStages(shot, postprocess)
         self._service = Service(
             ModelPipeline("gesture", RayStages(gesture, postprocess), arguments),
-            ShotPipeline(RayShotStages(postprocess), arguments),
+            ShotPipeline(ModelPipeline("shot", shot_stages, arguments), shot_stages, arguments),
             arguments,
         )
 

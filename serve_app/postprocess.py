@@ -6,7 +6,7 @@ import numpy.typing as npt
 
 from serve_app.errors import RequestError
 from serve_app.messages import Scored, Tensors
-from serve_app.shot_answer import judge
+from serve_app.shot_answer import judge, judge_scored
 
 PROBABILITY_DIGITS = 6
 
@@ -38,6 +38,18 @@ class Postprocess:
         """
         count = len(batch["points"])
         return [self._judge({name: array[index] for name, array in batch.items()}) for index in range(count)]
+
+    def shots(self, scored: Scored, batch: Tensors) -> list[bytes | Exception]:
+        """Answer a batch of shots that a model scored: ``logits`` ``(B, 4)``, ``preds`` ``(B, 2)``, and their items."""
+        answers: list[bytes | Exception] = []
+        for index in range(len(batch["points"])):
+            item = {name: array[index] for name, array in batch.items()}
+            logits, preds = (scored.outputs[name][index] for name in ("logits", "preds"))
+            try:
+                answers.append(self._encode(judge_scored(item, logits / scored.temperature, preds, scored.version)))
+            except RequestError as error:
+                answers.append(error)
+        return answers
 
     def _judge(self, item: Tensors) -> bytes | Exception:
         try:

@@ -34,6 +34,6 @@ async def metadata(request: Request) -> Response:
             "feature_dim": card.feature_dim,
             "normalization": card.normalization,
             "version": service.gesture.status.version,
-            "models": {pipeline.status.name: pipeline.status.metadata() for pipeline in service.pipelines},
+            "models": {pipeline.status.name: pipeline.status.metadata() for pipeline in service.models},
         }
     )

@@ -26,6 +26,23 @@ class LocalStages:
     async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
         return self.postprocess.predict(await self.inference.infer(batch))
 
+    async def describe(self) -> ModelStatus:
+        return self.inference.describe()
+
+    async def files(self) -> dict[str, bytes]:
+        return self.inference.files()
+
+
+class LocalShotStages:
+    """The shot model, the rules and postprocessing called directly."""
+
+    def __init__(self, repository: Path) -> None:
+        self.inference = Inference("shot", [str(repository)])
+        self.postprocess = Postprocess()
+
+    async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
+        return self.postprocess.shots(await self.inference.infer(batch), batch)
+
     async def judge(self, batch: Tensors) -> Sequence[bytes | Exception]:
         return self.postprocess.judge(batch)
 
@@ -36,17 +53,27 @@ class LocalStages:
         return self.inference.files()
 
 
+def local_service(repository: Path, settings: ServiceArguments) -> Service:
+    """The whole service in this process."""
+    shots = LocalShotStages(repository)
+    return Service(
+        ModelPipeline("gesture", LocalStages(repository), settings),
+        ShotPipeline(ModelPipeline("shot", shots, settings), shots, settings),
+        settings,
+    )
+
+
 @asynccontextmanager
 async def local_client(
     repository: Path, api_keys: Sequence[str] = (), **arguments: float
 ) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client of the whole service in this process, with its models described once."""
     settings = ServiceArguments.model_validate(arguments)
-    stages = LocalStages(repository)
-    service = Service(ModelPipeline("gesture", stages, settings), ShotPipeline(stages, settings), settings)
+    service = local_service(repository, settings)
     app = create_app(service, api_keys)
     async with service.gesture.watched():
         await service.gesture.refresh()
+        await service.shots.model.refresh()
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://helen") as client:
             yield client

@@ -1,0 +1,123 @@
+"""``/analyze`` with a shot model behind it, and what happens when it isn't there."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import torch
+
+from landmarks.keypoints import SHOT_LABELS
+from landmarks.model_card import Training
+from landmarks.pose import Array
+from landmarks.session import ModelSession
+from serve_app.errors import InvalidInput, RequestError
+from serve_app.openapi_shots import example_shot
+from serve_app.shot_answer import judge_scored, with_poses
+from serve_app.shot_frames import shot_tensors
+from tests.made_models import write_version
+from tests.serve_app.local_stages import local_client
+from training.shot_checkpoint import export_shot, write_shot_checkpoint
+from training.shot_tcn import ShotTCN, ShotTCNConfig
+
+Story = Callable[[httpx.AsyncClient], Awaitable[None]]
+
+
+@pytest.fixture(scope="module")
+def with_shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with a made gesture model and an untrained shot model."""
+    folder = tmp_path_factory.mktemp("models")
+    write_version(folder, 1)
+    torch.manual_seed(0)
+    about = Training(data="none", licence="none", split="none", command="none", date="2026-01-01")
+    write_shot_checkpoint(ShotTCN(ShotTCNConfig(channels=8, blocks=1)), about, folder / "shot.ckpt")
+    export_shot(folder / "shot.ckpt", folder / "shot" / "1" / "model.onnx", name="shot")
+    return folder
+
+
+def tell(repository: Path, story: Story) -> None:
+    async def run() -> None:
+        async with asyncio.timeout(30), local_client(repository) as client:
+            await story(client)
+
+    asyncio.run(run())
+
+
+def test_with_a_model_the_answer_is_the_models(with_shots: Path) -> None:
+    async def story(client: httpx.AsyncClient) -> None:
+        answers = await asyncio.gather(*(client.post("/analyze", json=example_shot()) for _ in range(5)))
+        fields = answers[0].json()
+        assert (answers[0].status_code, fields["source"], fields["model_version"]) == (200, "model", "1")
+        assert list(fields["probabilities"]) == list(SHOT_LABELS)
+        assert fields["labels"] == [label for label, p in fields["probabilities"].items() if p > 0.5]
+        assert [advice["id"] for advice in fields["recommendations"]] == fields["labels"]
+        assert 0 <= fields["metrics"]["ite"] <= 100
+        assert isinstance(fields["metrics"]["delay_ms"], int)
+        for answer in answers:
+            assert answer.json()["probabilities"] == pytest.approx(fields["probabilities"], abs=1e-4)
+        asked = (await client.post("/analyze", json=example_shot() | {"release_time_sec": 0.4})).json()
+        assert asked["release_time_sec"] == 0.4
+
+    tell(with_shots, story)
+
+
+def test_the_shot_model_is_described_and_handed_out(with_shots: Path) -> None:
+    async def story(client: httpx.AsyncClient) -> None:
+        models = (await client.get("/metadata")).json()["models"]
+        assert models["shot"]["ready"] is True
+        assert models["shot"]["class_labels"] == list(SHOT_LABELS)
+        assert (await client.get("/models/shot/card.json")).status_code == 200
+        assert (await client.get("/health")).json()["models"]["gesture"] == models["gesture"]["version"]
+
+    tell(with_shots, story)
+
+
+def test_bad_frames_are_refused_with_a_model_too(with_shots: Path) -> None:
+    async def story(client: httpx.AsyncClient) -> None:
+        still = {"frames": [frame | {"keypoints": []} for frame in example_shot()["frames"]]}
+        answer = await client.post("/analyze", json=still)
+        assert answer.status_code == 400
+        assert answer.json()["error"].startswith("frames show no shot: neither wrist is seen")
+
+    tell(with_shots, story)
+
+
+def test_without_a_shot_model_the_service_is_healthy_and_says_so(repository: Path) -> None:
+    async def story(client: httpx.AsyncClient) -> None:
+        assert (await client.get("/health")).status_code == 200
+        assert (await client.get("/metadata")).json()["models"]["shot"]["ready"] is False
+        assert (await client.post("/analyze", json=example_shot())).json()["source"] == "heuristic"
+
+    tell(repository, story)
+
+
+def example_body() -> bytes:
+
+    return json.dumps(example_shot()).encode()
+
+
+def test_the_model_gets_the_window_at_thirty_frames_a_second(with_shots: Path) -> None:
+    card = ModelSession.open(with_shots / "shot" / "1").card
+    item = with_poses(shot_tensors(example_body(), "es"), card)
+    # The example lasts 19/30 s and its release is found at about 0.45 s: all of it lies in the window.
+    assert item["x"].shape == (20, 33, 3) and item["x"].dtype == np.float32
+    assert item["request"][3] == pytest.approx(0.45, abs=0.03)
+    long = shot_tensors(example_body(), "es")
+    long["request"][3:6] = [5.0, 20_000, 20_000]
+    long["times"] = long["times"] * 12
+    with pytest.raises(InvalidInput, match=r"has 228 frames at 30 frames a second, expected 6 to 120"):
+        with_poses(long, card)
+
+
+@pytest.mark.parametrize(
+    ("logits", "preds"), [([np.nan, 0, 0, 0], [50, 90]), ([0, 0, 0, 0], [np.inf, 90])], ids=["logits", "preds"]
+)
+def test_an_answer_that_is_not_finite_is_the_models_fault(logits: list[float], preds: list[float]) -> None:
+    def array(values: list[float]) -> Array:
+        return np.array(values, dtype=np.float32)
+
+    with pytest.raises(RequestError, match="model version 7 gave an answer that is not finite"):
+        judge_scored(shot_tensors(example_body(), "es"), array(logits), array(preds), "7")
