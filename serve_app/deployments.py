@@ -16,24 +16,30 @@ from serve_app.messages import ModelStatus, Tensors
 from serve_app.pipeline import ModelPipeline
 from serve_app.service import Service
 from serve_app.settings import Environment, ServiceArguments, configure_logging
+from serve_app.shot_answer import POSES
 from serve_app.shot_pipeline import ShotPipeline
 
 
 class RayStages:
     """Inference and postprocessing as deployments; a batch goes through both without coming back in between."""
 
-    def __init__(self, model: DeploymentHandle[Any], postprocess: DeploymentHandle[Any]) -> None:
+    def __init__(self, name: str, model: DeploymentHandle[Any], postprocess: DeploymentHandle[Any]) -> None:
+        self._name = name
         self._model = model
         self._postprocess = postprocess
 
     async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
         """As ``Stages.answer``; a stage whose own queue is full is ``Overloaded``."""
         try:
-            answers: Sequence[bytes | Exception] = await self._postprocess.predict.remote(
-                self._model.infer.remote(batch)
-            )
+            answers: Sequence[bytes | Exception] = await self._send(batch)
         except BackPressureError as error:
-            raise Overloaded("the model's queue is full; try again in a second") from error
+            raise Overloaded(f"the {self._name} model's queue is full; try again in a second") from error
+        return answers
+
+    def _send(self, batch: Tensors) -> Awaitable[Sequence[bytes | Exception]]:
+        answers: Awaitable[Sequence[bytes | Exception]] = self._postprocess.predict.remote(
+            self._model.infer.remote(batch)
+        )
         return answers
 
     def describe(self) -> Awaitable[ModelStatus]:
@@ -47,39 +53,12 @@ class RayStages:
         return files
 
 
-class RayShotStages:
-    """The judging of shots as deployments, by the rules and, as ``Stages``, by the model."""
+class RayShotStages(RayStages):
+    """The same for shots: a batch with poses for the model goes to it first, one without is judged by the rules."""
 
-    def __init__(self, model: DeploymentHandle[Any], postprocess: DeploymentHandle[Any]) -> None:
-        self._model = model
-        self._postprocess = postprocess
-
-    async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
-        """As ``Stages.answer``; a stage whose own queue is full is ``Overloaded``."""
-        try:
-            answers: Sequence[bytes | Exception] = await self._postprocess.shots.remote(
-                self._model.infer.remote(batch), batch
-            )
-        except BackPressureError as error:
-            raise Overloaded("the shot model's queue is full; try again in a second") from error
-        return answers
-
-    def describe(self) -> Awaitable[ModelStatus]:
-        """As ``Stages.describe``."""
-        status: Awaitable[ModelStatus] = self._model.describe.remote()
-        return status
-
-    def files(self) -> Awaitable[dict[str, bytes]]:
-        """As ``Stages.files``."""
-        files: Awaitable[dict[str, bytes]] = self._model.files.remote()
-        return files
-
-    async def judge(self, batch: Tensors) -> Sequence[bytes | Exception]:
-        """As ``ShotStages.judge``; a stage whose own queue is full is ``Overloaded``."""
-        try:
-            answers: Sequence[bytes | Exception] = await self._postprocess.judge.remote(batch)
-        except BackPressureError as error:
-            raise Overloaded("the queue of shots is full; try again in a second") from error
+    def _send(self, batch: Tensors) -> Awaitable[Sequence[bytes | Exception]]:
+        scored = self._model.infer.remote({POSES: batch[POSES]}) if POSES in batch else None
+        answers: Awaitable[Sequence[bytes | Exception]] = self._postprocess.judge.remote(batch, scored)
         return answers
 
 
@@ -103,10 +82,9 @@ class Preprocess:
         environment = Environment()
         configure_logging(environment.log_level)
         self._api_keys = environment.api_keys
-        shot_stages = RayShotStages(shot, postprocess)
         self._service = Service(
-            ModelPipeline("gesture", RayStages(gesture, postprocess), arguments),
-            ShotPipeline(ModelPipeline("shot", shot_stages, arguments), shot_stages, arguments),
+            ModelPipeline("gesture", RayStages("gesture", gesture, postprocess), arguments),
+            ShotPipeline("shot", RayShotStages("shot", shot, postprocess), arguments),
             arguments,
         )
 

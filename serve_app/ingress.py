@@ -40,7 +40,7 @@ def create_app(service: Service, api_keys: Sequence[str] = ()) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            for pipeline in service.models:
+            for pipeline in service.pipelines:
                 await stack.enter_async_context(pipeline.watched())
             yield
 

@@ -26,7 +26,10 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """What a model replica says of itself; ``card`` is None, and ``reason`` says why, while it can't answer."""
+    """What a model replica says of itself; ``card`` is None, and ``reason`` says why, while it can't answer.
+
+    ``published`` is false only where its sources were listed and hold no version at all.
+    """
 
     name: str
     version: str | None = None
@@ -34,6 +37,7 @@ class ModelStatus:
     card: ModelCard | None = None
     reason: str | None = None
     refused: dict[str, str] = field(default_factory=dict)
+    published: bool = True
 
     def metadata(self) -> dict[str, Any]:
         """The model's entry in ``GET /metadata``."""

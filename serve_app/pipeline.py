@@ -71,6 +71,11 @@ class ModelPipeline:
             raise NotReady(self.status.reason or f"the {self.status.name} model is not ready")
         return self.status.card
 
+    @property
+    def answering(self) -> bool:
+        """Whether what should answer can."""
+        return self.status.card is not None
+
     async def submit(self, item: Tensors) -> bytes:
         """One item's encoded answer; items of equal shapes share batches."""
         return await self._batcher.submit(item, tuple((name, array.shape) for name, array in item.items()))

@@ -31,31 +31,20 @@ class Postprocess:
             for row, index in zip(rows, top, strict=True)
         ]
 
-    def judge(self, batch: Tensors) -> list[bytes | Exception]:
-        """Answer a batch of shots by the rules: items of ``shot_frames.shot_tensors`` with a leading batch axis.
+    def judge(self, batch: Tensors, scored: Scored | None) -> list[bytes | Exception]:
+        """Answer a batch of shots: items of ``shot_frames.shot_tensors`` with a leading batch axis.
 
-        An item without a shot becomes an exception for its own caller.
+        By the model's ``logits`` ``(B, 4)`` and ``preds`` ``(B, 2)`` where it scored them, else by the rules. An item
+        without a shot becomes an exception for its own caller.
         """
-        count = len(batch["points"])
-        return [self._judge({name: array[index] for name, array in batch.items()}) for index in range(count)]
-
-    def shots(self, scored: Scored, batch: Tensors) -> list[bytes | Exception]:
-        """Answer a batch of shots that a model scored: ``logits`` ``(B, 4)``, ``preds`` ``(B, 2)``, and their items."""
         answers: list[bytes | Exception] = []
         for index in range(len(batch["points"])):
             item = {name: array[index] for name, array in batch.items()}
-            logits, preds = (scored.outputs[name][index] for name in ("logits", "preds"))
             try:
-                answers.append(self._encode(judge_scored(item, logits / scored.temperature, preds, scored.version)))
+                answers.append(self._encode(judge(item) if scored is None else judge_scored(item, scored, index)))
             except RequestError as error:
                 answers.append(error)
         return answers
-
-    def _judge(self, item: Tensors) -> bytes | Exception:
-        try:
-            return self._encode(judge(item))
-        except RequestError as error:
-            return error
 
     def _answer(self, scored: Scored, probabilities: list[float], top_index: int) -> bytes:
         return self._encode(

@@ -19,13 +19,8 @@ class Service:
 
     @property
     def pipelines(self) -> tuple[ModelPipeline, ...]:
-        """Every model that has to answer before the service is healthy; shots are judged without a model too."""
-        return (self.gesture,)
-
-    @property
-    def models(self) -> tuple[ModelPipeline, ...]:
         """Every model that is watched, described in ``/metadata`` and handed out."""
-        return (*self.pipelines, self.shots.model)
+        return (self.gesture, self.shots)
 
 
 def service_of(request: Request) -> Service:

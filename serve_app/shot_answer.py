@@ -11,15 +11,15 @@ import numpy as np
 from landmarks.keypoints import SHOT_LABELS, KeypointsError, at_30_fps
 from landmarks.kinematics import MotionError, image_motion
 from landmarks.model_card import ModelCard
-from landmarks.pose import Array
 from landmarks.release import Hand, ShotError, find_release, shooting_hand
 from landmarks.shot_rules import UNSEEN, Shot, judge_shot
 from serve_app.errors import InvalidInput, RequestError
-from serve_app.messages import Tensors
+from serve_app.messages import Scored, Tensors
 from serve_app.recommendations import LANGUAGES, recommend
 from serve_app.shot_frames import track_in, window_in
 
 PROBABILITY_DIGITS = 6
+POSES = "x"  # the shot model's input
 
 
 def judge(item: Tensors) -> dict[str, Any]:
@@ -48,19 +48,21 @@ def judge(item: Tensors) -> dict[str, Any]:
     }
 
 
-def judge_scored(item: Tensors, logits: Array, preds: Array, version: str) -> dict[str, Any]:
-    """As ``judge``, with the model's ``logits`` ``(4,)`` and ``preds`` ``(2,)``.
+def judge_scored(item: Tensors, scored: Scored, index: int) -> dict[str, Any]:
+    """As ``judge``, with what a model said of item ``index`` of its batch.
 
     Raises:
         InvalidInput: there is no shot in the frames.
         RequestError: the model gave no finite numbers.
     """
-    if not (np.isfinite(logits).all() and np.isfinite(preds).all()):
-        raise RequestError(f"model version {version} gave an answer that is not finite for this shot")
-    shares = 1 / (1 + np.exp(-np.clip(logits.astype(np.float64), -60, 60)))
+    logits = scored.outputs["logits"][index].astype(np.float64) / scored.temperature
+    ite, delay_ms = (float(value) for value in scored.outputs["preds"][index])
+    if not (np.isfinite(logits).all() and math.isfinite(ite) and math.isfinite(delay_ms)):
+        raise RequestError(f"model version {scored.version} gave an answer that is not finite for this shot")
+    shares = 1 / (1 + np.exp(-np.clip(logits, -60, 60)))
     probabilities = dict(zip(SHOT_LABELS, shares.tolist(), strict=True))
-    ite, delay_ms = float(np.clip(preds[0], 0, 100)), float(preds[1])
-    return {**judge(item), **said(probabilities, ite, delay_ms, item), "source": "model", "model_version": version}
+    own = said(probabilities, min(max(ite, 0.0), 100.0), delay_ms, item)
+    return judge(item) | own | {"source": "model", "model_version": scored.version}
 
 
 def said(probabilities: dict[str, float], ite: float, delay_ms: float, item: Tensors) -> dict[str, Any]:
@@ -88,7 +90,7 @@ def release_of(item: Tensors) -> tuple[float, Hand]:
 
 
 def with_poses(item: Tensors, card: ModelCard) -> Tensors:
-    """An item with ``x`` float32 ``(T, 33, 3)``, the window around its release at 30 frames a second, for a model.
+    """An item with ``POSES`` float32 ``(T, 33, 3)``, the window around its release at 30 frames a second, for a model.
 
     The release becomes the one found, so that nobody finds it twice.
 
@@ -107,7 +109,7 @@ def with_poses(item: Tensors, card: ModelCard) -> Tensors:
         )
     request = item["request"].copy()
     request[3] = release
-    return {**item, "request": request, "x": x}
+    return {**item, "request": request, POSES: x}
 
 
 def events_of(shot: Shot, first: float) -> dict[str, float]:

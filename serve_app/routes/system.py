@@ -8,9 +8,12 @@ from serve_app.service import service_of
 
 
 async def health(request: Request) -> Response:
-    """200 when every model can answer, else 503 with ``starting`` or ``degraded`` and the reason."""
+    """200 when every model can answer, else 503 with ``starting`` or ``degraded`` and the reason.
+
+    Where no shot model was ever published, the rules answer for it, and ``models`` says null.
+    """
     pipelines = service_of(request).pipelines
-    waiting = [pipeline.status for pipeline in pipelines if pipeline.status.card is None]
+    waiting = [pipeline.status for pipeline in pipelines if not pipeline.answering]
     if waiting:
         starting = not all(pipeline.started for pipeline in pipelines)
         reason = "; ".join(status.reason or status.name for status in waiting)
@@ -34,6 +37,6 @@ async def metadata(request: Request) -> Response:
             "feature_dim": card.feature_dim,
             "normalization": card.normalization,
             "version": service.gesture.status.version,
-            "models": {pipeline.status.name: pipeline.status.metadata() for pipeline in service.models},
+            "models": {pipeline.status.name: pipeline.status.metadata() for pipeline in service.pipelines},
         }
     )

@@ -13,14 +13,15 @@ from serve_app.pipeline import ModelPipeline
 from serve_app.postprocess import Postprocess
 from serve_app.service import Service
 from serve_app.settings import ServiceArguments
+from serve_app.shot_answer import POSES
 from serve_app.shot_pipeline import ShotPipeline
 
 
 class LocalStages:
     """Inference and postprocessing called directly."""
 
-    def __init__(self, repository: Path) -> None:
-        self.inference = Inference("gesture", [str(repository)])
+    def __init__(self, name: str, repository: Path) -> None:
+        self.inference = Inference(name, [str(repository)])
         self.postprocess = Postprocess()
 
     async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
@@ -33,32 +34,19 @@ class LocalStages:
         return self.inference.files()
 
 
-class LocalShotStages:
-    """The shot model, the rules and postprocessing called directly."""
-
-    def __init__(self, repository: Path) -> None:
-        self.inference = Inference("shot", [str(repository)])
-        self.postprocess = Postprocess()
+class LocalShotStages(LocalStages):
+    """The same for shots, with the rules where a batch has no poses for the model."""
 
     async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
-        return self.postprocess.shots(await self.inference.infer(batch), batch)
-
-    async def judge(self, batch: Tensors) -> Sequence[bytes | Exception]:
-        return self.postprocess.judge(batch)
-
-    async def describe(self) -> ModelStatus:
-        return self.inference.describe()
-
-    async def files(self) -> dict[str, bytes]:
-        return self.inference.files()
+        scored = await self.inference.infer({POSES: batch[POSES]}) if POSES in batch else None
+        return self.postprocess.judge(batch, scored)
 
 
 def local_service(repository: Path, settings: ServiceArguments) -> Service:
     """The whole service in this process."""
-    shots = LocalShotStages(repository)
     return Service(
-        ModelPipeline("gesture", LocalStages(repository), settings),
-        ShotPipeline(ModelPipeline("shot", shots, settings), shots, settings),
+        ModelPipeline("gesture", LocalStages("gesture", repository), settings),
+        ShotPipeline("shot", LocalShotStages("shot", repository), settings),
         settings,
     )
 
@@ -73,7 +61,7 @@ async def local_client(
     app = create_app(service, api_keys)
     async with service.gesture.watched():
         await service.gesture.refresh()
-        await service.shots.model.refresh()
+        await service.shots.refresh()
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://helen") as client:
             yield client

@@ -12,9 +12,9 @@ import torch
 
 from landmarks.keypoints import SHOT_LABELS
 from landmarks.model_card import Training
-from landmarks.pose import Array
 from landmarks.session import ModelSession
 from serve_app.errors import InvalidInput, RequestError
+from serve_app.messages import Scored
 from serve_app.openapi_shots import example_shot
 from serve_app.shot_answer import judge_scored, with_poses
 from serve_app.shot_frames import shot_tensors
@@ -70,7 +70,8 @@ def test_the_shot_model_is_described_and_handed_out(with_shots: Path) -> None:
         assert models["shot"]["ready"] is True
         assert models["shot"]["class_labels"] == list(SHOT_LABELS)
         assert (await client.get("/models/shot/card.json")).status_code == 200
-        assert (await client.get("/health")).json()["models"]["gesture"] == models["gesture"]["version"]
+        versions = (await client.get("/health")).json()["models"]
+        assert versions == {"gesture": models["gesture"]["version"], "shot": "1"}
 
     tell(with_shots, story)
 
@@ -87,15 +88,30 @@ def test_bad_frames_are_refused_with_a_model_too(with_shots: Path) -> None:
 
 def test_without_a_shot_model_the_service_is_healthy_and_says_so(repository: Path) -> None:
     async def story(client: httpx.AsyncClient) -> None:
-        assert (await client.get("/health")).status_code == 200
+        health = await client.get("/health")
+        assert (health.status_code, health.json()["models"]["shot"]) == (200, None)
         assert (await client.get("/metadata")).json()["models"]["shot"]["ready"] is False
+        assert (await client.get("/models/shot/card.json")).status_code == 503
         assert (await client.post("/analyze", json=example_shot())).json()["source"] == "heuristic"
 
     tell(repository, story)
 
 
-def example_body() -> bytes:
+def test_with_a_shot_model_that_cannot_be_loaded_the_service_is_degraded_and_the_rules_answer(tmp_path: Path) -> None:
+    write_version(tmp_path, 1)
+    (tmp_path / "shot" / "1").mkdir(parents=True)
 
+    async def story(client: httpx.AsyncClient) -> None:
+        health = await client.get("/health")
+        assert (health.status_code, health.json()["status"]) == (503, "degraded")
+        assert "shot/1/card.json is missing" in health.json()["reason"]
+        assert (await client.post("/analyze", json=example_shot())).json()["source"] == "heuristic"
+
+    tell(tmp_path, story)
+
+
+def example_body() -> bytes:
+    """The documentation's example as a request's body."""
     return json.dumps(example_shot()).encode()
 
 
@@ -116,8 +132,6 @@ def test_the_model_gets_the_window_at_thirty_frames_a_second(with_shots: Path) -
     ("logits", "preds"), [([np.nan, 0, 0, 0], [50, 90]), ([0, 0, 0, 0], [np.inf, 90])], ids=["logits", "preds"]
 )
 def test_an_answer_that_is_not_finite_is_the_models_fault(logits: list[float], preds: list[float]) -> None:
-    def array(values: list[float]) -> Array:
-        return np.array(values, dtype=np.float32)
-
+    outputs = {"logits": np.array([logits], np.float32), "preds": np.array([preds], np.float32)}
     with pytest.raises(RequestError, match="model version 7 gave an answer that is not finite"):
-        judge_scored(shot_tensors(example_body(), "es"), array(logits), array(preds), "7")
+        judge_scored(shot_tensors(example_body(), "es"), Scored("7", SHOT_LABELS, 1.0, outputs), 0)
