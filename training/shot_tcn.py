@@ -10,14 +10,28 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from landmarks.keypoints import MODEL_FPS, SHOT_LABELS, SHOT_TARGETS
-from landmarks.pose import POINT, SHOULDERS_OVER_TRUNK
+from landmarks.keypoints import MODEL_FPS, SHOT_LABELS
+from landmarks.pose import POINT, SHOULDERS_OVER_TRUNK, SIDES
+from training.tcn import DilatedBlock
 
 SEEN: Final = 0.3
 # The face adds noise and no news: the nose and what lies below it.
 BODY: Final = (POINT["nose"], *range(POINT["left_shoulder"], POINT["right_foot_index"] + 1))
-DELAY_MS: Final = 100.0  # the network's unit of delay
-FEATURES: Final = len(BODY) * 5 + 2
+# The bones of a shot. A hand's turn is small beside a body's size: told bone by bone it isn't lost.
+CHAIN: Final = tuple(
+    (POINT[f"{side}_{near}"], POINT[f"{side}_{far}"])
+    for side in SIDES
+    for near, far in (
+        ("shoulder", "elbow"),
+        ("elbow", "wrist"),
+        ("wrist", "index"),
+        ("wrist", "pinky"),
+        ("hip", "knee"),
+        ("knee", "ankle"),
+    )
+)
+FEATURES: Final = len(BODY) * 5 + len(CHAIN) * 2 + 2
+UNLIKELY: Final = 1e4  # taken off the logit of a moment in a frame that doesn't count
 
 
 @dataclass(frozen=True)
@@ -26,11 +40,11 @@ class ShotTCNConfig:
 
     channels: int = 96
     blocks: int = 4
-    moments: int = 8  # moments in time that the network may place for itself
+    moments: int = 8  # in time, that the network places: two for delay_ms, the others for the labels
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        for field, low, high in (("channels", 1, 1024), ("blocks", 1, 10), ("moments", 1, 64)):
+        for field, low, high in (("channels", 1, 1024), ("blocks", 1, 10), ("moments", 2, 64)):
             value = getattr(self, field)
             if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
                 raise ValueError(f"{field} is {value!r}, expected a whole number from {low} to {high}")
@@ -42,64 +56,52 @@ class ShotTCNConfig:
         return asdict(self)
 
 
-class Block(nn.Module):
-    """Two dilated convolutions over time beside a straight path; frames ``(B, channels, T)``, the length unchanged.
-
-    Normalised over channels within a window, so that a batch of one trains and answers like any other.
-    """
-
-    def __init__(self, channels: int, dilation: int, dropout: float) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv1d(channels, channels, 3, padding=dilation, dilation=dilation),
-            nn.GroupNorm(1, channels),
-            nn.ReLU(),
-            nn.Dropout(dropout),
-            nn.Conv1d(channels, channels, 3, padding=dilation, dilation=dilation),
-            nn.GroupNorm(1, channels),
-        )
-
-    def forward(self, frames: Tensor) -> Tensor:
-        return torch.relu(frames + self.body(frames))
-
-
 class ShotTCN(nn.Module):
-    """``x (B, T, 33, 3)`` to ``logits (B, 4)`` and ``preds (B, 2)``, ite 0..100 and delay_ms, for any T from 1 on."""
+    """``x (B, T, 33, 3)`` to ``logits (B, 4)`` and ``preds (B, 2)``, ite 0..100 and delay_ms, for any T from 1 on.
+
+    Moments in time are placed by attention; ``delay_ms`` is the second one after the first. So it is read off when
+    things happen, wherever in the window, and not guessed from how a player looks. Frames without any point that is
+    seen don't count.
+    """
 
     def __init__(self, config: ShotTCNConfig | None = None) -> None:
         super().__init__()
         self.config = config or ShotTCNConfig()
         channels = self.config.channels
+        self.norm = nn.BatchNorm1d(FEATURES)
         self.enter = nn.Conv1d(FEATURES, channels, 1)
-        self.blocks = nn.Sequential(
-            *(Block(channels, 2**step, self.config.dropout) for step in range(self.config.blocks))
+        self.blocks = nn.ModuleList(
+            DilatedBlock(channels, 2**step, self.config.dropout) for step in range(self.config.blocks)
         )
         self.moments = nn.Conv1d(channels, self.config.moments, 1)
         self.head = nn.Sequential(
-            nn.Linear(2 * channels + self.config.moments, 128),
+            nn.Linear(2 * channels + self.config.moments - 1, 128),
             nn.ReLU(),
             nn.Dropout(self.config.dropout),
-            nn.Linear(128, len(SHOT_LABELS) + len(SHOT_TARGETS)),
+            nn.Linear(128, len(SHOT_LABELS) + 1),
         )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        frames = self.blocks(torch.relu(self.enter(features(x))))
-        # Where in the window each learned moment lies, in tenths of a second from its middle.
-        share = torch.softmax(self.moments(frames), dim=-1)
-        time = torch.cumsum(torch.ones_like(share), dim=-1)
-        middle = (time.amax(dim=-1, keepdim=True) + 1) / 2
-        placed = (share * (time - middle)).sum(dim=-1) * (10 / MODEL_FPS)
-        out = self.head(torch.cat([frames.mean(dim=-1), frames.amax(dim=-1), placed], dim=-1))
-        logits, ite, delay = out[:, :4], torch.sigmoid(out[:, 4]) * 100, out[:, 5] * DELAY_MS
-        return logits, torch.stack([ite, delay], dim=-1)
+        mask = (x[..., 2].amax(dim=-1) >= SEEN).to(x.dtype)[:, None]
+        frames = torch.relu(self.enter(self.norm(features(x)))) * mask
+        for block in self.blocks:
+            frames = block(frames, mask)
+        share = torch.softmax(self.moments(frames) - UNLIKELY * (1 - mask), dim=-1)
+        placed = (share * torch.cumsum(torch.ones_like(share), dim=-1)).sum(dim=-1) / MODEL_FPS
+        since_first = placed[:, 1:] - placed[:, :1]
+        mean = frames.sum(dim=-1) / mask.sum(dim=-1).clamp(min=1.0)
+        # After a ReLU and the mask nothing is below 0, so a frame that doesn't count is never the largest.
+        out = self.head(torch.cat([mean, frames.amax(dim=-1), since_first * 10], dim=-1))
+        ite, delay = torch.sigmoid(out[:, 4]) * 100, since_first[:, 0] * 1000
+        return out[:, :4], torch.stack([ite, delay], dim=-1)
 
 
 def features(x: Tensor) -> Tensor:
     """Features ``(B, FEATURES, T)`` of poses ``(B, T, 33, 3)``.
 
-    A frame's points around its pelvis, their speeds, their visibility, and the pelvis around its mean over the window.
-    The scale is the larger of the shoulders' breadth and the trunk times ``SHOULDERS_OVER_TRUNK``, each the mean over
-    the window. Points that aren't seen are 0.
+    A frame's points around its pelvis, their speeds, their visibility, the bones of ``CHAIN``, and the pelvis around
+    its mean over the window. The scale is the larger of the shoulders' breadth and the trunk times
+    ``SHOULDERS_OVER_TRUNK``, each the mean over the window. Points that aren't seen are 0.
     """
     places, visibility = x[..., :2], x[..., 2:].clamp(0, 1)
 
@@ -114,12 +116,15 @@ def features(x: Tensor) -> Tensor:
     body = list(BODY)
     centred = (places - pelvis[:, :, None])[:, :, body] / scale[:, None, None, None]
     centred = (centred * seen[:, :, body]).clamp(-8, 8)
+    near, far = (list(ends) for ends in zip(*CHAIN, strict=True))
+    bones = (places[:, :, far] - places[:, :, near]) / scale[:, None, None, None]
+    bones = (bones * seen[:, :, far] * seen[:, :, near]).clamp(-8, 8)
     travel = ((pelvis - pelvis.mean(dim=1, keepdim=True)) / scale[:, None, None]).clamp(-8, 8)
     # The first frame has no frame before it and so no speed.
     before = torch.cat([centred[:, :1], centred[:, :-1]], dim=1)
     both = seen[:, :, body] * torch.cat([seen[:, :1, body], seen[:, :-1, body]], dim=1)
     speed = ((centred - before) * both * 10).clamp(-8, 8)
-    parts = [centred.flatten(2), speed.flatten(2), visibility[:, :, body, 0], travel]
+    parts = [centred.flatten(2), speed.flatten(2), visibility[:, :, body, 0], bones.flatten(2), travel]
     return torch.cat(parts, dim=-1).transpose(1, 2)
 
 

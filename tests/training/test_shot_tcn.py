@@ -59,6 +59,28 @@ def test_neighbours_in_a_batch_do_not_matter(network: ShotTCN) -> None:
     torch.testing.assert_close(network(x)[0][2:3], network(x[2:3])[0], atol=1e-5, rtol=1e-5)
 
 
+def test_frames_with_nobody_in_them_do_not_count(network: ShotTCN) -> None:
+    x = poses()
+    padded = torch.cat([x, x[:, -1:].repeat(1, 7, 1, 1)], dim=1)
+    padded[:, 21:, :, 2] = 0
+    place = features(padded)[:, :, 20]  # what the pelvis travelled is counted over the window
+    assert place.isfinite().all()
+    frozen = x.clone()
+    frozen[..., :2] = x[:, :1, :, :2]  # a pelvis that stands still has the same mean with and without padding
+    still = torch.cat([frozen, frozen[:, -1:].repeat(1, 7, 1, 1)], dim=1)
+    still[:, 21:, :, 2] = 0
+    for first, second in zip(network(still), network(frozen), strict=True):
+        torch.testing.assert_close(first, second, atol=1e-3, rtol=1e-3)
+
+
+def test_the_delay_is_a_time_between_two_moments_and_does_not_depend_on_their_place(network: ShotTCN) -> None:
+    x = poses(1, 40)
+    x[:, :12], x[:, 28:] = x[:, 12:13], x[:, 27:28]
+    later = torch.cat([x[:, :1].repeat(1, 5, 1, 1), x[:, :-5]], dim=1)
+    network.moments.weight.data *= 100  # decided, as a trained network is
+    torch.testing.assert_close(network(later)[1][:, 1], network(x)[1][:, 1], atol=8.0, rtol=0.05)
+
+
 def test_nonsense_gives_finite_features() -> None:
     for x in (torch.zeros(1, 6, 33, 3), torch.full((1, 6, 33, 3), 10.0), -poses(1, 6)):
         found = features(x)
@@ -72,7 +94,7 @@ def test_no_person_at_all_has_a_finite_slope() -> None:
     assert x.grad is not None and x.grad.isfinite().all()
 
 
-@pytest.mark.parametrize(("field", "value"), [("channels", 0), ("blocks", 99), ("moments", True), ("dropout", 1.0)])
+@pytest.mark.parametrize(("field", "value"), [("channels", 0), ("blocks", 99), ("moments", 1), ("dropout", 1.0)])
 def test_sizes_out_of_bounds_are_refused(field: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"{field} is {value}, expected"):
         ShotTCNConfig(**{field: value})  # type: ignore[arg-type]

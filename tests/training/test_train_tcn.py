@@ -97,8 +97,22 @@ def test_variation_mirrors_left_and_right_and_keeps_visibility() -> None:
     left = out[:, 0, POINT["left_wrist"], 2]
     assert 15 < int((left == 0.75).sum()) < 50
     assert ((left == 0.25) | (left == 0.75)).all()
-    assert not torch.equal(out[..., :2], x[..., :2])
+    assert not torch.equal(out[:, 0, 0, :2], x[:, 0, 0, :2])
     assert (x[:, :, POINT["left_wrist"], 2] == 0.25).all()
+
+
+def test_variation_leaves_frames_out_at_both_ends_and_none_between() -> None:
+    x = torch.zeros(64, 20, 33, 3)
+    x[..., 2] = torch.arange(20)[None, :, None]
+    draws = torch.Generator().manual_seed(0)
+    lengths, starts = set(), set()
+    for _ in range(40):
+        kept = varied(x, draws)[:, :, 0, 2]
+        assert (kept.diff(dim=1) == 1).all()
+        lengths.add(kept.shape[1])
+        starts |= set(kept[:, 0].tolist())
+    assert lengths == set(range(13, 21))
+    assert starts == set(range(8))
 
 
 def test_files_that_are_no_checkpoint_are_refused(tmp_path: Path, checkpoint: Path) -> None:
