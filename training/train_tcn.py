@@ -2,7 +2,7 @@
 
     python -m training.train_tcn --data_dir made_shots --max_epochs 20 --batch_size 16
 
-reads ``DIR/train/*.json`` and ``DIR/val/*.json``, writes the best checkpoint to ``--output_dir`` and prints its path.
+reads ``DIR/train/*.json`` and ``DIR/val/*.json``, writes the best checkpoint to ``--storage_path`` and prints its path.
 Binary cross-entropy for labels, Smooth L1 for ite and delay_ms; what nobody labelled in a window is left out.
 """
 
@@ -123,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> Path:
     parser.add_argument("--max_epochs", type=int, default=20)
     parser.add_argument("--batch_size", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output_dir", type=Path, default=Path("runs/shot"))
+    parser.add_argument("--storage_path", type=Path, default=Path("runs/shot"))
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of torch")
     parser.add_argument("--data_name", help="what the card calls the data (default: the folder's name)")
     parser.add_argument("--licence", default="not stated", help="the data's licence, for the card")
@@ -141,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> Path:
         command=shown_command("training.train_tcn", arguments),
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
     )
-    path: Path = options.output_dir / "best.ckpt"
+    path: Path = options.storage_path / "best.ckpt"
     write_shot_checkpoint(network, training, path)
     sys.stdout.write(f"{path}: validation loss {np.min(losses):.4f} in epoch {int(np.argmin(losses)) + 1}\n")
     return path

@@ -26,7 +26,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def checkpoint(made: Path) -> Path:
-    flags = ["--data_dir", str(made), "--max_epochs", "2", "--batch_size", "16", "--output_dir", str(made / "run")]
+    flags = ["--data_dir", str(made), "--max_epochs", "2", "--batch_size", "16", "--storage_path", str(made / "run")]
     return train_tcn.main(flags)
 
 
