@@ -21,7 +21,7 @@ MAX_FORM_BYTES: Final = 4096
 STYLE: Final = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:24rem;margin:15vh auto;padding:0 1rem;color:#1c2430}"
     "input,button{font:inherit;width:100%;box-sizing:border-box;padding:.6rem;margin-top:.5rem;"
-    "border:1px solid #b9c2cf;border-radius:.4rem}button{background:#1f5fbf;color:#fff;border:0}.bad{color:#b3261e}"
+    "border:1px solid #b9c2cf;border-radius:.4rem}button{background:#b4470e;color:#fff;border:0}.bad{color:#b3261e}"
 )
 PAGE: Final = """<!doctype html>
 <html lang="es"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">

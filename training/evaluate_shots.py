@@ -1,15 +1,18 @@
-"""A shot model file against the rules, on the same labelled windows: one table.
+"""A shot model file against the rules: one table on made players, one on recorded free throws.
 
-    python -m training.evaluate_shots --data_dir made_shots/val --model models/shot/1
+    python -m training.evaluate_shots --model models/shot/1
 
-Both see the noisy poses of one camera; the truth is in the files. ``bench.shots`` has the rules on recorded players.
+Both see the same noisy poses of one camera. Made players are drawn anew, bodies and cameras that nothing was trained
+on; ``--data_dir`` takes a folder of labelled windows instead. The free throws come from ``HELEN_DATA_DIR``.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +28,11 @@ from landmarks.pose import Floats
 from landmarks.release import ShotError
 from landmarks.session import ModelSession
 from landmarks.shot_rules import judge_shot
+from training import free_throws
+from training.free_throws import rank_correlation
+from training.simulate_shots import made_window
+
+UNSEEN: Final = 20_000
 
 Bools = npt.NDArray[np.bool_]
 
@@ -80,7 +88,24 @@ def row(name: str, found: Judged, truth: Judged) -> str:
     scores = [f1(found.labels[:, place], truth.labels[:, place]) for place in range(len(SHOT_LABELS))]
     late, off = np.abs(found.delay_ms - truth.delay_ms), np.abs(found.ite - truth.ite)
     cells = [f"{np.mean(scores):.3f}", *(f"{score:.3f}" for score in scores), f"{late.mean():.1f}", f"{off.mean():.1f}"]
+    cells.append(f"{rank_correlation(found.ite, truth.ite):.2f}")
     return f"| {name} | " + " | ".join(cells) + " |"
+
+
+def made_windows(count: int) -> list[LabelledWindow]:
+    """Made players from a random stream that ``simulate_shots`` never uses: it numbers by seed, folder and shot."""
+    return [made_window(np.random.default_rng([UNSEEN, number])) for number in range(count)]
+
+
+def table(windows: Sequence[LabelledWindow], model: ModelSession) -> list[str]:
+    """The lines of the table on labelled windows."""
+    truth = truth_of(windows)
+    return [
+        f"| | macro F1 | {' | '.join(SHOT_LABELS)} | delay_ms MAE | ite MAE | ite rank |",
+        "|---" * (len(SHOT_LABELS) + 5) + "|",
+        row("rules", by_rules(windows), truth),
+        row("model", by_model(windows, model), truth),
+    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -88,26 +113,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m training.evaluate_shots", description=(__doc__ or "").split("\n")[0]
     )
-    parser.add_argument("--data_dir", type=Path, required=True, help="folder of labelled windows")
-    parser.add_argument("--model", type=Path, required=True, help="folder of model.onnx and card.json")
+    parser.add_argument("--model", type=Path, default=Path("models/shot/1"), help="folder of model.onnx and card.json")
+    parser.add_argument("--data_dir", type=Path, help="folder of labelled windows (default: made players)")
+    parser.add_argument("--shots", type=int, default=1000, help="how many made players (default 1000)")
+    parser.add_argument("--seed", type=int, default=0, help="of the free throws' cameras and noise (default 0)")
     options = parser.parse_args(arguments)
     try:
-        windows = [read_labelled(path) for path in sorted(options.data_dir.glob("*.json"))]
+        windows = [read_labelled(path) for path in sorted(options.data_dir.glob("*.json"))] if options.data_dir else []
         model = ModelSession.open(options.model)
     except (KeypointsError, ModelError) as error:
         sys.exit(f"evaluate_shots: {error}")
-    complete = [window for window in windows if window.labels is not None and len(window.targets) == 2]
-    if not complete:
-        sys.exit(f"evaluate_shots: {options.data_dir} has no window with labels, ite and delay_ms")
-    truth = truth_of(complete)
-    lines = [
-        f"{len(complete)} windows",
-        "",
-        f"| | macro F1 | {' | '.join(SHOT_LABELS)} | delay_ms MAE | ite MAE |",
-        "|---" * (len(SHOT_LABELS) + 4) + "|",
-        row("rules", by_rules(complete), truth),
-        row("model", by_model(complete, model), truth),
-    ]
+    if options.data_dir:
+        windows = [window for window in windows if window.labels is not None and len(window.targets) == 2]
+        if not windows:
+            sys.exit(f"evaluate_shots: {options.data_dir} has no window with labels, ite and delay_ms")
+        lines = [f"{len(windows)} windows of {options.data_dir}"]
+    else:
+        windows = made_windows(options.shots)
+        lines = [f"{len(windows)} made players; the release was given."]
+    lines += ["", *table(windows, model), ""]
+    data = os.environ.get("HELEN_DATA_DIR")
+    if data and (Path(data) / free_throws.FOLDER).is_dir():
+        lines += free_throws.table(*free_throws.free_throws(Path(data)), model, options.seed)
+    else:
+        lines.append(f"No free throws: HELEN_DATA_DIR names no folder with {free_throws.FOLDER}.")
     sys.stdout.write("\n".join(lines) + "\n")
 
 

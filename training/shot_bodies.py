@@ -50,7 +50,9 @@ def shoot(player: Player, form: Form, times: Floats) -> Floats:
     points = np.zeros((len(times), POSE_POINTS, 3))
     legs, arms = player.legs * player.stature, player.arms * player.stature
     shank, thigh = leaned(180 - 0.45 * bend) * SHANK * legs, leaned(180 + 0.55 * bend) * THIGH * legs
-    trunk = leaned(180 - form.lean * bend) * TRUNK * player.trunk * player.stature
+    bent = form.lean * knee_bend(form, times + form.trunk_lead)
+    back = form.lean_back * step(times, RELEASE_NEAR_S - form.legs_lead, 0.6)
+    trunk = leaned(180 - bent + back) * TRUNK * player.trunk * player.stature
     zero = np.zeros_like(times)
     ahead = form.drift * step(times, RELEASE_NEAR_S - form.legs_lead, 0.5)
     toes = np.stack([ahead, zero, flight(player, form, times)], axis=-1)
@@ -84,8 +86,8 @@ def knee_bend(form: Form, times: Floats) -> Floats:
 
 def heels_up(form: Form, times: Floats) -> Floats:
     """How far the ankles rise over the toes ``(T,)`` as the push ends, in leg-scaled statures."""
-    legs_at = RELEASE_NEAR_S - form.legs_lead
-    return np.asarray(FOOT * np.sin(np.radians(form.heel_rise) * step(times, legs_at, form.legs_length)))
+    raised_at = RELEASE_NEAR_S - form.legs_lead + form.heel_lag
+    return np.asarray(FOOT * np.sin(np.radians(form.heel_rise) * step(times, raised_at, form.legs_length)))
 
 
 def flight(player: Player, form: Form, times: Floats) -> Floats:
@@ -111,11 +113,16 @@ def shooting_arm(
     """The arm's points, each ``(T, 3)``, for a shoulder ``(T, 3)`` and a side: 1 left, -1 right."""
     lift = step(times, RELEASE_NEAR_S - form.lift_lead, form.lift_length)
     push = step(times, RELEASE_NEAR_S, form.elbow_length)
-    snap = step(times, RELEASE_NEAR_S + form.wrist_lag, 0.2)
-    upper = form.arm_carry + (form.arm_set - form.arm_carry) * lift + (form.arm_release - form.arm_set) * push
-    elbow = form.elbow_carry + (form.elbow_set - form.elbow_carry) * lift + (form.elbow_release - form.elbow_set) * push
+    early = step(times, RELEASE_NEAR_S - form.early_lead, 0.6)
+    opened = (1 - form.elbow_early) * push + form.elbow_early * early
+    raised = step(times, RELEASE_NEAR_S - form.upper_lead, form.upper_length)
+    snap = step(times, RELEASE_NEAR_S + form.wrist_lag, form.snap_length)
+    upper = form.arm_carry + (form.arm_set - form.arm_carry) * lift + (form.arm_release - form.arm_set) * raised
+    elbow = (
+        form.elbow_carry + (form.elbow_set - form.elbow_carry) * lift + (form.elbow_release - form.elbow_set) * opened
+    )
     fore = upper + 180 - elbow
-    palm = fore + 45 * lift - 95 * snap
+    palm = fore + form.cock * lift - form.snap * snap
     across = np.radians(form.tilt) * lift
     before_set = 1 - step(times, RELEASE_NEAR_S - 0.12, 0.15)
     swing = form.sway * arms * before_set * np.sin(2 * np.pi * form.sway_hz * (times - RELEASE_NEAR_S))

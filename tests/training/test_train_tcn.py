@@ -8,6 +8,7 @@ import onnxruntime as ort
 import pytest
 import torch
 
+from landmarks.keypoint_files import read_labelled
 from landmarks.keypoints import SHOT_LABELS
 from landmarks.pose import POINT
 from landmarks.session import ModelSession
@@ -64,11 +65,25 @@ def test_the_card_proves_the_file(model: Path) -> None:
     assert (card.name, card.class_labels, card.feature_dim) == ("shot", SHOT_LABELS, 99)
 
 
-def test_the_table_has_rules_and_model(made: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_has_rules_and_model_on_labelled_windows(
+    made: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("HELEN_DATA_DIR", raising=False)
     evaluate_shots.main(["--data_dir", str(made / "val"), "--model", str(model.parent)])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "8 windows"
-    assert [line.split("|")[1].strip() for line in lines[4:]] == ["rules", "model"]
+    assert lines[0] == f"8 windows of {made / 'val'}"
+    assert [line.split("|")[1].strip() for line in lines[4:6]] == ["rules", "model"]
+    assert lines[-1] == "No free throws: HELEN_DATA_DIR names no folder with spl_free_throws."
+
+
+def test_without_a_folder_it_draws_players_that_no_data_set_has(
+    made: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("HELEN_DATA_DIR", raising=False)
+    evaluate_shots.main(["--shots", "4", "--model", str(model.parent)])
+    assert capsys.readouterr().out.startswith("4 made players; the release was given.")
+    delays = {window.targets["delay_ms"] for window in evaluate_shots.made_windows(4)}
+    assert not delays & {read_labelled(path).targets["delay_ms"] for path in made.rglob("*.json")}
 
 
 @pytest.mark.parametrize(

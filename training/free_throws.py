@@ -1,28 +1,26 @@
-"""``python -m bench.shots``: the rules of a shot on recorded free throws, seen through virtual cameras.
+"""Recorded free throws, seen through virtual cameras: the rules and a shot model against the bodies' own motion.
 
-Reads ``$HELEN_DATA_DIR/spl_free_throws`` (evaluation only: nothing is trained on it and nothing of it is kept). The
-bodies are known in three dimensions; each view is a level camera near it with a tracker's noise (``training.cameras``).
+Reads ``spl_free_throws`` of a data folder (evaluation only: nothing is trained on it and nothing of it is kept). The
+bodies are known in three dimensions; each view is a level camera near it with a tracker's noise. ``evaluate_shots``
+prints the table.
 """
 
-import argparse
-import os
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
-from bench import BenchError
 from landmarks.keypoints import PoseTrack, ShotWindow, at_30_fps
 from landmarks.kinematics import image_motion, motion_of
-from landmarks.model_card import ModelError
 from landmarks.pose import POSE_NAMES, Floats
 from landmarks.session import ModelSession
 from landmarks.shot_rules import Shot, judge_shot
 from training.cameras import VIEWS, Camera, Tracker
 
+FOLDER: Final = "spl_free_throws"
 FEET: Final = 0.3048  # metres
 FPS: Final = 30.0
 # The recording's joints by the pose's parts. It has no mouth and one eye point a side; knuckles are those of the first
@@ -55,21 +53,14 @@ def recorded_joint(name: str) -> str:
 
 
 def free_throws(folder: Path) -> tuple[Floats, Floats]:
-    """Bodies ``(N, T, 33, 3)`` in metres, x to the basket, and each release in frames ``(N,)``.
-
-    Raises:
-        BenchError: the file isn't there.
-    """
-    path = folder / "spl_free_throws" / "spl_freethrow.npz"
-    if not path.exists():
-        raise BenchError(f"{path} is missing: HELEN_DATA_DIR names no folder with the free throws")
-    with np.load(path, allow_pickle=False) as arrays:
+    """Bodies ``(N, T, 33, 3)`` in metres, x to the basket, and each release in frames ``(N,)``, of a data folder."""
+    with np.load(folder / FOLDER / "spl_freethrow.npz", allow_pickle=False) as arrays:
         names = list(arrays["names"])
         pose = arrays["pose"][:, :, [names.index(recorded_joint(name)) for name in POSE_NAMES]]
         return pose.astype(np.float64) * FEET, arrays["release_est"].astype(np.float64)
 
 
-def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float:
+def rank_correlation(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
     """Spearman's rank correlation; equal values share their mean rank."""
     first_ranks, second_ranks = (mean_ranks(np.asarray(values)) for values in (first, second))
     return float(np.corrcoef(first_ranks, second_ranks)[0, 1])
@@ -107,45 +98,41 @@ def scored(track: PoseTrack, shot: Shot, model: ModelSession) -> Shot:
     return replace(shot, ite=ite, delay_ms=delay_ms)
 
 
-def main(arguments: list[str]) -> int:
-    """Print the table; 0, or 1 with a sentence on stderr where the data isn't there."""
-    parser = argparse.ArgumentParser(prog="python -m bench.shots", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--model", type=Path, help="also this shot model: a folder of model.onnx and card.json")
-    parser.add_argument("--seed", type=int, default=0, help="of cameras and noise (default 0)")
-    options = parser.parse_args(arguments)
-    try:
-        bodies, releases = free_throws(Path(os.environ.get("HELEN_DATA_DIR", ".")))
-        model = ModelSession.open(options.model) if options.model else None
-    except (BenchError, ModelError) as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
+def judged(
+    bodies: Floats, model: ModelSession, draw: np.random.Generator, views: Sequence[str] = tuple(VIEWS)
+) -> list[tuple[str, list[Shot], list[Shot]]]:
+    """For each view its name, and what the rules and the model say of each body ``(N, T, 33, 3)`` seen from there.
+
+    Whole recordings; no release is given. The model gets the window around the release that the rules found.
+    """
     times = np.arange(bodies.shape[1]) / FPS
-    truth = [judge_shot(motion_of(body, np.ones(body.shape[:2]), times)) for body in bodies]
-    print(f"{len(bodies)} free throws of one player, whole recordings of {times[-1]:.0f} s; no release was given.\n")
-    print("| view | release within 1 frame | within 2 | median error, frames | delay_ms MAE | bias | ite rank | hand |")
-    print("|---|---|---|---|---|---|---|---|")
-    print(row("3-D, no noise", truth, truth, releases))
-    draw = np.random.default_rng(options.seed)
-    everything: list[Shot] = []
-    modelled: list[Shot] = []
-    for view in VIEWS:
+    found = []
+    for view in views:
         shots, by_model = [], []
         for body in bodies:
             points = Tracker().observe(body, times, camera := Camera.drawn(view, draw), draw)
             track = PoseTrack(points, times, tuple(range(len(times))), camera.width, camera.height_px, FPS)
             shots.append(judge_shot(image_motion(track)))
-            if model:
-                by_model.append(scored(track, shots[-1], model))
-        print(row(view, shots, truth, releases))
-        everything += shots
-        if model:
-            print(row(f"{view}, model", by_model, truth, releases))
-            modelled += by_model
-    for name, shots in (("all views", everything), ("all views, model", modelled)):
-        if shots:
-            print(row(name, shots, truth * len(VIEWS), np.tile(releases, len(VIEWS))))
-    return 0
+            by_model.append(scored(track, shots[-1], model))
+        found.append((view, shots, by_model))
+    return found
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def table(bodies: Floats, releases: Floats, model: ModelSession, seed: int) -> list[str]:
+    """The lines of the table, rules and model by view and together."""
+    times = np.arange(bodies.shape[1]) / FPS
+    truth = [judge_shot(motion_of(body, np.ones(body.shape[:2]), times)) for body in bodies]
+    lines = [
+        f"{len(bodies)} free throws of one player, whole recordings of {times[-1]:.0f} s; no release was given.",
+        "",
+        "| view | release within 1 frame | within 2 | median error, frames | delay_ms MAE | bias | ite rank | hand |",
+        "|---|---|---|---|---|---|---|---|",
+        row("3-D, no noise", truth, truth, releases),
+    ]
+    found = judged(bodies, model, np.random.default_rng(seed))
+    for view, shots, by_model in found:
+        lines += [row(f"{view}, rules", shots, truth, releases), row(f"{view}, model", by_model, truth, releases)]
+    everything = truth * len(found), np.tile(releases, len(found))
+    lines.append(row("all views, rules", [shot for _, shots, _ in found for shot in shots], *everything))
+    lines.append(row("all views, model", [shot for *_, shots in found for shot in shots], *everything))
+    return lines
