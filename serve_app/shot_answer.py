@@ -92,10 +92,11 @@ def release_of(item: Tensors) -> tuple[float, Hand]:
 def with_poses(item: Tensors, card: ModelCard) -> Tensors:
     """An item with ``POSES`` float32 ``(T, 33, 3)``, the window around its release at 30 frames a second, for a model.
 
-    The release becomes the one found, so that nobody finds it twice.
+    The release becomes the one found, so that nobody finds it twice. Where the model takes no window of that length
+    the item comes back as it was, and is the rules'.
 
     Raises:
-        InvalidInput: there is no shot in the frames, or the window's length isn't one that the model takes.
+        InvalidInput: there is no shot in the frames.
     """
     try:
         release, _ = release_of(item)
@@ -103,10 +104,7 @@ def with_poses(item: Tensors, card: ModelCard) -> Tensors:
     except (KeypointsError, MotionError, ShotError) as error:
         raise InvalidInput(f"frames show no shot: {error}") from error
     if not card.min_seq_len <= len(x) <= card.seq_len:
-        raise InvalidInput(
-            f"the window from pre_ms before to post_ms after the release has {len(x)} frames at 30 frames a second,"
-            f" expected {card.min_seq_len} to {card.seq_len}"
-        )
+        return item
     request = item["request"].copy()
     request[3] = release
     return {**item, "request": request, POSES: x}

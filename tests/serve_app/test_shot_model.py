@@ -13,7 +13,7 @@ import torch
 from landmarks.keypoints import SHOT_LABELS
 from landmarks.model_card import Training
 from landmarks.session import ModelSession
-from serve_app.errors import InvalidInput, RequestError
+from serve_app.errors import RequestError
 from serve_app.messages import Scored
 from serve_app.openapi_shots import example_shot
 from serve_app.shot_answer import judge_scored, with_poses
@@ -121,11 +121,19 @@ def test_the_model_gets_the_window_at_thirty_frames_a_second(with_shots: Path) -
     # The example lasts 19/30 s and its release is found at about 0.45 s: all of it lies in the window.
     assert item["x"].shape == (20, 33, 3) and item["x"].dtype == np.float32
     assert item["request"][3] == pytest.approx(0.45, abs=0.03)
-    long = shot_tensors(example_body(), "es")
-    long["request"][3:6] = [5.0, 20_000, 20_000]
-    long["times"] = long["times"] * 12
-    with pytest.raises(InvalidInput, match=r"has 228 frames at 30 frames a second, expected 6 to 120"):
-        with_poses(long, card)
+
+
+def test_a_window_longer_than_the_model_takes_is_the_rules(with_shots: Path) -> None:
+    first = example_shot()["frames"][0]
+    waiting = [first | {"index": number, "time_sec": number / 30} for number in range(150)]
+    frames = [*waiting, *(frame | {"time_sec": 5 + frame["time_sec"]} for frame in example_shot()["frames"])]
+
+    async def story(client: httpx.AsyncClient) -> None:
+        for pre_ms, source in ((500, "model"), (5000, "heuristic")):
+            answer = await client.post("/analyze", json={"frames": frames, "pre_ms": pre_ms})
+            assert (answer.status_code, answer.json()["source"]) == (200, source)
+
+    tell(with_shots, story)
 
 
 @pytest.mark.parametrize(
