@@ -23,6 +23,16 @@ from training.cameras import VIEWS, Camera, Tracker
 FOLDER: Final = "spl_free_throws"
 FEET: Final = 0.3048  # metres
 FPS: Final = 30.0
+ALL: Final = "all views"
+FORMATS: Final = {
+    "release within 1 frame": "{:.1%}",
+    "within 2": "{:.1%}",
+    "median error, frames": "{:+.2f}",
+    "delay_ms MAE": "{:.1f}",
+    "bias": "{:+.1f}",
+    "ite rank": "{:.2f}",
+    "hand": "{:.0%}",
+}
 # The recording's joints by the pose's parts. It has no mouth and one eye point a side; knuckles are those of the first
 # and fifth finger.
 PARTS: Final = {
@@ -73,22 +83,26 @@ def mean_ranks(values: Floats) -> Floats:
     return np.asarray((last - (counts - 1) / 2)[place])
 
 
-def row(view: str, shots: list[Shot], truth: list[Shot], releases: Floats) -> str:
-    """One line of the table."""
+def scores(shots: Sequence[Shot], truth: Sequence[Shot], releases: Floats) -> dict[str, float]:
+    """The table's figures by column: shares 0..1, frames, milliseconds."""
     found = np.array([shot.release for shot in shots]) * FPS
     off = np.abs(np.round(found) - releases)
     late = np.array([shot.delay_ms for shot in shots]) - [shot.delay_ms for shot in truth]
-    same_hand = np.mean([shot.hand == "right" for shot in shots])
-    cells = [
-        f"{(off <= 1).mean():.1%}",
-        f"{(off <= 2).mean():.1%}",
-        f"{np.median(found - releases):+.2f}",
-        f"{np.abs(late).mean():.1f}",
-        f"{np.median(late):+.1f}",
-        f"{rank_correlation([shot.ite for shot in shots], [shot.ite for shot in truth]):.2f}",
-        f"{same_hand:.0%}",
-    ]
-    return f"| {view} | " + " | ".join(cells) + " |"
+    return {
+        "release within 1 frame": float((off <= 1).mean()),
+        "within 2": float((off <= 2).mean()),
+        "median error, frames": float(np.median(found - releases)),
+        "delay_ms MAE": float(np.abs(late).mean()),
+        "bias": float(np.median(late)),
+        "ite rank": rank_correlation([shot.ite for shot in shots], [shot.ite for shot in truth]),
+        "hand": float(np.mean([shot.hand == "right" for shot in shots])),
+    }
+
+
+def row(name: str, figures: dict[str, float]) -> str:
+    """One line of the table."""
+    cells = [FORMATS[column].format(value) for column, value in figures.items()]
+    return f"| {name} | " + " | ".join(cells) + " |"
 
 
 def scored(track: PoseTrack, shot: Shot, model: ModelSession) -> Shot:
@@ -118,21 +132,25 @@ def judged(
     return found
 
 
-def table(bodies: Floats, releases: Floats, model: ModelSession, seed: int) -> list[str]:
-    """The lines of the table, rules and model by view and together."""
+def compared(bodies: Floats, releases: Floats, model: ModelSession, seed: int) -> dict[str, dict[str, float]]:
+    """``scores`` by the table's rows: the truth itself, rules and model in each view, and in all of them."""
     times = np.arange(bodies.shape[1]) / FPS
     truth = [judge_shot(motion_of(body, np.ones(body.shape[:2]), times)) for body in bodies]
-    lines = [
-        f"{len(bodies)} free throws of one player, whole recordings of {times[-1]:.0f} s; no release was given.",
-        "",
-        "| view | release within 1 frame | within 2 | median error, frames | delay_ms MAE | bias | ite rank | hand |",
-        "|---|---|---|---|---|---|---|---|",
-        row("3-D, no noise", truth, truth, releases),
-    ]
     found = judged(bodies, model, np.random.default_rng(seed))
+    rows = {"3-D, no noise": scores(truth, truth, releases)}
     for view, shots, by_model in found:
-        lines += [row(f"{view}, rules", shots, truth, releases), row(f"{view}, model", by_model, truth, releases)]
+        rows[f"{view}, rules"] = scores(shots, truth, releases)
+        rows[f"{view}, model"] = scores(by_model, truth, releases)
     everything = truth * len(found), np.tile(releases, len(found))
-    lines.append(row("all views, rules", [shot for _, shots, _ in found for shot in shots], *everything))
-    lines.append(row("all views, model", [shot for *_, shots in found for shot in shots], *everything))
-    return lines
+    rows[f"{ALL}, rules"] = scores([shot for _, shots, _ in found for shot in shots], *everything)
+    rows[f"{ALL}, model"] = scores([shot for *_, shots in found for shot in shots], *everything)
+    return rows
+
+
+def table(rows: dict[str, dict[str, float]]) -> list[str]:
+    """The lines of the table."""
+    return [
+        f"| view | {' | '.join(FORMATS)} |",
+        "|---" * (len(FORMATS) + 1) + "|",
+        *(row(*each) for each in rows.items()),
+    ]

@@ -74,12 +74,12 @@ class Form:
         """A form with each of four faults in about a third of the draws, independently of each other."""
         late, early_wrist, swaying, tilted = draw.random(4) < 0.35
         lead = (
-            draw.choice([draw.uniform(0.17, 0.32), draw.uniform(-0.18, -0.08)]) if late else draw.uniform(-0.02, 0.12)
+            draw.choice([draw.uniform(0.17, 0.32), draw.uniform(-0.18, -0.08)]) if late else draw.uniform(-0.02, 0.11)
         )
         lift_length = draw.uniform(0.30, 0.90)
         return cls(
             legs_lead=float(lead),
-            wrist_lag=float(draw.uniform(-0.13, -0.05) if early_wrist else draw.uniform(-0.01, 0.10)),
+            wrist_lag=float(draw.uniform(-0.16, -0.07) if early_wrist else draw.uniform(0.01, 0.10)),
             knee_bend=float(draw.uniform(20, 95)),
             legs_length=float(draw.uniform(0.22, 0.70)),
             dip_length=float(draw.uniform(0.35, 0.80)),
@@ -106,7 +106,7 @@ class Form:
             arm_set=float(draw.uniform(70, 120)),
             arm_release=float(draw.uniform(130, 165)),
             cock=float(draw.uniform(20, 55)),
-            snap=float(draw.uniform(70, 110) if early_wrist else draw.uniform(45, 110)),
+            snap=float(draw.uniform(80, 110) if early_wrist else draw.uniform(45, 110)),
             snap_length=float(draw.uniform(0.18, 0.28) if early_wrist else draw.uniform(0.18, 0.45)),
             tilt=float(draw.uniform(36, 50) if tilted else draw.uniform(-18, 18)),
             sway=float(draw.uniform(0.09, 0.15) if swaying else draw.uniform(0.0, 0.01)),

@@ -33,6 +33,8 @@ from training.shot_forms import Form, Player
 FINE_HZ: Final = 120.0
 FRAME_RATES: Final = (24.0, 25.0, 30.0, 30.0, 30.0, 50.0, 60.0)
 IMAGES: Final = ((1280, 720), (1920, 1080), (720, 1280), (640, 480))
+# Milliseconds before and after the release. Training cuts its windows shorter, each in another place.
+WINDOWS: Final = {"train": (600.0, 300.0), "val": (PRE_MS, POST_MS)}
 # A clip has the ball come up and the follow-through; the player stands still before.
 CLIP_S: Final = (0.6, 2.9)
 
@@ -86,10 +88,10 @@ def made_window(draw: np.random.Generator, pre_ms: float = PRE_MS, post_ms: floa
     )
 
 
-def write_shots(folder: Path, count: int, seed: Sequence[int]) -> None:
+def write_shots(folder: Path, count: int, seed: Sequence[int], pre_ms: float, post_ms: float) -> None:
     """Write ``count`` labelled windows, each with a random stream of its own, so that more shots change none before."""
     for number in tqdm(range(count), unit=" shots", desc=folder.name):
-        made = made_window(np.random.default_rng([*seed, number]))
+        made = made_window(np.random.default_rng([*seed, number]), pre_ms, post_ms)
         write_labelled(made, folder / f"shot_{number:05d}.labeled.json")
 
 
@@ -104,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     for place, (name, count) in enumerate((("train", options.shots), ("val", options.val_shots))):
-        write_shots(options.output / name, count, (options.seed, place))
+        write_shots(options.output / name, count, (options.seed, place), *WINDOWS[name])
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from landmarks.session import ModelSession
 from landmarks.shot_rules import judge_shot
 from tests.landmarks.made_shots import made_motion
 from training.cameras import VIEWS
-from training.free_throws import free_throws, rank_correlation, recorded_joint, row, table
+from training.free_throws import compared, free_throws, rank_correlation, recorded_joint, row, scores, table
 from training.shot_checkpoint import export_shot, write_shot_checkpoint
 from training.shot_tcn import ShotTCN, ShotTCNConfig
 
@@ -40,7 +40,8 @@ def test_a_row_counts_frames_off_and_milliseconds() -> None:
     shots = [judge_shot(made_motion(1.0, 1.0)), judge_shot(made_motion(1.0, 1.1))]
     truth = [shots[0], judge_shot(made_motion(1.0, 1.05))]
     releases = np.array([round(shots[0].release * 30), round(shots[1].release * 30) + 2.0])
-    cells = [cell.strip() for cell in row("made", shots, truth, releases).split("|")[1:-1]]
+    figures = scores(shots, truth, releases)
+    cells = [cell.strip() for cell in row("made", figures).split("|")[1:-1]]
     assert cells[:3] == ["made", "50.0%", "100.0%"]
     assert float(cells[4]) == pytest.approx(abs(shots[1].delay_ms - truth[1].delay_ms) / 2, abs=0.1)
 
@@ -59,9 +60,9 @@ def test_the_table_has_each_view_by_rules_and_model(data_dir: Path, tmp_path: Pa
     write_shot_checkpoint(ShotTCN(ShotTCNConfig(channels=8, blocks=1)), about, tmp_path / "shot.ckpt")
     export_shot(tmp_path / "shot.ckpt", tmp_path / "model.onnx", name="shot")
     bodies, releases = free_throws(data_dir)
-    lines = table(bodies[:2], releases[:2], ModelSession.open(tmp_path), 0)
+    lines = table(compared(bodies[:2], releases[:2], ModelSession.open(tmp_path), 0))
     views = [f"{view}, {judge}" for view in VIEWS for judge in ("rules", "model")]
-    assert [line.split("|")[1].strip() for line in lines[4:]] == [
+    assert [line.split("|")[1].strip() for line in lines[2:]] == [
         "3-D, no noise",
         *views,
         "all views, rules",

@@ -26,7 +26,7 @@ def test_files_are_labelled_windows_in_two_folders(tmp_path: Path) -> None:
         assert set(made.targets) == {"ite", "delay_ms"}
         assert made.window is not None
         span = made.track.times[-1] - made.track.times[0]
-        assert 0.55 < span <= 0.7
+        assert {"train": 0.8, "val": 0.6}[path.parent.name] < span <= {"train": 0.901, "val": 0.701}[path.parent.name]
         assert made.track.points[..., :2].min() >= 0 and made.track.points[..., :2].max() <= 1
 
 

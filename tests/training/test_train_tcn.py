@@ -69,10 +69,15 @@ def test_the_table_has_rules_and_model_on_labelled_windows(
     made: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("HELEN_DATA_DIR", raising=False)
-    evaluate_shots.main(["--data_dir", str(made / "val"), "--model", str(model.parent)])
+    figures = made / "evaluation.json"
+    evaluate_shots.main(["--data_dir", str(made / "val"), "--model", str(model.parent), "--output", str(figures)])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"8 windows of {made / 'val'}"
+    assert lines[0] == f"8 windows of {made / 'val'}: as they are; the release was given."
     assert [line.split("|")[1].strip() for line in lines[4:6]] == ["rules", "model"]
+    written = export_onnx.read_evaluation(figures, "shot")
+    assert [figure.metric for figure in written] == [
+        f"{column}, {judge}" for judge in ("rules", "model") for column in ("macro F1", "delay_ms MAE", "ite rank")
+    ]
     assert lines[-1] == "No free throws: HELEN_DATA_DIR names no folder with spl_free_throws."
 
 
@@ -81,7 +86,7 @@ def test_without_a_folder_it_draws_players_that_no_data_set_has(
 ) -> None:
     monkeypatch.delenv("HELEN_DATA_DIR", raising=False)
     evaluate_shots.main(["--shots", "4", "--model", str(model.parent)])
-    assert capsys.readouterr().out.startswith("4 made players; the release was given.")
+    assert capsys.readouterr().out.startswith("4 made players: bodies and cameras")
     delays = {window.targets["delay_ms"] for window in evaluate_shots.made_windows(4)}
     assert not delays & {read_labelled(path).targets["delay_ms"] for path in made.rglob("*.json")}
 
