@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 
 from serve_app.errors import Overloaded
 from serve_app.ingress import create_app
-from serve_app.messages import ModelStatus, Tensors
+from serve_app.messages import ModelStatus, Outputs, Tensors
 from serve_app.pipeline import ModelPipeline
 from serve_app.service import Service
 from serve_app.settings import Environment, ServiceArguments, configure_logging
@@ -42,6 +42,22 @@ class RayStages:
         )
         return answers
 
+    async def outputs(self, batch: Tensors) -> Outputs:
+        """As ``Stages.outputs``; a stage whose own queue is full is ``Overloaded``."""
+        try:
+            return await self._outputs(batch)
+        except BackPressureError as error:
+            raise Overloaded(f"the {self._name} model's queue is full; try again in a second") from error
+
+    def _outputs(self, batch: Tensors) -> Awaitable[Outputs]:
+        outputs: Awaitable[Outputs] = self._postprocess.outputs.remote(self._model.infer.remote(batch))
+        return outputs
+
+    async def look(self) -> Sequence[ModelStatus]:
+        """As ``Stages.look``."""
+        statuses: Sequence[ModelStatus] = await self._model.broadcast("look").results_async()
+        return statuses
+
     def describe(self) -> Awaitable[ModelStatus]:
         """As ``Stages.describe``."""
         status: Awaitable[ModelStatus] = self._model.describe.remote()
@@ -60,6 +76,10 @@ class RayShotStages(RayStages):
         scored = self._model.infer.remote({POSES: batch[POSES]}) if POSES in batch else None
         answers: Awaitable[Sequence[bytes | Exception]] = self._postprocess.judge.remote(batch, scored)
         return answers
+
+    def _outputs(self, batch: Tensors) -> Awaitable[Outputs]:
+        outputs: Awaitable[Outputs] = self._postprocess.shot_outputs.remote(self._model.infer.remote(batch))
+        return outputs
 
 
 class Preprocess:

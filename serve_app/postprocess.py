@@ -1,14 +1,22 @@
 """From a model's raw outputs to the answer a client reads. Its replicas know no model and hold no state."""
 
+from functools import lru_cache
+
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from landmarks.session import LOGITS
+from landmarks.tensors import TensorSpec
 from serve_app.errors import RequestError
-from serve_app.messages import Scored, Tensors
-from serve_app.shot_answer import judge, judge_scored
+from serve_app.messages import Outputs, Scored, Tensors
+from serve_app.shot_answer import judge, judge_scored, sigmoid
 
 PROBABILITY_DIGITS = 6
+
+
+PROBABILITIES = "probabilities"
+LABEL = "label"
 
 
 class Postprocess:
@@ -23,13 +31,40 @@ class Postprocess:
         Each has ``prediction``, ``probabilities``, ``top_index``, ``top_probability`` and ``model_version``; the
         ingress adds ``elapsed_ms``. A row that isn't finite becomes an exception for its own caller.
         """
-        probabilities = softmax(scored.outputs["logits"] / scored.temperature)
+        probabilities = softmax(scored.outputs[LOGITS] / scored.temperature)
         top = probabilities.argmax(axis=-1)
         rows = np.round(probabilities.astype(np.float64), PROBABILITY_DIGITS).tolist()
         return [
             self._answer(scored, row, int(index)) if np.isfinite(row[index]) else not_finite(scored)
             for row, index in zip(rows, top, strict=True)
         ]
+
+    def outputs(self, scored: Scored) -> Outputs:
+        """A gesture batch as tensors: the model's own outputs and those of ``output_specs``.
+
+        A row that isn't finite fails for its own caller.
+        """
+        probabilities = softmax(scored.outputs[LOGITS] / scored.temperature)
+        labels = np.array([label.encode() for label in scored.class_labels])[probabilities.argmax(axis=-1)]
+        finite = np.isfinite(probabilities).all(axis=-1)
+        return Outputs(
+            scored.version,
+            scored.outputs | {PROBABILITIES: probabilities, LABEL: labels},
+            {int(row): not_finite(scored) for row in np.flatnonzero(~finite)},
+        )
+
+    def shot_outputs(self, scored: Scored) -> Outputs:
+        """A shot batch as tensors: the model's own outputs and those of ``shot_specs``.
+
+        A row that isn't finite fails for its own caller.
+        """
+        finite = np.all([np.isfinite(tensor).all(axis=-1) for tensor in scored.outputs.values()], axis=0)
+        shares = sigmoid(scored.outputs[LOGITS].astype(np.float64) / scored.temperature).astype(np.float32)
+        return Outputs(
+            scored.version,
+            scored.outputs | {PROBABILITIES: shares},
+            {int(row): not_finite(scored) for row in np.flatnonzero(~finite)},
+        )
 
     def judge(self, batch: Tensors, scored: Scored | None) -> list[bytes | Exception]:
         """Answer a batch of shots: items of ``shot_frames.shot_tensors`` with a leading batch axis.
@@ -56,6 +91,22 @@ class Postprocess:
                 "model_version": scored.version,
             }
         )
+
+
+@lru_cache(8)
+def output_specs(outputs: tuple[TensorSpec, ...], num_classes: int) -> tuple[TensorSpec, ...]:
+    """The tensors of ``Postprocess.outputs`` for a gesture model with these outputs of its own."""
+    return (
+        *outputs,
+        TensorSpec(PROBABILITIES, "FP32", (-1, num_classes)),
+        TensorSpec(LABEL, "BYTES", (-1,)),
+    )
+
+
+@lru_cache(8)
+def shot_specs(outputs: tuple[TensorSpec, ...], num_classes: int) -> tuple[TensorSpec, ...]:
+    """The tensors of ``Postprocess.shot_outputs`` for a shot model with these outputs of its own."""
+    return *outputs, TensorSpec(PROBABILITIES, "FP32", (-1, num_classes))
 
 
 def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

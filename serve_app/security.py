@@ -1,5 +1,7 @@
 """Who may ask: optional API keys in front of every route but ``/health``. Keys come from the environment only."""
 
+import base64
+import binascii
 import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
@@ -12,14 +14,17 @@ from serve_app.http import error_response
 from serve_app.key_form import ask_for_key, from_browser, key_in_cookie
 
 OPEN_PATHS = ("/health",)
+# A browser can't set headers on a WebSocket, only name subprotocols: base64url of the key, without its padding.
+KEY_SUBPROTOCOL = "helen.key."
 
 
 class ApiKeys:
     """ASGI middleware that lets a request through when it carries one of the keys, or when there are none.
 
     The key is the header ``X-API-Key`` or ``Authorization: Bearer``, or the cookie that a browser got for it; a
-    refused browser gets the form that asks for one. Keys are compared as SHA-256 digests in constant
-    time, and all of them each time, so that an answer's delay says nothing of how near a guess was.
+    refused browser gets the form that asks for one. A WebSocket may carry its key as a subprotocol too,
+    ``helen.key.`` and the key in base64url. Keys are compared as SHA-256 digests in constant time, and all of them
+    each time, so that an answer's delay says nothing of how near a guess was.
     """
 
     def __init__(self, app: ASGIApp, keys: Iterable[str]) -> None:
@@ -27,14 +32,15 @@ class ApiKeys:
         self._digests = tuple(digest(key.encode()) for key in keys)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self._digests and scope["path"] not in OPEN_PATHS:
-            refusal = refusal_of(HTTPConnection(scope), self._digests)
+        if scope["type"] in ("http", "websocket") and self._digests and scope["path"] not in OPEN_PATHS:
+            connection = HTTPConnection(scope)
+            refusal = refusal_of(connection, self._digests)
             if refusal is not None:
-                request = Request(scope, receive)
-                if from_browser(request):
+                if scope["type"] == "http" and from_browser(connection):
+                    request = Request(scope, receive)
                     response = await ask_for_key(request, refusal, lambda key: is_key(key, self._digests))
                 else:
-                    response = error_response(refusal, request)
+                    response = error_response(refusal, connection)
                 await response(scope, receive, send)
                 return
         await self._app(scope, receive, send)
@@ -44,7 +50,11 @@ def refusal_of(connection: HTTPConnection, digests: Sequence[bytes]) -> Unauthor
     """Why a connection is refused, or None when it carries one of the keys."""
     scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
     header = connection.headers.get("x-api-key") or (bearer.strip() if scheme.lower() == "bearer" else "")
-    given = header.encode("latin-1") or key_in_cookie(connection)  # the header's bytes as they came
+    given = (
+        header.encode("latin-1")  # the header's bytes as they came
+        or key_in_subprotocols(connection.scope.get("subprotocols", ()))
+        or key_in_cookie(connection)
+    )
     if not given:
         return Unauthorized("this service wants an API key, in the header X-API-Key or as Authorization: Bearer")
     if not is_key(given, digests):
@@ -56,6 +66,15 @@ def is_key(given: bytes, digests: Sequence[bytes]) -> bool:
     """Whether bytes are one of the keys."""
     found = digest(given)
     return bool(sum(hmac.compare_digest(found, known) for known in digests))
+
+
+def key_in_subprotocols(names: Iterable[str]) -> bytes:
+    """The key that a WebSocket names as a subprotocol; empty without a readable one."""
+    encoded = next((name.removeprefix(KEY_SUBPROTOCOL) for name in names if name.startswith(KEY_SUBPROTOCOL)), "")
+    try:
+        return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+    except (binascii.Error, ValueError):
+        return b""
 
 
 def digest(key: bytes) -> bytes:

@@ -11,6 +11,7 @@ import numpy as np
 from landmarks.keypoints import SHOT_LABELS, KeypointsError, at_30_fps
 from landmarks.kinematics import MotionError, image_motion
 from landmarks.model_card import ModelCard
+from landmarks.pose import Floats
 from landmarks.release import Hand, ShotError, find_release, shooting_hand
 from landmarks.shot_rules import UNSEEN, Shot, judge_shot
 from serve_app.errors import InvalidInput, RequestError
@@ -59,10 +60,14 @@ def judge_scored(item: Tensors, scored: Scored, index: int) -> dict[str, Any]:
     ite, delay_ms = (float(value) for value in scored.outputs["preds"][index])
     if not (np.isfinite(logits).all() and math.isfinite(ite) and math.isfinite(delay_ms)):
         raise RequestError(f"model version {scored.version} gave an answer that is not finite for this shot")
-    shares = 1 / (1 + np.exp(-np.clip(logits, -60, 60)))
-    probabilities = dict(zip(SHOT_LABELS, shares.tolist(), strict=True))
+    probabilities = dict(zip(SHOT_LABELS, sigmoid(logits).tolist(), strict=True))
     own = said(probabilities, min(max(ite, 0.0), 100.0), delay_ms, item)
     return judge(item) | own | {"source": "model", "model_version": scored.version}
+
+
+def sigmoid(logits: Floats) -> Floats:
+    """The probability of each label by itself."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -60, 60))))
 
 
 def said(probabilities: dict[str, float], ite: float, delay_ms: float, item: Tensors) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 
+from landmarks.tensors import TensorSpec
 from serve_app.errors import NotReady
 from serve_app.messages import Tensors
 from serve_app.pipeline import ModelPipeline
+from serve_app.postprocess import shot_specs
 from serve_app.shot_answer import with_poses
 
 
@@ -16,6 +18,11 @@ class ShotPipeline(ModelPipeline):
     def answering(self) -> bool:
         """Whether what should answer can: the model, or the rules where nobody ever published one."""
         return self.status.card is not None or not self.status.published
+
+    @property
+    def output_specs(self) -> tuple[TensorSpec, ...]:
+        """As ``ModelPipeline.output_specs``."""
+        return shot_specs(self.status.outputs, self.card.num_classes)
 
     async def submit(self, item: Tensors) -> bytes:
         """One item's encoded answer, the model's or else the rules'; items of equal shapes share batches.

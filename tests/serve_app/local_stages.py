@@ -5,10 +5,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+from starlette.applications import Starlette
 
 from serve_app.inference import Inference
 from serve_app.ingress import create_app
-from serve_app.messages import ModelStatus, Tensors
+from serve_app.messages import ModelStatus, Outputs, Tensors
 from serve_app.pipeline import ModelPipeline
 from serve_app.postprocess import Postprocess
 from serve_app.service import Service
@@ -20,12 +21,19 @@ from serve_app.shot_pipeline import ShotPipeline
 class LocalStages:
     """Inference and postprocessing called directly."""
 
-    def __init__(self, name: str, repository: Path) -> None:
+    def __init__(self, repository: Path, name: str = "gesture") -> None:
+        self.repository = repository
         self.inference = Inference(name, [str(repository)])
         self.postprocess = Postprocess()
 
     async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
         return self.postprocess.predict(await self.inference.infer(batch))
+
+    async def outputs(self, batch: Tensors) -> Outputs:
+        return self.postprocess.outputs(await self.inference.infer(batch))
+
+    async def look(self) -> Sequence[ModelStatus]:
+        return [await self.inference.look()]
 
     async def describe(self) -> ModelStatus:
         return self.inference.describe()
@@ -41,27 +49,37 @@ class LocalShotStages(LocalStages):
         scored = await self.inference.infer({POSES: batch[POSES]}) if POSES in batch else None
         return self.postprocess.judge(batch, scored)
 
+    async def outputs(self, batch: Tensors) -> Outputs:
+        return self.postprocess.shot_outputs(await self.inference.infer(batch))
 
-def local_service(repository: Path, settings: ServiceArguments) -> Service:
-    """The whole service in this process."""
+
+def local_service(stages: LocalStages, settings: ServiceArguments) -> Service:
+    """The whole service in this process, with the shot model of the same repository."""
     return Service(
-        ModelPipeline("gesture", LocalStages("gesture", repository), settings),
-        ShotPipeline("shot", LocalShotStages("shot", repository), settings),
+        ModelPipeline("gesture", stages, settings),
+        ShotPipeline("shot", LocalShotStages(stages.repository, "shot"), settings),
         settings,
     )
+
+
+@asynccontextmanager
+async def local_app(stages: LocalStages, api_keys: Sequence[str] = (), **arguments: float) -> AsyncIterator[Starlette]:
+    """The whole service in this process, with its models described once."""
+    settings = ServiceArguments.model_validate(arguments)
+    service = local_service(stages, settings)
+    app = create_app(service, api_keys)
+    async with service.gesture.watched():
+        await service.gesture.refresh()
+        await service.shots.refresh()
+        yield app
 
 
 @asynccontextmanager
 async def local_client(
     repository: Path, api_keys: Sequence[str] = (), **arguments: float
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """An HTTP client of the whole service in this process, with its models described once."""
-    settings = ServiceArguments.model_validate(arguments)
-    service = local_service(repository, settings)
-    app = create_app(service, api_keys)
-    async with service.gesture.watched():
-        await service.gesture.refresh()
-        await service.shots.refresh()
+    """An HTTP client of the whole service in this process."""
+    async with local_app(LocalStages(repository), api_keys, **arguments) as app:
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://helen") as client:
             yield client

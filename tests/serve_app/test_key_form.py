@@ -13,7 +13,7 @@ from serve_app.ingress import create_app
 from serve_app.key_form import MAX_FORM_BYTES
 from serve_app.settings import ServiceArguments
 from tests.serve_app.browser import Tab, chromium, installed
-from tests.serve_app.local_stages import local_client, local_service
+from tests.serve_app.local_stages import LocalStages, local_client, local_service
 
 KEYS = ("first-key", "clé deux;%")
 PAGE = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
@@ -103,7 +103,7 @@ def test_a_program_cannot_sign_in_by_form(repository: Path) -> None:
 @asynccontextmanager
 async def listening(repository: Path) -> AsyncIterator[str]:
     """The service with keys on a port of its own; its address."""
-    app = create_app(local_service(repository, ServiceArguments()), KEYS)
+    app = create_app(local_service(LocalStages(repository), ServiceArguments()), KEYS)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_level="error"))

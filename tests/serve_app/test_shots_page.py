@@ -14,7 +14,7 @@ import uvicorn
 from serve_app.ingress import create_app
 from serve_app.routes.pages import FOLDER, MEDIA_TYPES
 from serve_app.settings import ServiceArguments
-from tests.serve_app.local_stages import local_client, local_service
+from tests.serve_app.local_stages import LocalStages, local_client, local_service
 
 DEADLINE_S = 60
 
@@ -57,7 +57,7 @@ def test_every_word_is_there_in_both_languages() -> None:
 
 async def dumped(repository: Path, browser: str, profile: Path) -> str:
     """The page's document after the browser ran it with the example, from a service on a port of its own."""
-    service = local_service(repository, ServiceArguments())
+    service = local_service(LocalStages(repository), ServiceArguments())
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
