@@ -20,7 +20,7 @@ from serve_app.shot_answer import judge_scored, with_poses
 from serve_app.shot_frames import shot_tensors
 from tests.made_models import write_version
 from tests.serve_app.local_stages import local_client
-from training.shot_checkpoint import export_shot, write_shot_checkpoint
+from training.shot_checkpoint import export_shot, made_poses, write_shot_checkpoint
 from training.shot_tcn import ShotTCN, ShotTCNConfig
 
 Story = Callable[[httpx.AsyncClient], Awaitable[None]]
@@ -143,3 +143,35 @@ def test_an_answer_that_is_not_finite_is_the_models_fault(logits: list[float], p
     outputs = {"logits": np.array([logits], np.float32), "preds": np.array([preds], np.float32)}
     with pytest.raises(RequestError, match="model version 7 gave an answer that is not finite"):
         judge_scored(shot_tensors(example_body(), "es"), Scored("7", SHOT_LABELS, 1.0, outputs), 0)
+
+
+def test_the_shot_model_answers_v2_with_its_own_outputs_and_probabilities(with_shots: Path) -> None:
+    x = np.stack([made_poses(), made_poses()])
+
+    async def story(client: httpx.AsyncClient) -> None:
+        assert (await client.get("/v2/health/ready")).status_code == 200
+        described = (await client.get("/v2/models/shot")).json()
+        assert [tensor["name"] for tensor in described["inputs"]] == ["x"]
+        assert [tensor["name"] for tensor in described["outputs"]] == ["logits", "preds", "probabilities"]
+        tensor = {"name": "x", "datatype": "FP32", "shape": x.shape, "data": x.ravel().tolist()}
+        answer = await client.post("/v2/models/shot/infer", json={"inputs": [tensor]})
+        assert answer.status_code == 200, answer.text
+        outputs = {tensor["name"]: np.reshape(tensor["data"], tensor["shape"]) for tensor in answer.json()["outputs"]}
+        assert {name: tensor.shape for name, tensor in outputs.items()} == {
+            "logits": (2, 4),
+            "preds": (2, 2),
+            "probabilities": (2, 4),
+        }
+        np.testing.assert_allclose(outputs["probabilities"], 1 / (1 + np.exp(-outputs["logits"])), atol=1e-5)
+
+    tell(with_shots, story)
+
+
+def test_without_a_shot_model_v2_is_ready_and_knows_none(repository: Path) -> None:
+    async def story(client: httpx.AsyncClient) -> None:
+        assert (await client.get("/v2/health/ready")).status_code == 200
+        assert (await client.get("/v2/models/shot/ready")).status_code == 503
+        index = (await client.post("/v2/repository/index")).json()
+        assert [entry["name"] for entry in index] == ["gesture"]
+
+    tell(repository, story)
