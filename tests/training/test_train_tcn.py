@@ -66,10 +66,10 @@ def test_the_card_proves_the_file(model: Path) -> None:
 
 
 def test_the_table_has_rules_and_model_on_labelled_windows(
-    made: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    made: Path, model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("HELEN_DATA_DIR", raising=False)
-    figures = made / "evaluation.json"
+    figures = tmp_path / "evaluation.json"
     evaluate_shots.main(["--data_dir", str(made / "val"), "--model", str(model.parent), "--output", str(figures)])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"8 windows of {made / 'val'}: as they are; the release was given."
