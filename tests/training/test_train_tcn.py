@@ -88,7 +88,7 @@ def test_without_a_folder_it_draws_players_that_no_data_set_has(
     evaluate_shots.main(["--shots", "4", "--model", str(model.parent)])
     assert capsys.readouterr().out.startswith("4 made players: bodies and cameras")
     delays = {window.targets["delay_ms"] for window in evaluate_shots.made_windows(4)}
-    assert not delays & {read_labelled(path).targets["delay_ms"] for path in made.rglob("*.json")}
+    assert not delays & {read_labelled(path).targets["delay_ms"] for path in made.rglob("*.labeled.json")}
 
 
 @pytest.mark.parametrize(
