@@ -3,14 +3,16 @@
 ``Inference`` and ``Postprocess`` need no skin; ``app.py`` deploys them as they are.
 """
 
-from collections.abc import Awaitable, Sequence
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
 
+from ray.exceptions import RayActorError
 from ray.serve.exceptions import BackPressureError
 from ray.serve.handle import DeploymentHandle
 from starlette.applications import Starlette
 
-from serve_app.errors import Overloaded
+from serve_app.errors import NotReady, Overloaded
 from serve_app.ingress import create_app
 from serve_app.messages import ModelStatus, Outputs, Tensors
 from serve_app.pipeline import ModelPipeline
@@ -19,6 +21,14 @@ from serve_app.settings import Environment, ServiceArguments, configure_logging
 from serve_app.shot_answer import POSES
 from serve_app.shot_pipeline import ShotPipeline
 
+ATTEMPTS: Final = 4
+PAUSE_S: Final = 0.2
+
+
+def method_of(handle: DeploymentHandle[Any], name: str) -> DeploymentHandle[Any]:
+    """A method of a deployment, called many times a second: arrays and dataclasses need none of cloudpickle's care."""
+    return handle.options(method_name=name, request_serialization="pickle", response_serialization="pickle")
+
 
 class RayStages:
     """Inference and postprocessing as deployments; a batch goes through both without coming back in between."""
@@ -26,32 +36,30 @@ class RayStages:
     def __init__(self, name: str, model: DeploymentHandle[Any], postprocess: DeploymentHandle[Any]) -> None:
         self._name = name
         self._model = model
-        self._postprocess = postprocess
+        self._infer = method_of(model, "infer")
+        self._predict = method_of(postprocess, "predict")
+        self._outputs = method_of(postprocess, "outputs")
 
     async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
         """As ``Stages.answer``; a stage whose own queue is full is ``Overloaded``."""
-        try:
-            answers: Sequence[bytes | Exception] = await self._send(batch)
-        except BackPressureError as error:
-            raise Overloaded(f"the {self._name} model's queue is full; try again in a second") from error
-        return answers
-
-    def _send(self, batch: Tensors) -> Awaitable[Sequence[bytes | Exception]]:
-        answers: Awaitable[Sequence[bytes | Exception]] = self._postprocess.predict.remote(
-            self._model.infer.remote(batch)
-        )
+        answers: Sequence[bytes | Exception]
+        answers = await self._asked(lambda: self._predict.remote(self._infer.remote(batch)))
         return answers
 
     async def outputs(self, batch: Tensors) -> Outputs:
         """As ``Stages.outputs``; a stage whose own queue is full is ``Overloaded``."""
-        try:
-            return await self._outputs(batch)
-        except BackPressureError as error:
-            raise Overloaded(f"the {self._name} model's queue is full; try again in a second") from error
-
-    def _outputs(self, batch: Tensors) -> Awaitable[Outputs]:
-        outputs: Awaitable[Outputs] = self._postprocess.outputs.remote(self._model.infer.remote(batch))
+        outputs: Outputs = await self._asked(lambda: self._outputs.remote(self._infer.remote(batch)))
         return outputs
+
+    async def _asked(self, ask: Callable[[], Awaitable[Any]]) -> Any:
+        for _ in range(ATTEMPTS):
+            try:
+                return await ask()
+            except BackPressureError as error:
+                raise Overloaded(f"the {self._name} model's queue is full; try again in a second") from error
+            except RayActorError:  # a replica died with the batch in hand; answering twice harms nobody
+                await asyncio.sleep(PAUSE_S)  # until Serve has noticed, and waits for the next replica by itself
+        raise NotReady("the replicas behind this one are being replaced; try again in a second")
 
     async def look(self) -> Sequence[ModelStatus]:
         """As ``Stages.look``."""
@@ -72,14 +80,21 @@ class RayStages:
 class RayShotStages(RayStages):
     """The same for shots: a batch with poses for the model goes to it first, one without is judged by the rules."""
 
-    def _send(self, batch: Tensors) -> Awaitable[Sequence[bytes | Exception]]:
-        scored = self._model.infer.remote({POSES: batch[POSES]}) if POSES in batch else None
-        answers: Awaitable[Sequence[bytes | Exception]] = self._postprocess.judge.remote(batch, scored)
-        return answers
+    def __init__(self, name: str, model: DeploymentHandle[Any], postprocess: DeploymentHandle[Any]) -> None:
+        super().__init__(name, model, postprocess)
+        self._judge = method_of(postprocess, "judge")
+        self._outputs = method_of(postprocess, "shot_outputs")
 
-    def _outputs(self, batch: Tensors) -> Awaitable[Outputs]:
-        outputs: Awaitable[Outputs] = self._postprocess.shot_outputs.remote(self._model.infer.remote(batch))
-        return outputs
+    async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
+        """As ``RayStages.answer``."""
+
+        def ask() -> Awaitable[Any]:
+            scored = self._infer.remote({POSES: batch[POSES]}) if POSES in batch else None
+            response: Awaitable[Any] = self._judge.remote(batch, scored)
+            return response
+
+        answers: Sequence[bytes | Exception] = await self._asked(ask)
+        return answers
 
 
 class Preprocess:

@@ -20,12 +20,16 @@ LABEL = "label"
 
 
 class Postprocess:
-    """The last stage of the graph: a scored batch in, each item's encoded answer out."""
+    """The last stage of the graph: a scored batch in, each item's encoded answer out.
+
+    What takes microseconds is ``async``: Serve starts a thread for a method that isn't, which costs more than the
+    softmax. The rules of a shot take milliseconds and have one.
+    """
 
     def __init__(self) -> None:
         self._encode = msgspec.json.Encoder().encode
 
-    def predict(self, scored: Scored) -> list[bytes | Exception]:
+    async def predict(self, scored: Scored) -> list[bytes | Exception]:
         """Answer a gesture batch: ``logits`` ``(B, C)`` become B JSON objects, one a window.
 
         Each has ``prediction``, ``probabilities``, ``top_index``, ``top_probability`` and ``model_version``; the
@@ -39,7 +43,7 @@ class Postprocess:
             for row, index in zip(rows, top, strict=True)
         ]
 
-    def outputs(self, scored: Scored) -> Outputs:
+    async def outputs(self, scored: Scored) -> Outputs:
         """A gesture batch as tensors: the model's own outputs and those of ``output_specs``.
 
         A row that isn't finite fails for its own caller.
@@ -53,7 +57,7 @@ class Postprocess:
             {int(row): not_finite(scored) for row in np.flatnonzero(~finite)},
         )
 
-    def shot_outputs(self, scored: Scored) -> Outputs:
+    async def shot_outputs(self, scored: Scored) -> Outputs:
         """A shot batch as tensors: the model's own outputs and those of ``shot_specs``.
 
         A row that isn't finite fails for its own caller.

@@ -28,7 +28,7 @@ STOP_DEADLINE_S = 60
 PORTS = range(20_000, 29_000)  # Ray's and Serve's own begin at 30 000, the kernel's at 32 768
 # Less than shipped, so that a test can be one caller or one session too many without a thousand connections.
 MAX_WAITING = 160
-MAX_SESSIONS = 24
+MAX_SESSIONS = 12
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,10 @@ class LocalStages:
         self.postprocess = Postprocess()
 
     async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
-        return self.postprocess.predict(await self.inference.infer(batch))
+        return await self.postprocess.predict(await self.inference.infer(batch))
 
     async def outputs(self, batch: Tensors) -> Outputs:
-        return self.postprocess.outputs(await self.inference.infer(batch))
+        return await self.postprocess.outputs(await self.inference.infer(batch))
 
     async def look(self) -> Sequence[ModelStatus]:
         return [await self.inference.look()]
@@ -50,7 +50,7 @@ class LocalShotStages(LocalStages):
         return self.postprocess.judge(batch, scored)
 
     async def outputs(self, batch: Tensors) -> Outputs:
-        return self.postprocess.shot_outputs(await self.inference.infer(batch))
+        return await self.postprocess.shot_outputs(await self.inference.infer(batch))
 
 
 def local_service(stages: LocalStages, settings: ServiceArguments) -> Service:
