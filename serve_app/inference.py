@@ -67,7 +67,7 @@ class Inference:
         """Which model this replica serves, or why it serves none."""
         name, refused, model = self._model.name, self._model.refused, self._model.current
         if model is None:
-            return ModelStatus(name, reason=self._model.reason, refused=refused)
+            return ModelStatus(name, reason=self._model.reason, refused=refused, published=bool(refused))
         session = model.session
         return ModelStatus(
             name,

@@ -10,7 +10,7 @@ from landmarks.session import LOGITS
 from landmarks.tensors import TensorSpec
 from serve_app.errors import RequestError
 from serve_app.messages import Outputs, Scored, Tensors
-from serve_app.shot_answer import judge
+from serve_app.shot_answer import judge, judge_scored, sigmoid
 
 PROBABILITY_DIGITS = 6
 
@@ -57,19 +57,33 @@ class Postprocess:
             {int(row): not_finite(scored) for row in np.flatnonzero(~finite)},
         )
 
-    def judge(self, batch: Tensors) -> list[bytes | Exception]:
-        """Answer a batch of shots by the rules: items of ``shot_frames.shot_tensors`` with a leading batch axis.
+    async def shot_outputs(self, scored: Scored) -> Outputs:
+        """A shot batch as tensors: the model's own outputs and those of ``shot_specs``.
 
-        An item without a shot becomes an exception for its own caller.
+        A row that isn't finite fails for its own caller.
         """
-        count = len(batch["points"])
-        return [self._judge({name: array[index] for name, array in batch.items()}) for index in range(count)]
+        finite = np.all([np.isfinite(tensor).all(axis=-1) for tensor in scored.outputs.values()], axis=0)
+        shares = sigmoid(scored.outputs[LOGITS].astype(np.float64) / scored.temperature).astype(np.float32)
+        return Outputs(
+            scored.version,
+            scored.outputs | {PROBABILITIES: shares},
+            {int(row): not_finite(scored) for row in np.flatnonzero(~finite)},
+        )
 
-    def _judge(self, item: Tensors) -> bytes | Exception:
-        try:
-            return self._encode(judge(item))
-        except RequestError as error:
-            return error
+    def judge(self, batch: Tensors, scored: Scored | None) -> list[bytes | Exception]:
+        """Answer a batch of shots: items of ``shot_frames.shot_tensors`` with a leading batch axis.
+
+        By the model's ``logits`` ``(B, 4)`` and ``preds`` ``(B, 2)`` where it scored them, else by the rules. An item
+        without a shot becomes an exception for its own caller.
+        """
+        answers: list[bytes | Exception] = []
+        for index in range(len(batch["points"])):
+            item = {name: array[index] for name, array in batch.items()}
+            try:
+                answers.append(self._encode(judge(item) if scored is None else judge_scored(item, scored, index)))
+            except RequestError as error:
+                answers.append(error)
+        return answers
 
     def _answer(self, scored: Scored, probabilities: list[float], top_index: int) -> bytes:
         return self._encode(
@@ -91,6 +105,12 @@ def output_specs(outputs: tuple[TensorSpec, ...], num_classes: int) -> tuple[Ten
         TensorSpec(PROBABILITIES, "FP32", (-1, num_classes)),
         TensorSpec(LABEL, "BYTES", (-1,)),
     )
+
+
+@lru_cache(8)
+def shot_specs(outputs: tuple[TensorSpec, ...], num_classes: int) -> tuple[TensorSpec, ...]:
+    """The tensors of ``Postprocess.shot_outputs`` for a shot model with these outputs of its own."""
+    return *outputs, TensorSpec(PROBABILITIES, "FP32", (-1, num_classes))
 
 
 def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

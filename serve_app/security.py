@@ -6,11 +6,12 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
 
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve_app.errors import Forbidden, Unauthorized
 from serve_app.http import error_response
+from serve_app.key_form import ask_for_key, from_browser, key_in_cookie
 
 OPEN_PATHS = ("/health",)
 # A browser can't set headers on a WebSocket, only name subprotocols: base64url of the key, without its padding.
@@ -20,9 +21,10 @@ KEY_SUBPROTOCOL = "helen.key."
 class ApiKeys:
     """ASGI middleware that lets a request through when it carries one of the keys, or when there are none.
 
-    The key is the header ``X-API-Key`` or ``Authorization: Bearer``. Keys are compared as SHA-256 digests in constant
-    time, and all of them each time, so that an answer's delay says nothing of how near a guess was. A WebSocket may
-    carry its key as a subprotocol instead, ``helen.key.`` and the key in base64url.
+    The key is the header ``X-API-Key`` or ``Authorization: Bearer``, or the cookie that a browser got for it; a
+    refused browser gets the form that asks for one. A WebSocket may carry its key as a subprotocol too,
+    ``helen.key.`` and the key in base64url. Keys are compared as SHA-256 digests in constant time, and all of them
+    each time, so that an answer's delay says nothing of how near a guess was.
     """
 
     def __init__(self, app: ASGIApp, keys: Iterable[str]) -> None:
@@ -34,7 +36,12 @@ class ApiKeys:
             connection = HTTPConnection(scope)
             refusal = refusal_of(connection, self._digests)
             if refusal is not None:
-                await error_response(refusal, connection)(scope, receive, send)
+                if scope["type"] == "http" and from_browser(connection):
+                    request = Request(scope, receive)
+                    response = await ask_for_key(request, refusal, lambda key: is_key(key, self._digests))
+                else:
+                    response = error_response(refusal, connection)
+                await response(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
@@ -43,13 +50,22 @@ def refusal_of(connection: HTTPConnection, digests: Sequence[bytes]) -> Unauthor
     """Why a connection is refused, or None when it carries one of the keys."""
     scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
     header = connection.headers.get("x-api-key") or (bearer.strip() if scheme.lower() == "bearer" else "")
-    given = header.encode("latin-1") or key_in_subprotocols(connection.scope.get("subprotocols", ()))
+    given = (
+        header.encode("latin-1")  # the header's bytes as they came
+        or key_in_subprotocols(connection.scope.get("subprotocols", ()))
+        or key_in_cookie(connection)
+    )
     if not given:
         return Unauthorized("this service wants an API key, in the header X-API-Key or as Authorization: Bearer")
-    found = digest(given)  # the header's bytes as they came
-    if not sum(hmac.compare_digest(found, known) for known in digests):
+    if not is_key(given, digests):
         return Forbidden("the API key is not one of this service's keys")
     return None
+
+
+def is_key(given: bytes, digests: Sequence[bytes]) -> bool:
+    """Whether bytes are one of the keys."""
+    found = digest(given)
+    return bool(sum(hmac.compare_digest(found, known) for known in digests))
 
 
 def key_in_subprotocols(names: Iterable[str]) -> bytes:

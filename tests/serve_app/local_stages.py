@@ -14,14 +14,16 @@ from serve_app.pipeline import ModelPipeline
 from serve_app.postprocess import Postprocess
 from serve_app.service import Service
 from serve_app.settings import ServiceArguments
+from serve_app.shot_answer import POSES
 from serve_app.shot_pipeline import ShotPipeline
 
 
 class LocalStages:
     """Inference and postprocessing called directly."""
 
-    def __init__(self, repository: Path) -> None:
-        self.inference = Inference("gesture", [str(repository)])
+    def __init__(self, repository: Path, name: str = "gesture") -> None:
+        self.repository = repository
+        self.inference = Inference(name, [str(repository)])
         self.postprocess = Postprocess()
 
     async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
@@ -33,9 +35,6 @@ class LocalStages:
     async def look(self) -> Sequence[ModelStatus]:
         return [await self.inference.look()]
 
-    async def judge(self, batch: Tensors) -> Sequence[bytes | Exception]:
-        return self.postprocess.judge(batch)
-
     async def describe(self) -> ModelStatus:
         return self.inference.describe()
 
@@ -43,14 +42,35 @@ class LocalStages:
         return self.inference.files()
 
 
+class LocalShotStages(LocalStages):
+    """The same for shots, with the rules where a batch has no poses for the model."""
+
+    async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
+        scored = await self.inference.infer({POSES: batch[POSES]}) if POSES in batch else None
+        return self.postprocess.judge(batch, scored)
+
+    async def outputs(self, batch: Tensors) -> Outputs:
+        return await self.postprocess.shot_outputs(await self.inference.infer(batch))
+
+
+def local_service(stages: LocalStages, settings: ServiceArguments) -> Service:
+    """The whole service in this process, with the shot model of the same repository."""
+    return Service(
+        ModelPipeline("gesture", stages, settings),
+        ShotPipeline("shot", LocalShotStages(stages.repository, "shot"), settings),
+        settings,
+    )
+
+
 @asynccontextmanager
 async def local_app(stages: LocalStages, api_keys: Sequence[str] = (), **arguments: float) -> AsyncIterator[Starlette]:
     """The whole service in this process, with its models described once."""
     settings = ServiceArguments.model_validate(arguments)
-    service = Service(ModelPipeline("gesture", stages, settings), ShotPipeline(stages, settings), settings)
+    service = local_service(stages, settings)
     app = create_app(service, api_keys)
     async with service.gesture.watched():
         await service.gesture.refresh()
+        await service.shots.refresh()
         yield app
 
 

@@ -12,12 +12,9 @@ import pytest
 import uvicorn
 
 from serve_app.ingress import create_app
-from serve_app.pipeline import ModelPipeline
 from serve_app.routes.pages import FOLDER, MEDIA_TYPES
-from serve_app.service import Service
 from serve_app.settings import ServiceArguments
-from serve_app.shot_pipeline import ShotPipeline
-from tests.serve_app.local_stages import LocalStages, local_client
+from tests.serve_app.local_stages import LocalStages, local_client, local_service
 
 DEADLINE_S = 60
 
@@ -60,9 +57,7 @@ def test_every_word_is_there_in_both_languages() -> None:
 
 async def dumped(repository: Path, browser: str, profile: Path) -> str:
     """The page's document after the browser ran it with the example, from a service on a port of its own."""
-    settings = ServiceArguments()
-    stages = LocalStages(repository)
-    service = Service(ModelPipeline("gesture", stages, settings), ShotPipeline(stages, settings), settings)
+    service = local_service(LocalStages(repository), ServiceArguments())
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
