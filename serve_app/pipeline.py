@@ -92,6 +92,15 @@ class ModelPipeline:
             raise NotReady(self.status.reason or f"the {self.status.name} model is not ready")
         return self.status.card
 
+    @property
+    def waiting(self) -> int:
+        """Items that wait for a slot."""
+        return self._batcher.waiting
+
+    def is_ready(self) -> bool:
+        """Whether the model can answer."""
+        return self.status.card is not None
+
     async def submit(self, item: Tensors) -> bytes:
         """One item's encoded answer; items of equal shapes share batches."""
         question = Question(self._stages.answer, item)

@@ -54,6 +54,7 @@ class Environment(BaseSettings):
 
     model_paths: Annotated[tuple[str, ...], NoDecode] = DEFAULT_MODEL_PATHS
     api_keys: Annotated[tuple[str, ...], NoDecode] = ()
+    api_keys_file: Path | None = None
     log_level: Literal["CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG"] = "INFO"
 
     @field_validator("model_paths", mode="before")
@@ -65,6 +66,11 @@ class Environment(BaseSettings):
     @classmethod
     def _split_keys(cls, value: str | tuple[str, ...]) -> tuple[str, ...]:
         return tuple(key.strip() for key in value.split(",") if key.strip()) if isinstance(value, str) else value
+
+    @field_validator("api_keys_file", mode="before")
+    @classmethod
+    def _no_file(cls, value: str | Path | None) -> str | Path | None:
+        return value or None
 
     @field_validator("log_level", mode="before")
     @classmethod

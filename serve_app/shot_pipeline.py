@@ -36,6 +36,11 @@ class ShotPipeline:
             max_waiting=arguments.max_waiting,
         )
 
+    @property
+    def waiting(self) -> int:
+        """Items that wait for a slot."""
+        return self._batcher.waiting
+
     async def submit(self, item: Tensors) -> bytes:
         """One item's encoded answer; items of equal length share batches."""
         return await self._batcher.submit(item, item["points"].shape)

@@ -7,9 +7,11 @@ from pathlib import Path
 import httpx
 from starlette.applications import Starlette
 
+from serve_app.api_keys import KeyRing
 from serve_app.inference import Inference
 from serve_app.ingress import create_app
 from serve_app.messages import ModelStatus, Outputs, Tensors
+from serve_app.metrics import PreprocessCounts, Snapshot
 from serve_app.pipeline import ModelPipeline
 from serve_app.postprocess import Postprocess
 from serve_app.service import Service
@@ -43,12 +45,30 @@ class LocalStages:
         return self.inference.files()
 
 
+class LocalReplicas:
+    """The three stages of this process."""
+
+    def __init__(self, counts: PreprocessCounts, stages: LocalStages) -> None:
+        self._each = (counts, stages.inference, stages.postprocess)
+
+    async def snapshots(self) -> list[Snapshot]:
+        return [each.snapshot() for each in self._each]
+
+
+def local_service(stages: LocalStages, settings: ServiceArguments) -> Service:
+    """The service over local stages."""
+    counts = PreprocessCounts()
+    gesture, shots = ModelPipeline("gesture", stages, settings), ShotPipeline(stages, settings)
+    return Service(gesture, shots, settings, counts, LocalReplicas(counts, stages))
+
+
 @asynccontextmanager
-async def local_app(stages: LocalStages, api_keys: Sequence[str] = (), **arguments: float) -> AsyncIterator[Starlette]:
+async def local_app(
+    stages: LocalStages, keys: Sequence[str] | KeyRing = (), **arguments: float
+) -> AsyncIterator[Starlette]:
     """The whole service in this process, with its models described once."""
-    settings = ServiceArguments.model_validate(arguments)
-    service = Service(ModelPipeline("gesture", stages, settings), ShotPipeline(stages, settings), settings)
-    app = create_app(service, api_keys)
+    service = local_service(stages, ServiceArguments.model_validate(arguments))
+    app = create_app(service, keys if isinstance(keys, KeyRing) else KeyRing(keys))
     async with service.gesture.watched():
         await service.gesture.refresh()
         yield app
@@ -56,10 +76,10 @@ async def local_app(stages: LocalStages, api_keys: Sequence[str] = (), **argumen
 
 @asynccontextmanager
 async def local_client(
-    repository: Path, api_keys: Sequence[str] = (), **arguments: float
+    repository: Path, keys: Sequence[str] | KeyRing = (), **arguments: float
 ) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client of the whole service in this process."""
-    async with local_app(LocalStages(repository), api_keys, **arguments) as app:
+    async with local_app(LocalStages(repository), keys, **arguments) as app:
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://helen") as client:
             yield client

@@ -1,4 +1,4 @@
-"""The page /shots: its files, and what a browser makes of it."""
+"""The pages /shots and /docs: their files, and what a browser makes of them."""
 
 import asyncio
 import re
@@ -11,40 +11,40 @@ import httpx
 import pytest
 import uvicorn
 
+from serve_app.api_keys import KeyRing
 from serve_app.ingress import create_app
-from serve_app.pipeline import ModelPipeline
+from serve_app.openapi import DOCUMENT
 from serve_app.routes.pages import FOLDER, MEDIA_TYPES
-from serve_app.service import Service
 from serve_app.settings import ServiceArguments
-from serve_app.shot_pipeline import ShotPipeline
-from tests.serve_app.local_stages import LocalStages, local_client
+from tests.serve_app.local_stages import LocalStages, local_client, local_service
 
 DEADLINE_S = 60
 
 
-def test_every_file_of_the_page_is_served_with_its_type(repository: Path) -> None:
+@pytest.mark.parametrize("name", ["shots", "docs"])
+def test_every_file_of_the_page_is_served_with_its_type(repository: Path, name: str) -> None:
     async def story() -> None:
         async with asyncio.timeout(20), local_client(repository) as client:
-            page = await client.get("/shots")
+            page = await client.get(f"/{name}")
             assert page.status_code == 200
             assert page.headers["content-type"].startswith("text/html")
             assert "script-src 'self'" in page.headers["content-security-policy"]
-            wanted = re.findall(r'(?:href|src)="(shots/[^"]+)"', page.text)
+            wanted = re.findall(rf'(?:href|src)="({name}/[^"]+)"', page.text)
             assert len(wanted) == 2
             for path in wanted:
                 file = await client.get(f"/{path}")
                 assert file.status_code == 200
-                assert file.headers["content-type"].startswith(MEDIA_TYPES[path.removeprefix("shots/")])
+                assert file.headers["content-type"].startswith(MEDIA_TYPES[path.removeprefix(f"{name}/")])
 
     asyncio.run(story())
 
 
 def test_nothing_but_the_pages_files_is_served(repository: Path) -> None:
-    assert {path.name for path in FOLDER.iterdir()} == {*MEDIA_TYPES, "shots.html"}
+    assert {path.name for path in FOLDER.iterdir()} == {*MEDIA_TYPES, "shots.html", "docs.html"}
 
     async def story() -> None:
         async with asyncio.timeout(20), local_client(repository) as client:
-            for name in ("other.js", "..%2Fsettings.py", "shots.html"):
+            for name in ("other.js", "..%2Fsettings.py", "shots.html", "docs.html"):
                 assert (await client.get(f"/shots/{name}")).status_code == 404
 
     asyncio.run(story())
@@ -58,22 +58,22 @@ def test_every_word_is_there_in_both_languages() -> None:
         assert used <= set(re.findall(r"(\w+): \"", half))
 
 
-async def dumped(repository: Path, browser: str, profile: Path) -> str:
-    """The page's document after the browser ran it with the example, from a service on a port of its own."""
+async def dumped(repository: Path, browser: str, profile: Path, page: str) -> str:
+    """A page's document after the browser ran it, from a service on a port of its own."""
     settings = ServiceArguments()
     stages = LocalStages(repository)
-    service = Service(ModelPipeline("gesture", stages, settings), ShotPipeline(stages, settings), settings)
+    service = local_service(stages, settings)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-        server = uvicorn.Server(uvicorn.Config(create_app(service), log_level="error"))
+        server = uvicorn.Server(uvicorn.Config(create_app(service, KeyRing()), log_level="error"))
         running = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             await until_up(f"http://127.0.0.1:{port}/shots")
             flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
             flags += ["--lang=en", f"--user-data-dir={profile}", "--virtual-time-budget=8000", "--dump-dom"]
             child = await asyncio.create_subprocess_exec(
-                *(browser, *flags, f"http://127.0.0.1:{port}/shots#example"),
+                *(browser, *flags, f"http://127.0.0.1:{port}/{page}"),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
             )
@@ -98,17 +98,30 @@ async def until_up(url: str) -> None:
                 await asyncio.sleep(0.05)
 
 
-def test_a_browser_shows_the_example_judged(repository: Path, tmp_path: Path) -> None:
+def document_of(page: str, repository: Path, profile: Path) -> str:
+    """A page as Chromium has it after its scripts ran."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
         pytest.skip("no Chromium is installed")
 
     async def story() -> str:
         async with asyncio.timeout(DEADLINE_S):
-            return await dumped(repository, browser, tmp_path / "profile")
+            return await dumped(repository, browser, profile, page)
 
-    document = asyncio.run(story())
+    return asyncio.run(story())
+
+
+def test_a_browser_shows_the_example_judged(repository: Path, tmp_path: Path) -> None:
+    document = document_of("shots#example", repository, tmp_path / "profile")
     assert re.search(r"<div>\d+ ms<small>delay_ms</small></div>", document)
     assert document.count("<meter") == 4
     assert "1/20  0.000 s" in document
     assert '<p id="message" role="status"></p>' in document
+
+
+def test_a_browser_shows_every_route_with_an_example_to_send(repository: Path, tmp_path: Path) -> None:
+    document = document_of("docs", repository, tmp_path / "profile")
+    assert 'data-ready="yes"' in document, "a script of the page failed"
+    operations = [path for path, methods in DOCUMENT["paths"].items() for _ in methods]
+    assert re.findall(r'<code class="path">([^<]+)</code>', document) == operations
+    assert "sequence: [[number, …], …]  (T frames of F numbers" in document
