@@ -1,10 +1,14 @@
 """The stages behind the ingress as plain objects: the same code as in the service, without Ray between them."""
 
+import asyncio
+import contextlib
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+import uvicorn
 from starlette.applications import Starlette
 
 from serve_app.api_keys import KeyRing
@@ -83,3 +87,31 @@ async def local_client(
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://helen") as client:
             yield client
+
+
+@asynccontextmanager
+async def serving(repository: Path, keys: KeyRing | None = None) -> AsyncIterator[str]:
+    """The address of the whole service in this process, on a port of loopback, once it answers."""
+    settings = ServiceArguments()
+    app = create_app(local_service(LocalStages(repository), settings), keys or KeyRing())
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+        running = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            await until_healthy(url)
+            yield url
+        finally:
+            server.should_exit = True
+            await running
+
+
+async def until_healthy(url: str) -> None:
+    """Wait for the first 200 of ``/health``; the caller sets the deadline."""
+    async with httpx.AsyncClient() as client:
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                if (await client.get(f"{url}/health")).status_code == 200:
+                    return
+            await asyncio.sleep(0.05)

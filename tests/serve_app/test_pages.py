@@ -3,20 +3,14 @@
 import asyncio
 import re
 import shutil
-import socket
 import subprocess
 from pathlib import Path
 
-import httpx
 import pytest
-import uvicorn
 
-from serve_app.api_keys import KeyRing
-from serve_app.ingress import create_app
 from serve_app.openapi import DOCUMENT
 from serve_app.routes.pages import FOLDER, MEDIA_TYPES
-from serve_app.settings import ServiceArguments
-from tests.serve_app.local_stages import LocalStages, local_client, local_service
+from tests.serve_app.local_stages import local_client, serving
 
 DEADLINE_S = 60
 
@@ -60,42 +54,18 @@ def test_every_word_is_there_in_both_languages() -> None:
 
 async def dumped(repository: Path, browser: str, profile: Path, page: str) -> str:
     """A page's document after the browser ran it, from a service on a port of its own."""
-    settings = ServiceArguments()
-    stages = LocalStages(repository)
-    service = local_service(stages, settings)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-        server = uvicorn.Server(uvicorn.Config(create_app(service, KeyRing()), log_level="error"))
-        running = asyncio.create_task(server.serve(sockets=[listener]))
+    async with serving(repository) as url:
+        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+        flags += ["--lang=en", f"--user-data-dir={profile}", "--virtual-time-budget=8000", "--dump-dom"]
+        child = await asyncio.create_subprocess_exec(
+            *(browser, *flags, f"{url}/{page}"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
         try:
-            await until_up(f"http://127.0.0.1:{port}/shots")
-            flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-            flags += ["--lang=en", f"--user-data-dir={profile}", "--virtual-time-budget=8000", "--dump-dom"]
-            child = await asyncio.create_subprocess_exec(
-                *(browser, *flags, f"http://127.0.0.1:{port}/{page}"),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
-            try:
-                out, _ = await child.communicate()
-            finally:
-                if child.returncode is None:
-                    child.kill()
-            return out.decode()
+            out, _ = await child.communicate()
         finally:
-            server.should_exit = True
-            await running
-
-
-async def until_up(url: str) -> None:
-    async with httpx.AsyncClient() as client:
-        while True:
-            try:
-                if (await client.get(url)).status_code == 200:
-                    return
-            except httpx.TransportError:
-                await asyncio.sleep(0.05)
+            if child.returncode is None:
+                child.kill()
+        return out.decode()
 
 
 def document_of(page: str, repository: Path, profile: Path) -> str:
