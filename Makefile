@@ -8,7 +8,7 @@ SERVE_VENV := .venv-serve
 EDGE_VENV := .venv-edge
 VENV := .venv
 
-.PHONY: help mediapipe serve demo train test check evaluate bench pins clean
+.PHONY: help mediapipe programs serve demo train test check evaluate bench pins clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -61,7 +61,13 @@ mediapipe: $(VENV)/.installed # what MediaPipe's own tests need besides: two Deb
 	  || echo "MediaPipe needs libegl1 and libgles2 (sudo apt-get install them): without, its tests fail"
 	@$(VENV)/bin/python -m edge_client assets >/dev/null || echo "without MediaPipe's model files its tests are skipped"
 
-test: $(VENV)/.installed mediapipe ## run every test, the real service included
+programs: # what the tests of deploy/ run; where systemd is, Debian would start both as daemons, so only by hand there
+	@{ command -v nginx && command -v prometheus; } >/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && [ ! -d /run/systemd/system ] && apt-get update -qq \
+	    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light prometheus >/dev/null; } \
+	  || echo "without nginx and prometheus (sudo apt-get install nginx-light prometheus), their tests are skipped"
+
+test: $(VENV)/.installed mediapipe programs ## run every test, the real service included
 	$(VENV)/bin/python -m pytest
 
 check: $(VENV)/.installed ## lint, format, types

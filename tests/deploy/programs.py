@@ -1,7 +1,6 @@
 """The programs that the files of deploy/ are for: found here, or the test says that it is skipped."""
 
 import shutil
-import socket
 
 import pytest
 
@@ -12,10 +11,3 @@ def program(name: str) -> str:
     if path is None:
         pytest.skip(f"{name} is not installed here")
     return path
-
-
-def free_port() -> int:
-    """A port on loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -15,8 +15,9 @@ import yaml
 
 from serve_app.api_keys import KeyRing
 from serve_app.settings import PROJECT_ROOT
-from tests.deploy.programs import free_port, program
+from tests.deploy.programs import program
 from tests.e2e.load import EXAMPLE
+from tests.e2e.running_service import free_ports
 from tests.serve_app.local_stages import local_client, serving
 from tests.serve_app.test_metrics import samples_in
 
@@ -123,7 +124,7 @@ def shortened(tmp_path: Path, target: str) -> Path:
 @contextlib.asynccontextmanager
 async def prometheus(config: Path) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a Prometheus of its own that runs with ``config``."""
-    address = f"127.0.0.1:{free_port()}"
+    address = f"127.0.0.1:{free_ports(1)[0]}"
     log = (config.parent / "prometheus.log").open("wb")
     flags = [f"--config.file={config}", f"--storage.tsdb.path={config.parent / 'data'}"]
     child = await asyncio.create_subprocess_exec(
@@ -177,8 +178,13 @@ def test_a_real_prometheus_scrapes_with_the_key_and_can_draw_every_panel(reposit
                         return bool(found) and all(sample["value"][1] != "NaN" for sample in found)
 
                     await until(has_samples)
-            rules = (await server.get("/api/v1/rules")).json()["data"]["groups"][0]["rules"]
-            assert {rule["name"] for rule in rules} == {rule["alert"] for rule in RULES}
-            assert {rule["health"] for rule in rules} == {"ok"}
+
+            async def rules_are_evaluated() -> bool:
+                rules = (await server.get("/api/v1/rules")).json()["data"]["groups"][0]["rules"]
+                assert {rule["name"] for rule in rules} == {rule["alert"] for rule in RULES}
+                assert "err" not in {rule["health"] for rule in rules}, rules
+                return {rule["health"] for rule in rules} == {"ok"}
+
+            await until(rules_are_evaluated)
 
     asyncio.run(story())
