@@ -43,8 +43,11 @@ program() {
     mv "$home/$part.new" "$home/$part"
   done
   install -m 0644 "$root/requirements.txt" "$root/constraints.txt" "$root/serve_config.yaml" "$home/"
-  if [ -f "$to/etc/helen/serve_config.yaml" ]; then # the box's own sizes and pins, kept over upgrades
-    install -m 0644 "$to/etc/helen/serve_config.yaml" "$home/serve_config.yaml"
+  install -d -m 0755 "$to/etc/helen"
+  if [ ! -e "$to/etc/helen/serve_config.yaml" ]; then # the box's own sizes and pins, kept over upgrades
+    install -m 0644 "$root/serve_config.yaml" "$to/etc/helen/"
+  elif ! cmp -s "$root/serve_config.yaml" "$to/etc/helen/serve_config.yaml"; then
+    say "/etc/helen/serve_config.yaml stays; it differs from this version's, $home/serve_config.yaml"
   fi
 }
 
@@ -67,7 +70,6 @@ repository() {
 }
 
 keys() {
-  install -d -m 0755 "$to/etc/helen"
   if [ ! -e "$to/etc/helen/keys" ]; then
     say "keys: one for the first Pi, one for Prometheus"
     local pi metrics

@@ -62,6 +62,19 @@ def test_every_panel_and_alert_is_about_series_that_a_scrape_has(repository: Pat
     assert {name for name in there if not aside.fullmatch(name)} - named == set()
 
 
+def test_the_documentation_names_every_series_and_no_other(repository: Path) -> None:
+    async def story() -> str:
+        async with asyncio.timeout(DEADLINE_S), local_client(repository) as client:
+            await ask_everything(client)
+            return (await client.get("/metrics")).text
+
+    families = set(re.findall(r"^# TYPE (helen_\w+)", asyncio.run(story()), flags=re.MULTILINE))
+    named = set(re.findall(r"\b(helen_\w+[a-z])", (PROJECT_ROOT / "docs" / "deploy.md").read_text())) - {
+        "helen_process"
+    }
+    assert named == {name for name in families if not name.startswith("helen_process_")}
+
+
 def test_every_panel_has_a_title_and_a_query_and_panels_do_not_overlap() -> None:
     seen: set[tuple[int, int]] = set()
     ids = [panel["id"] for panel in DASHBOARD["panels"]]

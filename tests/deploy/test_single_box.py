@@ -50,7 +50,7 @@ def test_the_box_gets_the_program_a_model_keys_units_and_nginx(box: Path) -> Non
         "opt/helen/deploy/fastpath.env",
         "opt/helen/requirements.txt",
         "opt/helen/constraints.txt",
-        "opt/helen/serve_config.yaml",
+        "etc/helen/serve_config.yaml",
         "var/lib/helen/models/gesture/1/model.onnx",
         "etc/systemd/system/helen-ray.service",
         "etc/systemd/system/helen-serve.service",
@@ -90,7 +90,7 @@ def test_a_second_run_upgrades_the_program_and_keeps_what_is_the_boxs_own(tmp_pa
     assert done.returncode == 0, done.stderr
     for path, text in own.items():
         assert path.read_text() == text
-    assert (tmp_path / "opt/helen/serve_config.yaml").read_text() == "# mine\n"
+    assert "/etc/helen/serve_config.yaml stays" in done.stdout
     assert (tmp_path / "etc/helen/tls/fullchain.pem").read_bytes() == certificate
     assert not old.exists()
     assert "server_name other.test.example;" in (tmp_path / "etc/nginx/conf.d/helen.conf").read_text()

@@ -33,7 +33,7 @@ def settings_of(name: str) -> dict[str, str]:
         ("helen-serve.service", "After", "helen-ray.service"),
         ("helen-serve.service", "BindsTo", "helen-ray.service"),
         ("helen-serve.service", "Restart", "on-failure"),
-        ("helen-serve.service", "ExecReload", "/opt/helen/deploy/serve_up.sh"),
+        ("helen-serve.service", "ExecReload", "/opt/helen/deploy/serve_up.sh /etc/helen/serve_config.yaml"),
         *((unit, "User", "helen") for unit in UNITS),
         *((unit, "NoNewPrivileges", "yes") for unit in UNITS),
         *((unit, "CapabilityBoundingSet", "") for unit in UNITS),
