@@ -145,6 +145,26 @@ def test_a_refused_version_and_a_new_one_are_seen(repository: Path) -> None:
     tell(repository, story)
 
 
+def test_windows_as_tensors_are_counted_like_those_of_predict(repository: Path) -> None:
+    window = [[[0.1] * 42 + [0.0] * 42] * 10] * 3
+    tensor = {"name": "sequence", "shape": [3, 10, 84], "datatype": "FP32", "data": window}
+
+    async def story(client: httpx.AsyncClient) -> None:
+        answer = await client.post("/v2/models/gesture/infer", json={"inputs": [tensor]})
+        assert answer.status_code == 200, answer.text
+        seen = await scrape(client)
+        assert value(seen, "helen_requests_total", route="/v2/models/{name}/infer", status="200") == 1
+        assert value(seen, "helen_frames_total", model="gesture") == 30
+        assert value(seen, "helen_hand_frames_total", hand="left") == 30
+        assert value(seen, "helen_hand_frames_total", hand="right") == 0
+        assert value(seen, "helen_predictions_total", model="gesture") == 3
+        assert value(seen, "helen_confidence_count", model="gesture") == 3
+        for stage in ("preprocess", "inference", "postprocess"):
+            assert value(seen, "helen_stage_seconds_count", stage=stage, model="gesture", version="1") == 1
+
+    tell(repository, story)
+
+
 def test_a_shot_is_counted_too(repository: Path) -> None:
     async def story(client: httpx.AsyncClient) -> None:
         document = (await client.get("/openapi.json")).json()
