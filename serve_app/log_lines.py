@@ -1,4 +1,4 @@
-"""JsonLines: the service's log as one JSON object a line, for programs that collect logs (``HELEN_LOG_FORMAT=json``)."""
+"""JsonLines: the log as one JSON object a line, for what collects logs. ``HELEN_LOG_FORMAT=json`` asks for it."""
 
 import logging
 from datetime import UTC, datetime
