@@ -11,7 +11,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from serve_app.metrics import InferenceCounts, PostprocessCounts, PreprocessCounts, exposition
 from tests.e2e.load import EXAMPLE
 from tests.made_models import write_version
-from tests.serve_app.local_stages import local_client
+from tests.serve_app.live_socket import accepted_socket
+from tests.serve_app.local_stages import LocalStages, local_app, local_client
+from tests.serve_app.test_stream import PACKED
 
 Story = Callable[[httpx.AsyncClient], Awaitable[None]]
 Samples = dict[str, list[tuple[dict[str, str], float]]]
@@ -163,6 +165,24 @@ def test_windows_as_tensors_are_counted_like_those_of_predict(repository: Path) 
             assert value(seen, "helen_stage_seconds_count", stage=stage, model="gesture", version="1") == 1
 
     tell(repository, story)
+
+
+def test_a_live_session_is_seen_and_its_windows_are_counted(repository: Path) -> None:
+    async def story() -> None:
+        async with asyncio.timeout(20), local_app(LocalStages(repository)) as app:
+            transport = httpx.ASGITransport(app=app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://helen") as client:
+                async with accepted_socket(app) as socket:
+                    await socket.opened()
+                    socket.send(b"".join(PACKED[:6]))
+                    await socket.answer()
+                    seen = await scrape(client)
+                    assert value(seen, "helen_open_streams") == 1
+                    assert value(seen, "helen_frames_total", model="gesture") == 6
+                    assert value(seen, "helen_predictions_total", model="gesture") == 1
+                assert value(await scrape(client), "helen_open_streams") == 0
+
+    asyncio.run(story())
 
 
 def test_a_shot_is_counted_too(repository: Path) -> None:
