@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from serve_app.settings import PROJECT_ROOT
+from serve_app.settings import PROJECT_ROOT, ServiceArguments
 from tests.deploy.programs import program
 from tests.e2e.load import EXAMPLE
 from tests.e2e.running_service import free_ports
@@ -331,7 +331,8 @@ def test_its_limits_and_timeouts_go_with_the_serve_config() -> None:
     assert "client_max_body_size 1m;" in text
     assert arguments["max_body_bytes"] == 1_048_576
     assert f"expected at most {arguments['max_body_bytes']}" in text
-    assert min(seconds("proxy_read_timeout", text)) > options["request_timeout_s"] > arguments["request_deadline_s"]
+    assert min(seconds("proxy_read_timeout", text)) > arguments["request_deadline_s"]
+    assert max(seconds("proxy_read_timeout", text)) > 1.5 * ServiceArguments.model_validate(arguments).session_idle_s
     assert max(seconds("keepalive_timeout", text)) < options["keep_alive_timeout_s"]
     assert f"server 127.0.0.1:{options['port']};" in text
 
