@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -195,6 +196,19 @@ def test_a_shot_is_counted_too(repository: Path) -> None:
         assert value(seen, "helen_predictions_total", model="shot") == len(labels)
 
     tell(repository, story)
+
+
+@pytest.mark.parametrize("windows", [1, 63, 64, 65, 200])
+def test_hands_are_counted_exactly_however_many_windows_came_between_two_scrapes(windows: int) -> None:
+    counts = PreprocessCounts()
+    presence = np.array([[1, 0]] * 10 + [[1, 1]] * 5, dtype=np.float32)
+    for _ in range(windows):
+        counts.saw_hands("gesture", "pi", presence)
+    for _ in range(2):
+        seen = samples_in(exposition([counts.snapshot()]).decode())
+        assert value(seen, "helen_frames_total", key="pi") == 15 * windows
+        assert value(seen, "helen_hand_frames_total", hand="left") == 15 * windows
+        assert value(seen, "helen_hand_frames_total", hand="right") == 5 * windows
 
 
 def test_the_series_of_two_replicas_stay_apart() -> None:
