@@ -18,19 +18,21 @@ from serve_app.observed import Observed
 from serve_app.routes import analyze, docs, metrics, models, open_inference, pages, predict, stream, system
 from serve_app.security import ApiKeys
 from serve_app.service import Service
+from serve_app.shortcut import Shortcut
 
+PREDICT = Route("/predict", predict.predict, methods=["POST"])
+INFER = Route("/v2/models/{name}/infer", open_inference.infer, methods=["POST"])
+# Serve names a request by the first pattern that matches: what is asked most stands first.
 ROUTES: tuple[Route | WebSocketRoute, ...] = (
+    PREDICT,
+    INFER,
     Route("/health", system.health, methods=["GET"]),
     Route("/metadata", system.metadata, methods=["GET"]),
-    Route("/predict", predict.predict, methods=["POST"]),
+    Route("/v2/models/{name}/versions/{version}/infer", open_inference.infer, methods=["POST"]),
     *(
-        Route(f"/v2/models/{{name}}{version}{path}", endpoint, methods=[method])
+        Route(f"/v2/models/{{name}}{version}{path}", endpoint, methods=["GET"])
         for version in ("", "/versions/{version}")
-        for path, endpoint, method in (
-            ("/infer", open_inference.infer, "POST"),
-            ("", open_inference.model_metadata, "GET"),
-            ("/ready", open_inference.model_ready, "GET"),
-        )
+        for path, endpoint in (("", open_inference.model_metadata), ("/ready", open_inference.model_ready))
     ),
     Route("/v2", open_inference.server, methods=["GET"]),
     Route("/v2/health/live", open_inference.live, methods=["GET"]),
@@ -67,6 +69,9 @@ def create_app(service: Service, keys: KeyRing) -> Starlette:
     layers = [Middleware(Observed, counts=service.counts)]
     if keys:
         layers.append(Middleware(ApiKeys, keys=keys))
+    names = [pipeline.status.name for pipeline in service.pipelines]
+    asked_most = {INFER.path.format(name=name): (INFER, {"name": name}) for name in names}
+    layers.append(Middleware(Shortcut, routes={PREDICT.path: (PREDICT, {}), **asked_most}))
     for pipeline in service.pipelines:
         service.counts.watch(pipeline.status.name, pipeline)
     app = Starlette(routes=ROUTES, middleware=layers, exception_handlers=ERROR_HANDLERS, lifespan=lifespan)
