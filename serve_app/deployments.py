@@ -7,14 +7,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
+from ray import serve
 from ray.exceptions import RayActorError
 from ray.serve.exceptions import BackPressureError
 from ray.serve.handle import DeploymentHandle
 from starlette.applications import Starlette
 
+from serve_app.api_keys import KeyRing
 from serve_app.errors import NotReady, Overloaded
 from serve_app.ingress import create_app
 from serve_app.messages import ModelStatus, Outputs, Tensors
+from serve_app.metrics import PreprocessCounts, Snapshot
 from serve_app.pipeline import ModelPipeline
 from serve_app.service import Service
 from serve_app.settings import Environment, ServiceArguments, configure_logging
@@ -23,6 +26,7 @@ from serve_app.shot_pipeline import ShotPipeline
 
 ATTEMPTS: Final = 4
 PAUSE_S: Final = 0.2
+SCRAPE_DEADLINE_S: Final = 3.0  # Prometheus gives up after 10
 
 
 def method_of(handle: DeploymentHandle[Any], name: str) -> DeploymentHandle[Any]:
@@ -97,6 +101,23 @@ class RayShotStages(RayStages):
         return answers
 
 
+class RayReplicas:
+    """Every replica of every stage, asked all at once."""
+
+    def __init__(self, *stages: DeploymentHandle[Any]) -> None:
+        self._stages = stages
+
+    async def snapshots(self) -> list[Snapshot]:
+        """As ``Replicas.snapshots``; a replica that doesn't answer in time is left out."""
+        asked = [
+            stage.broadcast("snapshot").results_async(timeout_s=SCRAPE_DEADLINE_S, return_exceptions=True)
+            for stage in self._stages
+        ]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        each = [one for answer in answers if isinstance(answer, list) for one in answer]
+        return [one for one in each if isinstance(one, Snapshot)]
+
+
 class Preprocess:
     """The ingress deployment: one replica, its batcher and its routes.
 
@@ -116,12 +137,20 @@ class Preprocess:
     ) -> None:
         environment = Environment()
         configure_logging(environment.log_level)
-        self._api_keys = environment.api_keys
+        self._keys = KeyRing(environment.api_keys, environment.api_keys_file)
+        own = serve.get_deployment_handle(serve.get_replica_context().deployment)
+        self._counts = PreprocessCounts()
         self._service = Service(
             ModelPipeline("gesture", RayStages("gesture", gesture, postprocess), arguments),
             ShotPipeline("shot", RayShotStages("shot", shot, postprocess), arguments),
             arguments,
+            self._counts,
+            RayReplicas(own, gesture, shot, postprocess),
         )
 
+    def snapshot(self) -> Snapshot:
+        """What this replica has counted."""
+        return self._counts.snapshot()
+
     def __serve_build_asgi_app__(self) -> Starlette:
-        return create_app(self._service, self._api_keys)
+        return create_app(self._service, self._keys)

@@ -108,6 +108,11 @@ class ModelPipeline:
         """
         return output_specs(self.status.outputs, self.card.num_classes)
 
+    @property
+    def waiting(self) -> int:
+        """Items that wait for a slot."""
+        return self._batcher.waiting
+
     async def submit(self, item: Tensors) -> bytes:
         """One item's encoded answer; items of equal shapes share batches."""
         question = Question(self._stages.answer, item)

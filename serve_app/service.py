@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from starlette.requests import HTTPConnection
 
 from serve_app.errors import NotFound
+from serve_app.metrics import PreprocessCounts, Replicas
 from serve_app.pipeline import ModelPipeline
 from serve_app.settings import ServiceArguments
 from serve_app.shot_pipeline import ShotPipeline
@@ -12,11 +13,13 @@ from serve_app.shot_pipeline import ShotPipeline
 
 @dataclass(frozen=True)
 class Service:
-    """The models behind this ingress replica and the limits that it was given."""
+    """The models behind this ingress replica, the limits that it was given, what it counts, and all who count."""
 
     gesture: ModelPipeline
     shots: ShotPipeline
     arguments: ServiceArguments
+    counts: PreprocessCounts
+    replicas: Replicas
     sessions: set[object] = field(default_factory=set)  # one for each live session of WS /stream
 
     @property

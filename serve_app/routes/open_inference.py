@@ -17,8 +17,9 @@ from serve_app.errors import InvalidInput, NotFound, Unsupported
 from serve_app.http import json_response, read_body, within_deadline
 from serve_app.pipeline import ModelPipeline
 from serve_app.preprocess import Decoded, decode
+from serve_app.security import key_name_of
 from serve_app.service import Service, service_of
-from serve_app.tensor_rows import tensor_rows, wanted_outputs
+from serve_app.tensor_rows import PRESENCE, tensor_rows, wanted_outputs
 
 SERVER = {"name": "helen", "version": "1", "extensions": ["binary_tensor_data", "model_repository"]}
 PLATFORM = "onnxruntime_onnx"
@@ -88,10 +89,17 @@ async def answer(request: Request, service: Service) -> Response:
     """Read, check, batch, infer: the path of a v2 request from top to bottom."""
     started = time.perf_counter()
     pipeline = pipeline_of(request)
-    asked = request_in(await read_body(request, service.arguments.max_body_bytes), request)
+    body = await read_body(request, service.arguments.max_body_bytes)
+    began = time.perf_counter()
+    asked = request_in(body, request)
     most = min(service.arguments.max_batch_size, service.arguments.max_waiting)
     rows = tensor_rows(asked, pipeline.status.inputs, pipeline.card, most)
     wanted = wanted_outputs(asked, pipeline.output_specs)
+    name = pipeline.status.name
+    service.counts.read(name, pipeline.status.version or "-", time.perf_counter() - began)
+    for row in rows:
+        if PRESENCE in row:
+            service.counts.saw_hands(name, key_name_of(request.scope), row[PRESENCE])
     version, tensors = await pipeline.outputs(rows)
     check_version(request, pipeline.status.name, version)
     body, json_bytes = encode_response(

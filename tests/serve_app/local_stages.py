@@ -1,15 +1,21 @@
 """The stages behind the ingress as plain objects: the same code as in the service, without Ray between them."""
 
+import asyncio
+import contextlib
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+import uvicorn
 from starlette.applications import Starlette
 
+from serve_app.api_keys import KeyRing
 from serve_app.inference import Inference
 from serve_app.ingress import create_app
 from serve_app.messages import ModelStatus, Outputs, Tensors
+from serve_app.metrics import PreprocessCounts, Snapshot
 from serve_app.pipeline import ModelPipeline
 from serve_app.postprocess import Postprocess
 from serve_app.service import Service
@@ -53,21 +59,36 @@ class LocalShotStages(LocalStages):
         return await self.postprocess.shot_outputs(await self.inference.infer(batch))
 
 
+class LocalReplicas:
+    """The stages of this process."""
+
+    def __init__(self, counts: PreprocessCounts, *stages: LocalStages) -> None:
+        self._each = (counts, *(each for one in stages for each in (one.inference, one.postprocess)))
+
+    async def snapshots(self) -> list[Snapshot]:
+        return [each.snapshot() for each in self._each]
+
+
 def local_service(stages: LocalStages, settings: ServiceArguments) -> Service:
     """The whole service in this process, with the shot model of the same repository."""
+    counts = PreprocessCounts()
+    shots = LocalShotStages(stages.repository, "shot")
     return Service(
         ModelPipeline("gesture", stages, settings),
-        ShotPipeline("shot", LocalShotStages(stages.repository, "shot"), settings),
+        ShotPipeline("shot", shots, settings),
         settings,
+        counts,
+        LocalReplicas(counts, stages, shots),
     )
 
 
 @asynccontextmanager
-async def local_app(stages: LocalStages, api_keys: Sequence[str] = (), **arguments: float) -> AsyncIterator[Starlette]:
+async def local_app(
+    stages: LocalStages, keys: Sequence[str] | KeyRing = (), **arguments: float
+) -> AsyncIterator[Starlette]:
     """The whole service in this process, with its models described once."""
-    settings = ServiceArguments.model_validate(arguments)
-    service = local_service(stages, settings)
-    app = create_app(service, api_keys)
+    service = local_service(stages, ServiceArguments.model_validate(arguments))
+    app = create_app(service, keys if isinstance(keys, KeyRing) else KeyRing(keys))
     async with service.gesture.watched():
         await service.gesture.refresh()
         await service.shots.refresh()
@@ -76,10 +97,38 @@ async def local_app(stages: LocalStages, api_keys: Sequence[str] = (), **argumen
 
 @asynccontextmanager
 async def local_client(
-    repository: Path, api_keys: Sequence[str] = (), **arguments: float
+    repository: Path, keys: Sequence[str] | KeyRing = (), **arguments: float
 ) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client of the whole service in this process."""
-    async with local_app(LocalStages(repository), api_keys, **arguments) as app:
+    async with local_app(LocalStages(repository), keys, **arguments) as app:
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://helen") as client:
             yield client
+
+
+@asynccontextmanager
+async def serving(repository: Path, keys: KeyRing | None = None) -> AsyncIterator[str]:
+    """The address of the whole service in this process, on a port of loopback, once it answers."""
+    settings = ServiceArguments()
+    app = create_app(local_service(LocalStages(repository), settings), keys or KeyRing())
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+        running = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            await until_healthy(url)
+            yield url
+        finally:
+            server.should_exit = True
+            await running
+
+
+async def until_healthy(url: str) -> None:
+    """Wait for the first 200 of ``/health``; the caller sets the deadline."""
+    async with httpx.AsyncClient() as client:
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                if (await client.get(f"{url}/health")).status_code == 200:
+                    return
+            await asyncio.sleep(0.05)

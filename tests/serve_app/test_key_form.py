@@ -1,19 +1,14 @@
 """A browser where keys are wanted: the form, the cookie, and what neither of them lets in."""
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-import uvicorn
 
-from serve_app.ingress import create_app
+from serve_app.api_keys import KeyRing
 from serve_app.key_form import MAX_FORM_BYTES
-from serve_app.settings import ServiceArguments
 from tests.serve_app.browser import Tab, chromium, installed
-from tests.serve_app.local_stages import LocalStages, local_client, local_service
+from tests.serve_app.local_stages import local_client, serving
 
 KEYS = ("first-key", "clé deux;%")
 PAGE = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
@@ -100,21 +95,6 @@ def test_a_program_cannot_sign_in_by_form(repository: Path) -> None:
     asyncio.run(story())
 
 
-@asynccontextmanager
-async def listening(repository: Path) -> AsyncIterator[str]:
-    """The service with keys on a port of its own; its address."""
-    app = create_app(local_service(LocalStages(repository), ServiceArguments()), KEYS)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
-        running = asyncio.create_task(server.serve(sockets=[listener]))
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            await running
-
-
 async def sign_in(tab: Tab, key: str) -> None:
     await tab.until("document.querySelector('#key')")
     await tab.evaluate(f"document.querySelector('#key').value = '{key}'; document.querySelector('form').submit()")
@@ -129,7 +109,7 @@ def test_somebody_types_a_key_and_has_the_example_judged(repository: Path, tmp_p
     async def story() -> None:
         async with (
             asyncio.timeout(DEADLINE_S),
-            listening(repository) as url,
+            serving(repository, KeyRing(KEYS)) as url,
             chromium(browser, tmp_path / "profile", f"{url}/shots") as tab,
         ):
             await sign_in(tab, "wrong")
