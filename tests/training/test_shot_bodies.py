@@ -146,7 +146,7 @@ def test_drawn_forms_have_faults_and_good_shots() -> None:
     draw = np.random.default_rng(0)
     forms = [Form.drawn(draw) for _ in range(400)]
     for fault in (
-        [not 0 < form.legs_lead < 0.15 for form in forms],
+        [not -0.05 < form.legs_lead < 0.15 for form in forms],
         [form.wrist_lag < 0 for form in forms],
         [form.sway > 0.05 for form in forms],
         [form.tilt > 30 for form in forms],
