@@ -68,8 +68,7 @@ def create_app(service: Service, keys: KeyRing) -> Starlette:
     if keys:
         layers.append(Middleware(ApiKeys, keys=keys))
     for pipeline in service.pipelines:
-        service.counts.watch(pipeline.status.name, pipeline, pipeline.is_ready)
-    service.counts.watch("shot", service.shots, lambda: True)  # rules need no model
+        service.counts.watch(pipeline.status.name, pipeline)
     app = Starlette(routes=ROUTES, middleware=layers, exception_handlers=ERROR_HANDLERS, lifespan=lifespan)
     app.state.service = service
     return app

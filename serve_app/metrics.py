@@ -40,12 +40,16 @@ class Snapshot:
     families: tuple[Metric, ...]
 
 
-class Queue(Protocol):
-    """Something in which requests wait."""
+class Pipeline(Protocol):
+    """What requests for one model wait for."""
 
     @property
     def waiting(self) -> int:
-        """How many."""
+        """How many wait."""
+
+    @property
+    def answering(self) -> bool:
+        """Whether it can answer."""
 
 
 class Replicas(Protocol):
@@ -133,10 +137,10 @@ class PreprocessCounts(Counts):
         for hand, seen in zip(HANDS, frames.sum(axis=0, dtype=np.float64).tolist(), strict=True):
             self._hand_frames(model, key, hand).inc(seen)
 
-    def watch(self, model: str, queue: Queue, ready: Callable[[], bool]) -> None:
+    def watch(self, model: str, pipeline: Pipeline) -> None:
         """Look at a model's queue, and whether it can answer, whenever a snapshot is taken."""
-        self._queue.labels(model).set_function(lambda: queue.waiting)
-        self._ready.labels(model).set_function(ready)
+        self._queue.labels(model).set_function(lambda: pipeline.waiting)
+        self._ready.labels(model).set_function(lambda: pipeline.answering)
 
 
 class InferenceCounts(Counts):

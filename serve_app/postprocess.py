@@ -13,7 +13,7 @@ from landmarks.tensors import TensorSpec
 from serve_app.errors import RequestError
 from serve_app.messages import Outputs, Scored, Tensors
 from serve_app.metrics import PostprocessCounts, Snapshot
-from serve_app.shot_answer import judge
+from serve_app.shot_answer import judge, judge_scored, sigmoid
 
 PROBABILITY_DIGITS = 6
 RULES = "rules"  # the version of what judges shots without a model
@@ -69,18 +69,44 @@ class Postprocess:
             {int(row): not_finite(scored) for row in np.flatnonzero(~finite)},
         )
 
-    def judge(self, batch: Tensors) -> list[bytes | Exception]:
-        """Answer a batch of shots by the rules: items of ``shot_frames.shot_tensors`` with a leading batch axis.
+    async def shot_outputs(self, scored: Scored) -> Outputs:
+        """A shot batch as tensors: the model's own outputs and those of ``shot_specs``.
 
-        An item without a shot becomes an exception for its own caller.
+        A row that isn't finite fails for its own caller.
         """
         started = time.perf_counter()
-        count = len(batch["points"])
-        answers = [self._judge({name: array[index] for name, array in batch.items()}) for index in range(count)]
-        self._counts.answered("shot", RULES, time.perf_counter() - started)
+        finite = np.all([np.isfinite(tensor).all(axis=-1) for tensor in scored.outputs.values()], axis=0)
+        shares = sigmoid(scored.outputs[LOGITS].astype(np.float64) / scored.temperature).astype(np.float32)
+        self._counts.answered("shot", scored.version, time.perf_counter() - started)
+        return Outputs(
+            scored.version,
+            scored.outputs | {PROBABILITIES: shares},
+            {int(row): not_finite(scored) for row in np.flatnonzero(~finite)},
+        )
+
+    def judge(self, batch: Tensors, scored: Scored | None) -> list[bytes | Exception]:
+        """Answer a batch of shots: items of ``shot_frames.shot_tensors`` with a leading batch axis.
+
+        By the model's ``logits`` ``(B, 4)`` and ``preds`` ``(B, 2)`` where it scored them, else by the rules. An item
+        without a shot becomes an exception for its own caller.
+        """
+        started = time.perf_counter()
+        version = RULES if scored is None else scored.version
+        answers: list[bytes | Exception] = []
+        for index in range(len(batch["points"])):
+            item = {name: array[index] for name, array in batch.items()}
+            try:
+                answer = judge(item) if scored is None else judge_scored(item, scored, index)
+            except RequestError as error:
+                answers.append(error)
+                continue
+            probabilities = answer["probabilities"]
+            self._counts.named("shot", version, [(label, probabilities[label]) for label in answer["labels"]])
+            answers.append(self._encode(answer))
+        self._counts.answered("shot", version, time.perf_counter() - started)
         return answers
 
-    def snapshot(self) -> Snapshot:
+    async def snapshot(self) -> Snapshot:
         """What this replica has counted."""
         return self._counts.snapshot()
 
@@ -88,15 +114,6 @@ class Postprocess:
         named = [(scored.class_labels[index], p) for index, p in zip(top, surest, strict=True) if math.isfinite(p)]
         self._counts.named("gesture", scored.version, named)
         self._counts.answered("gesture", scored.version, time.perf_counter() - started)
-
-    def _judge(self, item: Tensors) -> bytes | Exception:
-        try:
-            answer = judge(item)
-            probabilities = answer["probabilities"]
-            self._counts.named("shot", RULES, [(label, probabilities[label]) for label in answer["labels"]])
-            return self._encode(answer)
-        except RequestError as error:
-            return error
 
     def _answer(self, scored: Scored, probabilities: list[float], top_index: int) -> bytes:
         return self._encode(
@@ -118,6 +135,12 @@ def output_specs(outputs: tuple[TensorSpec, ...], num_classes: int) -> tuple[Ten
         TensorSpec(PROBABILITIES, "FP32", (-1, num_classes)),
         TensorSpec(LABEL, "BYTES", (-1,)),
     )
+
+
+@lru_cache(8)
+def shot_specs(outputs: tuple[TensorSpec, ...], num_classes: int) -> tuple[TensorSpec, ...]:
+    """The tensors of ``Postprocess.shot_outputs`` for a shot model with these outputs of its own."""
+    return *outputs, TensorSpec(PROBABILITIES, "FP32", (-1, num_classes))
 
 
 def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -5,12 +5,13 @@ import binascii
 from collections.abc import Iterable
 from typing import Final
 
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve_app.api_keys import KeyRing
 from serve_app.errors import Forbidden, Unauthorized
 from serve_app.http import error_response
+from serve_app.key_form import ask_for_key, from_browser, key_in_cookie
 
 OPEN_PATHS = ("/health",)
 # A browser can't set headers on a WebSocket, only name subprotocols: base64url of the key, without its padding.
@@ -35,8 +36,9 @@ PAGE_HEADERS: Final = {
 class ApiKeys:
     """ASGI middleware that lets a request through when it carries one of the ring's keys.
 
-    The key is the header ``X-API-Key`` or ``Authorization: Bearer``. A WebSocket may carry its key as a subprotocol
-    instead, ``helen.key.`` and the key in base64url.
+    The key is the header ``X-API-Key`` or ``Authorization: Bearer``, or the cookie that a browser got for it; a
+    refused browser gets the form that asks for one. A WebSocket may carry its key as a subprotocol too,
+    ``helen.key.`` and the key in base64url.
     """
 
     def __init__(self, app: ASGIApp, keys: KeyRing) -> None:
@@ -48,7 +50,12 @@ class ApiKeys:
             connection = HTTPConnection(scope)
             refusal = refusal_of(connection, self._keys)
             if refusal is not None:
-                await error_response(refusal, connection)(scope, receive, send)
+                if scope["type"] == "http" and from_browser(connection):
+                    request = Request(scope, receive)
+                    response = await ask_for_key(request, refusal, lambda key: self._keys.owner_of(key) is not None)
+                else:
+                    response = error_response(refusal, connection)
+                await response(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
@@ -57,10 +64,14 @@ def refusal_of(connection: HTTPConnection, keys: KeyRing) -> Unauthorized | Forb
     """Why a connection is refused, or None when it carries one of the keys; its scope then names the key."""
     scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
     header = connection.headers.get("x-api-key") or (bearer.strip() if scheme.lower() == "bearer" else "")
-    given = header.encode("latin-1") or key_in_subprotocols(connection.scope.get("subprotocols", ()))
+    given = (
+        header.encode("latin-1")  # the header's bytes as they came
+        or key_in_subprotocols(connection.scope.get("subprotocols", ()))
+        or key_in_cookie(connection)
+    )
     if not given:
         return Unauthorized("this service wants an API key, in the header X-API-Key or as Authorization: Bearer")
-    owner = keys.owner_of(given)  # the header's bytes as they came
+    owner = keys.owner_of(given)
     if owner is None:
         return Forbidden("the API key is not one of this service's keys")
     connection.scope["helen_key"] = owner

@@ -24,8 +24,8 @@ class Service:
 
     @property
     def pipelines(self) -> tuple[ModelPipeline, ...]:
-        """Every model that has to answer before the service is healthy."""
-        return (self.gesture,)
+        """Every model that is watched, described in ``/metadata`` and handed out."""
+        return (self.gesture, self.shots)
 
     def pipeline(self, name: str) -> ModelPipeline:
         """The pipeline of a served model.

@@ -5,6 +5,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -20,14 +21,16 @@ from serve_app.pipeline import ModelPipeline
 from serve_app.postprocess import Postprocess
 from serve_app.service import Service
 from serve_app.settings import ServiceArguments
+from serve_app.shot_answer import POSES
 from serve_app.shot_pipeline import ShotPipeline
 
 
 class LocalStages:
     """Inference and postprocessing called directly."""
 
-    def __init__(self, repository: Path) -> None:
-        self.inference = Inference("gesture", [str(repository)])
+    def __init__(self, repository: Path, name: str = "gesture") -> None:
+        self.repository = repository
+        self.inference = Inference(name, [str(repository)])
         self.postprocess = Postprocess()
 
     async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
@@ -39,9 +42,6 @@ class LocalStages:
     async def look(self) -> Sequence[ModelStatus]:
         return [await self.inference.look()]
 
-    async def judge(self, batch: Tensors) -> Sequence[bytes | Exception]:
-        return self.postprocess.judge(batch)
-
     async def describe(self) -> ModelStatus:
         return self.inference.describe()
 
@@ -49,21 +49,41 @@ class LocalStages:
         return self.inference.files()
 
 
-class LocalReplicas:
-    """The three stages of this process."""
+class LocalShotStages(LocalStages):
+    """The same for shots, with the rules where a batch has no poses for the model."""
 
-    def __init__(self, counts: PreprocessCounts, stages: LocalStages) -> None:
-        self._each = (counts, stages.inference, stages.postprocess)
+    async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
+        scored = await self.inference.infer({POSES: batch[POSES]}) if POSES in batch else None
+        return self.postprocess.judge(batch, scored)
+
+    async def outputs(self, batch: Tensors) -> Outputs:
+        return await self.postprocess.shot_outputs(await self.inference.infer(batch))
+
+
+class LocalReplicas:
+    """All who count in this process, told apart by a number as replicas are by their process."""
+
+    def __init__(self, counts: PreprocessCounts, *behind: Inference | Postprocess) -> None:
+        self._counts = counts
+        self._behind = behind
 
     async def snapshots(self) -> list[Snapshot]:
-        return [each.snapshot() for each in self._each]
+        each = [self._counts.snapshot(), *[await replica.snapshot() for replica in self._behind]]
+        return [replace(one, replica=f"{one.replica}:{index}") for index, one in enumerate(each)]
 
 
 def local_service(stages: LocalStages, settings: ServiceArguments) -> Service:
-    """The service over local stages."""
+    """The whole service in this process, with the shot model of the same repository."""
     counts = PreprocessCounts()
-    gesture, shots = ModelPipeline("gesture", stages, settings), ShotPipeline(stages, settings)
-    return Service(gesture, shots, settings, counts, LocalReplicas(counts, stages))
+    shots = LocalShotStages(stages.repository, "shot")
+    shots.postprocess = stages.postprocess  # as in the service, where one stage answers for both
+    return Service(
+        ModelPipeline("gesture", stages, settings),
+        ShotPipeline("shot", shots, settings),
+        settings,
+        counts,
+        LocalReplicas(counts, stages.inference, shots.inference, stages.postprocess),
+    )
 
 
 @asynccontextmanager
@@ -75,6 +95,7 @@ async def local_app(
     app = create_app(service, keys if isinstance(keys, KeyRing) else KeyRing(keys))
     async with service.gesture.watched():
         await service.gesture.refresh()
+        await service.shots.refresh()
         yield app
 
 

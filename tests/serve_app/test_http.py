@@ -63,7 +63,7 @@ def test_health_and_metadata_say_what_is_served(repository: Path) -> None:
     async def story(client: httpx.AsyncClient) -> None:
         health = await client.get("/health")
         assert health.status_code == 200
-        assert health.json() == {"status": "ok", "classes": 5, "models": {"gesture": "1"}}
+        assert health.json() == {"status": "ok", "classes": 5, "models": {"gesture": "1", "shot": None}}
         metadata = (await client.get("/metadata")).json()
         models = metadata.pop("models")
         assert metadata == {
