@@ -37,7 +37,7 @@ class Inference:
         self._model = ServingModel(name, paths, threads=threads)
         self._model.look()
         if self._model.current is None:
-            logger.error("%s", self._model.reason)
+            logger.warning("%s", self._model.reason)  # no fault where none was published: rules may answer instead
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inference")
         self._looking = threading.Lock()
         self._look_now = threading.Event()

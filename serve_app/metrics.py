@@ -40,16 +40,16 @@ class Snapshot:
     families: tuple[Metric, ...]
 
 
-class Pipeline(Protocol):
-    """What requests for one model wait for."""
+class Queue(Protocol):
+    """Something in which requests wait for a model."""
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """How many."""
 
     @property
     def answering(self) -> bool:
-        """Whether it can answer."""
+        """Whether what should answer can."""
 
 
 class Replicas(Protocol):
@@ -137,10 +137,10 @@ class PreprocessCounts(Counts):
         for hand, seen in zip(HANDS, frames.sum(axis=0, dtype=np.float64).tolist(), strict=True):
             self._hand_frames(model, key, hand).inc(seen)
 
-    def watch(self, model: str, pipeline: Pipeline) -> None:
+    def watch(self, model: str, queue: Queue) -> None:
         """Look at a model's queue, and whether it can answer, whenever a snapshot is taken."""
-        self._queue.labels(model).set_function(lambda: pipeline.waiting)
-        self._ready.labels(model).set_function(lambda: pipeline.answering)
+        self._queue.labels(model).set_function(lambda: queue.waiting)
+        self._ready.labels(model).set_function(lambda: queue.answering)
 
 
 class InferenceCounts(Counts):

@@ -95,11 +95,6 @@ class ModelPipeline:
         return self.status.card
 
     @property
-    def waiting(self) -> int:
-        """Items that wait for a slot."""
-        return self._batcher.waiting
-
-    @property
     def answering(self) -> bool:
         """Whether what should answer can."""
         return self.status.card is not None
@@ -112,6 +107,11 @@ class ModelPipeline:
             NotReady: while the model can't answer.
         """
         return output_specs(self.status.outputs, self.card.num_classes)
+
+    @property
+    def waiting(self) -> int:
+        """Items that wait for a slot."""
+        return self._batcher.waiting
 
     async def submit(self, item: Tensors) -> bytes:
         """One item's encoded answer; items of equal shapes share batches."""
