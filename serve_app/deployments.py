@@ -102,7 +102,10 @@ class RayShotStages(RayStages):
 
 
 class RayReplicas:
-    """Every replica of every stage, asked all at once."""
+    """Every replica of every stage, asked all at once.
+
+    Their ``snapshot`` is ``async``: Serve runs any other method in a thread, beside the loop that counts.
+    """
 
     def __init__(self, *stages: DeploymentHandle[Any]) -> None:
         self._stages = stages
@@ -148,7 +151,7 @@ class Preprocess:
             RayReplicas(own, gesture, shot, postprocess),
         )
 
-    def snapshot(self) -> Snapshot:
+    async def snapshot(self) -> Snapshot:
         """What this replica has counted."""
         return self._counts.snapshot()
 

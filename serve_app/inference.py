@@ -104,7 +104,7 @@ class Inference:
             raise NotReady(self._model.reason)
         return {MODEL_FILE: model.session.model, CARD_FILE: encode_card(model.session.card)}
 
-    def snapshot(self) -> Snapshot:
+    async def snapshot(self) -> Snapshot:
         """What this replica has counted."""
         model = self._model.current
         self._counts.serves(model.version if model else None, self._model.load_seconds, len(self._model.refused))

@@ -74,8 +74,10 @@ class Postprocess:
 
         A row that isn't finite fails for its own caller.
         """
+        started = time.perf_counter()
         finite = np.all([np.isfinite(tensor).all(axis=-1) for tensor in scored.outputs.values()], axis=0)
         shares = sigmoid(scored.outputs[LOGITS].astype(np.float64) / scored.temperature).astype(np.float32)
+        self._counts.answered("shot", scored.version, time.perf_counter() - started)
         return Outputs(
             scored.version,
             scored.outputs | {PROBABILITIES: shares},
@@ -97,14 +99,14 @@ class Postprocess:
                 answer = judge(item) if scored is None else judge_scored(item, scored, index)
             except RequestError as error:
                 answers.append(error)
-            else:
-                probabilities = answer["probabilities"]
-                self._counts.named("shot", version, [(label, probabilities[label]) for label in answer["labels"]])
-                answers.append(self._encode(answer))
+                continue
+            probabilities = answer["probabilities"]
+            self._counts.named("shot", version, [(label, probabilities[label]) for label in answer["labels"]])
+            answers.append(self._encode(answer))
         self._counts.answered("shot", version, time.perf_counter() - started)
         return answers
 
-    def snapshot(self) -> Snapshot:
+    async def snapshot(self) -> Snapshot:
         """What this replica has counted."""
         return self._counts.snapshot()
 

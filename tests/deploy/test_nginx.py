@@ -23,11 +23,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from serve_app.api_keys import KeyRing
 from serve_app.settings import PROJECT_ROOT, ServiceArguments
 from tests.deploy.programs import program
 from tests.e2e.load import EXAMPLE
 from tests.e2e.running_service import free_ports
 from tests.serve_app.local_stages import serving
+from tests.serve_app.test_stream import PACKED
 
 CONFIG = PROJECT_ROOT / "deploy" / "nginx.conf"
 NAME = "helen.example.org"
@@ -288,6 +290,31 @@ def test_a_live_session_passes(tmp_path: Path) -> None:
             for index in range(50):
                 await session.send(f"frame {index}")
                 assert await session.recv() == f"pi-7 frame {index}"
+
+    asyncio.run(story())
+
+
+def test_a_live_session_of_the_service_itself_passes_and_one_without_a_key_is_refused(
+    repository: Path, tmp_path: Path
+) -> None:
+    program("nginx")
+
+    async def story() -> None:
+        async with (
+            asyncio.timeout(DEADLINE_S),
+            serving(repository, KeyRing(["of-the-pi"])) as url,
+            front(tmp_path, url.removeprefix("http://")) as nginx,
+        ):
+            address, trust = f"wss://{NAME}:{nginx.tls}/stream", nginx.trust()
+            headers = {"X-API-Key": "of-the-pi"}
+            async with websockets.connect(address, host="127.0.0.1", ssl=trust, additional_headers=headers) as session:
+                await session.send("{}")
+                assert json.loads(await session.recv())["type"] == "ready"
+                await session.send(b"".join(PACKED[:6]))
+                assert json.loads(await session.recv())["frames"] == 6
+            with pytest.raises(websockets.InvalidStatus) as refused:
+                await websockets.connect(address, host="127.0.0.1", ssl=trust)
+            assert refused.value.response.status_code == 401
 
     asyncio.run(story())
 

@@ -11,7 +11,7 @@ from tests.serve_app.test_metrics import Samples, samples_in, value
 
 pytestmark = pytest.mark.e2e
 
-STAGES = {"preprocess": "Preprocess", "inference": "GestureGRU", "postprocess": "Postprocess"}
+STAGES = {"preprocess": ("Preprocess",), "inference": ("GestureGRU", "ShotTCN"), "postprocess": ("Postprocess",)}
 
 
 def scrape(service: RunningService) -> Samples:
@@ -46,7 +46,10 @@ def test_every_replica_is_in_a_scrape(service: RunningService) -> None:
                     if labels["stage"] == stage}
             for stage in STAGES
         }  # fmt: skip
-        alive = {stage: set(service.replica_pids(deployment)) for stage, deployment in STAGES.items()}
+        alive = {
+            stage: {pid for deployment in deployments for pid in service.replica_pids(deployment)}
+            for stage, deployments in STAGES.items()
+        }
         if counted == alive:
             break
         assert time.monotonic() < deadline, (counted, alive)

@@ -5,6 +5,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -60,25 +61,28 @@ class LocalShotStages(LocalStages):
 
 
 class LocalReplicas:
-    """The stages of this process."""
+    """All who count in this process, told apart by a number as replicas are by their process."""
 
-    def __init__(self, counts: PreprocessCounts, *stages: LocalStages) -> None:
-        self._each = (counts, *(each for one in stages for each in (one.inference, one.postprocess)))
+    def __init__(self, counts: PreprocessCounts, *behind: Inference | Postprocess) -> None:
+        self._counts = counts
+        self._behind = behind
 
     async def snapshots(self) -> list[Snapshot]:
-        return [each.snapshot() for each in self._each]
+        each = [self._counts.snapshot(), *[await replica.snapshot() for replica in self._behind]]
+        return [replace(one, replica=f"{one.replica}:{index}") for index, one in enumerate(each)]
 
 
 def local_service(stages: LocalStages, settings: ServiceArguments) -> Service:
     """The whole service in this process, with the shot model of the same repository."""
     counts = PreprocessCounts()
     shots = LocalShotStages(stages.repository, "shot")
+    shots.postprocess = stages.postprocess  # as in the service, where one stage answers for both
     return Service(
         ModelPipeline("gesture", stages, settings),
         ShotPipeline("shot", shots, settings),
         settings,
         counts,
-        LocalReplicas(counts, stages, shots),
+        LocalReplicas(counts, stages.inference, shots.inference, stages.postprocess),
     )
 
 
