@@ -14,6 +14,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -25,8 +26,9 @@ if not __package__:  # run as a file: what it imports lies one folder up
 from training.command import DATA_DIR, shown_command
 from training.cost import cost_lines
 from training.datasets import DataError
+from training.figures import HeldOut, pooled
 from training.kept import KeptAnswers
-from training.protocols import RECORDED, Progress, answers, train
+from training.protocols import RECORDED, Fold, Progress, answers, inner_folds, train
 from training.recipe import RECIPES
 from training.report import write_report
 from training.results import Result, Tried, table
@@ -40,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(options.threads)
     chosen = _chosen(options, parser)
     try:
-        epochs = [len(row.folds()) * seeds * row.max_epochs for _, row, seeds in chosen]
+        epochs = [_trainings(row, seeds) * row.max_epochs for _, row, seeds in chosen]
     except DataError as error:
         sys.exit(str(error))
     progress = Progress(sum(epochs))
@@ -58,22 +60,38 @@ def main(arguments: Sequence[str] | None = None) -> None:
         write_report(options.output, results, shown_command("training.evaluate", arguments), notes)
 
 
+def _trainings(row: Row, seeds: int) -> int:
+    folds = row.folds()
+    inner = sum(len(fold.train.groups) for fold in folds) if row.calibrated and seeds else 0
+    return len(folds) * seeds + inner
+
+
 def _run(row: Row, seed: int, kept: KeptAnswers, progress: Progress) -> list[Tried]:
-    """One seed of a row: every fold, trained now or taken from an evaluation that was interrupted."""
+    """One seed of a row: every fold, and with the first seed of a calibrated row the inner folds of each."""
     tries = []
     for fold in row.folds():
-        found = kept.read(row, fold, seed)
-        if found is None:
-            network = train(
-                fold, row.recipe, seed=seed, max_epochs=row.max_epochs, batch_size=row.batch_size, progress=progress
-            )
-            found = {view: answers(network, fold.held, row.recipe, VIEWS[view]) for view in row.views}
-            kept.write(row, fold, seed, found)
-        else:
-            progress.skip(row.max_epochs)
-        tries.append(Tried(fold.name, fold.train.class_labels, found))
-        tqdm.write(f"{row.data}, seed {seed}, {fold.name}: {100 * found[RECORDED].accuracy:.1f} % right")
+        found = _answers(row, fold, seed, kept, progress)
+        inner = None
+        if row.calibrated and not seed:
+            once = replace(row, views=(RECORDED,))
+            inner = pooled([_answers(once, each, seed, kept, progress)[RECORDED] for each in inner_folds(fold)])
+        tries.append(Tried(fold.name, fold.train.class_labels, found, inner))
     return tries
+
+
+def _answers(row: Row, fold: Fold, seed: int, kept: KeptAnswers, progress: Progress) -> dict[str, HeldOut]:
+    """What a fold's held-out windows get: trained now, or taken from an evaluation that was interrupted."""
+    found = kept.read(row, fold, seed)
+    if found is None:
+        network = train(
+            fold, row.recipe, seed=seed, max_epochs=row.max_epochs, batch_size=row.batch_size, progress=progress
+        )
+        found = {view: answers(network, fold.held, row.recipe, VIEWS[view]) for view in row.views}
+        kept.write(row, fold, seed, found)
+    else:
+        progress.skip(row.max_epochs)
+    tqdm.write(f"{row.data}, seed {seed}, {fold.name}: {100 * found[RECORDED].accuracy:.1f} % right")
+    return found
 
 
 def _chosen(options: argparse.Namespace, parser: argparse.ArgumentParser) -> list[tuple[str, Row, int]]:

@@ -38,6 +38,12 @@ class HeldOut:
         highest: Floats = self.probabilities.max(axis=1)
         return highest
 
+    def raised(self, power: float) -> "HeldOut":
+        """Each probability to a power, normalised anew: the softmax at the temperature ``1 / power``."""
+        logs = power * np.log(np.maximum(self.probabilities, np.finfo(np.float32).tiny))
+        powers = np.exp(logs - logs.max(axis=1, keepdims=True))
+        return HeldOut(powers / powers.sum(axis=1, keepdims=True), self.target)
+
     @property
     def accuracy(self) -> float:
         return float((self.found == self.target).mean())

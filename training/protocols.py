@@ -61,6 +61,15 @@ def leave_one_group_out(windows: Windows) -> list[Fold]:
     return [Fold(group, windows.take(~rows), windows.take(rows)) for group, rows in held.items()]
 
 
+def inner_folds(fold: Fold) -> list[Fold]:
+    """The people that a fold trains with, each left out once from among them: what may be chosen is chosen on these.
+
+    Raises:
+        DataError: the fold trains with one group only.
+    """
+    return [replace(inner, name=f"{fold.name}, then {inner.name}") for inner in leave_one_group_out(fold.train)]
+
+
 def leave_labels_out(
     windows: Windows,
     vocabulary: Sequence[str],

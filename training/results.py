@@ -14,9 +14,12 @@ from training.figures import HeldOut, Rejection, pooled
 from training.networks import none_in
 from training.protocols import RECORDED
 from training.rows import Row
+from training.temperature import fit_temperature
 
-# From here on a prediction counts as accepted: where the edge's trigger begins.
+# From here on a prediction counts as accepted: where the edge's trigger begins,
 ACCEPT_FROM: Final = 0.95
+# after it has raised every probability to this power, as label smoothing keeps even a sure answer below 0.95.
+SHARPNESS: Final = 1.75
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,12 @@ class Tried:
     name: str
     class_labels: tuple[str, ...]
     answers: Mapping[str, HeldOut]
+    inner: HeldOut | None = None  # what the people of its training got, each left out in turn
+
+    @property
+    def rejection(self) -> Rejection:
+        """Known and unknown signs, with probabilities as sharp as the edge makes them."""
+        return Rejection.of(self.answers[RECORDED].raised(SHARPNESS), none_in(self.class_labels))
 
 
 @dataclass(frozen=True)
@@ -42,10 +51,20 @@ class Result:
     @property
     def rejections(self) -> list[Rejection]:
         """Each seed's known and unknown signs of all folds as one set."""
-        return [
-            Rejection.pooled([Rejection.of(fold.answers[RECORDED], none_in(fold.class_labels)) for fold in run])
-            for run in self.runs
-        ]
+        return [Rejection.pooled([fold.rejection for fold in run]) for run in self.runs]
+
+    @property
+    def temperatures(self) -> dict[str, float]:
+        """What each fold's training people make of the temperature, where the row asks them."""
+        return {fold.name: fit_temperature(fold.inner) for fold in self.runs[0] if fold.inner is not None}
+
+    @property
+    def calibrated(self) -> HeldOut | None:
+        """The first seed's held-out windows, each fold at its own temperature, or None where none was fitted."""
+        fitted = self.temperatures
+        if not fitted:
+            return None
+        return pooled([fold.answers[RECORDED].raised(1 / fitted[fold.name]) for fold in self.runs[0]])
 
     @property
     def by_fold(self) -> dict[str, float]:
@@ -60,22 +79,18 @@ class Result:
     def metrics(self) -> dict[str, list[float]]:
         """The row's figures, each seed's."""
         if self.row.unknown:
-            parts = self.rejections
-            return {
-                "AUROC": [part.auroc for part in parts],
-                f"unknown accepted at {ACCEPT_FROM}": [part.unknown_accepted(ACCEPT_FROM) for part in parts],
-                f"known accepted at {ACCEPT_FROM}": [part.known_accepted(ACCEPT_FROM) for part in parts],
-                "unknown accepted at 0.9": [part.unknown_accepted(0.9) for part in parts],
-                "known accepted at 0.9": [part.known_accepted(0.9) for part in parts],
-            }
+            return _rejected(self.rejections)
         alls = self.over_seeds()
         worst = [min(fold.answers[RECORDED].accuracy for fold in run) for run in self.runs]
-        return {
+        figures = {
             "pooled accuracy": [each.accuracy for each in alls],
             "worst fold": worst,
             "macro F1": [each.macro_f1 for each in alls],
             "ECE": [each.calibration_error for each in alls],
         }
+        if self.calibrated is not None:
+            figures["ECE at fitted temperatures"] = [self.calibrated.calibration_error]
+        return figures
 
     @property
     def summary(self) -> str:
@@ -92,25 +107,30 @@ class Result:
                 f"  {view:24s}" + _figure("accuracy", [each.accuracy for each in self.over_seeds(view)])
                 for view in self.row.views[1:]
             ]
+            fitted = [f"{name} {value:.2f}" for name, value in self.temperatures.items()]
+            lines += [f"  temperature fitted on the people trained with, seed 0: {', '.join(fitted)}"] if fitted else []
+            return [*lines, ""]
+        for index, fold in enumerate(self.runs[0]):
+            figures = _rejected([run[index].rejection for run in self.runs])
+            lines.append(f"  {fold.name:32s}" + "   ".join(_figure(*figure) for figure in figures.items()))
         return [*lines, ""]
 
     def card_entries(self, command: str) -> list[Evaluation]:
         """The figures for a model card."""
-        kept = f"{self.row.protocol}, mean of {len(self.runs)} seeds"
-        entries = [(kept, name, values) for name, values in self.metrics.items() if name != "worst fold"]
+        entries = [("", name, values) for name, values in self.metrics.items() if name != "worst fold"]
         entries += [
-            (f"{kept}, {view}", "pooled accuracy", [each.accuracy for each in self.over_seeds(view)])
+            (f", {view}", "pooled accuracy", [each.accuracy for each in self.over_seeds(view)])
             for view in self.row.views[1:]
         ]
         return [
             Evaluation(
                 data=self.row.data,
-                protocol=protocol,
+                protocol=f"{self.row.protocol}, {_seeds(len(values))}{view}",
                 metric=name,
                 value=round(float(np.mean(values)), 4),
                 command=command,
             )
-            for protocol, name, values in entries
+            for view, name, values in entries
         ]
 
 
@@ -127,6 +147,18 @@ def table(results: Mapping[str, Result]) -> list[str]:
         cells = [name, what, row.recipe.architecture, row.before, row.reach, here]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def _rejected(parts: Sequence[Rejection]) -> dict[str, list[float]]:
+    return {
+        "AUROC": [part.auroc for part in parts],
+        f"unknown accepted at {ACCEPT_FROM}": [part.unknown_accepted(ACCEPT_FROM) for part in parts],
+        f"known accepted at {ACCEPT_FROM}": [part.known_accepted(ACCEPT_FROM) for part in parts],
+    }
+
+
+def _seeds(count: int) -> str:
+    return "one seed" if count == 1 else f"mean of {count} seeds"
 
 
 def _figure(name: str, values: Sequence[float]) -> str:

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from edge_client.settings import Thresholds
 from landmarks.model_card import Evaluation
 from training import simulate
 from training.evaluate import main
@@ -16,7 +17,7 @@ from training.figures import HeldOut
 from training.kept import KeptAnswers
 from training.recipe import RECIPES
 from training.report import write_report
-from training.results import Result, Tried, table
+from training.results import ACCEPT_FROM, SHARPNESS, Result, Tried, table
 from training.rows import VIEWS, Row, own
 
 
@@ -43,6 +44,25 @@ def test_the_command_leaves_every_made_signer_out_and_writes_its_report(tmp_path
     picture = tmp_path / "report" / "report.png"
     assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size < 400_000
     assert "F1 by label" in (tmp_path / "report" / "report.md").read_text()
+
+
+def test_a_temperature_is_fitted_on_the_people_that_each_fold_trains_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "asl_coffee_hands"
+    simulate.main(["--output", str(folder), "--windows", "1", "--signers", "3", "--frames", "8"])
+    monkeypatch.setenv("HELEN_DATA_DIR", str(tmp_path))
+    main(["--rows", "plain:1", "--output", str(tmp_path / "report")])
+    printed = capsys.readouterr().out
+    assert "made_1, then made_2: " in printed
+    assert "temperature fitted on the people trained with, seed 0: made_0 " in printed
+    assert len(list((tmp_path / "report" / "answers").iterdir())) == 3 + 6
+    (entry,) = [
+        entry
+        for entry in read_evaluation(tmp_path / "report" / "evaluation.json", "recipe")
+        if entry.metric == "ECE at fitted temperatures"
+    ]
+    assert entry.protocol.endswith("one seed")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +92,7 @@ def made_row(*, unknown: bool) -> Row:
 
 
 def made_result(*, unknown: bool = False) -> Result:
-    rows = [([0.02, 0.97, 0.01], 1), ([0.6, 0.2, 0.2], 0), ([0.5, 0.1, 0.4], 2), ([0.9, 0.05, 0.05], 0)]
+    rows = [([0.06, 0.9, 0.04], 1), ([0.6, 0.2, 0.2], 0), ([0.5, 0.1, 0.4], 2), ([0.9, 0.05, 0.05], 0)]
     truth = [-1 if unknown and label == 2 else label for _, label in rows]
     held = HeldOut(np.array([row for row, _ in rows]), np.array(truth))
     row = made_row(unknown=unknown)
@@ -104,6 +124,28 @@ def test_a_row_on_unknown_signs_counts_what_is_accepted() -> None:
     assert metrics["unknown accepted at 0.95"] == [0.0, 0.0]
     assert metrics["known accepted at 0.95"] == [1.0, 1.0]
     assert metrics["AUROC"] == [1.0, 1.0]
+
+
+def test_signs_are_accepted_where_the_edge_would_begin_to() -> None:
+    shipped = Thresholds()
+    assert (shipped.probability_on, shipped.sharpness) == (ACCEPT_FROM, SHARPNESS)
+
+
+def test_each_fold_is_calibrated_by_the_people_it_trained_with() -> None:
+    row = made_row(unknown=False)
+    truth = np.array([0, 0, 0, 1])
+    sure, shy = (HeldOut(np.tile([p, 1 - p], (4, 1)), truth) for p in (0.9, 0.6))
+    folds = [
+        Tried("made_0", ("hello", "yes"), {"as recorded": sure}, sure),
+        Tried("made_1", ("hello", "yes"), {"as recorded": shy}, shy),
+    ]
+    result = Result(row, [folds])
+    assert result.temperatures == {"made_0": pytest.approx(2.0), "made_1": pytest.approx(np.log(1.5) / np.log(3))}
+    assert result.calibrated is not None
+    np.testing.assert_allclose(result.calibrated.probabilities[:, 0], 0.75, atol=1e-6)
+    assert result.metrics["ECE"] == [pytest.approx(0.15)]
+    assert result.metrics["ECE at fitted temperatures"] == [pytest.approx(0, abs=1e-6)]
+    assert made_result().calibrated is None
 
 
 def test_the_report_draws_known_and_unknown_signs_and_ends_with_the_notes(tmp_path: Path) -> None:

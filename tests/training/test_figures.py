@@ -24,6 +24,12 @@ def test_macro_f1_is_the_mean_over_classes() -> None:
     assert MADE.macro_f1 == pytest.approx((4 / 5 + 2 / 3) / 2)
 
 
+def test_probabilities_raised_to_a_power_still_add_up_to_one() -> None:
+    raised = held_out(([0.8, 0.2], 0), ([1.0, 0.0], 1)).raised(2)
+    assert raised.probabilities.flatten().tolist() == pytest.approx([0.64 / 0.68, 0.04 / 0.68, 1, 0])
+    assert raised.target.tolist() == [0, 1]
+
+
 def test_calibration_error_is_the_distance_of_confidence_from_accuracy() -> None:
     assert MADE.calibration_error == pytest.approx((0.1 + 0.8 + 0.3 + 0.4) / 4)
     assert held_out(([1.0, 0.0], 0)).calibration_error == 0

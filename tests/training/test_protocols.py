@@ -4,7 +4,16 @@ import pytest
 import torch
 
 from training.datasets import DataError, Windows
-from training.protocols import answers, as_recorded, first, leave_labels_out, leave_one_group_out, resampled, train
+from training.protocols import (
+    answers,
+    as_recorded,
+    first,
+    inner_folds,
+    leave_labels_out,
+    leave_one_group_out,
+    resampled,
+    train,
+)
 from training.recipe import RECIPES
 from training.simulate import make_windows
 
@@ -36,6 +45,15 @@ def test_every_group_is_held_out_once_and_never_trained_with(made: Windows) -> N
         assert fold.held.groups == (fold.name,)
         assert fold.name not in fold.train.groups
         assert len(fold.train) + len(fold.held) == len(made)
+
+
+def test_inner_folds_hold_each_person_of_the_training_out_and_never_know_the_one_held_out(made: Windows) -> None:
+    (fold, *_) = leave_one_group_out(made)
+    inner = inner_folds(fold)
+    assert [each.name for each in inner] == ["made_0, then made_1", "made_0, then made_2"]
+    for each, held in zip(inner, ("made_1", "made_2"), strict=True):
+        assert each.held.groups == (held,)
+        assert set(each.train.groups) == {"made_1", "made_2"} - {held}
 
 
 def test_one_group_alone_can_not_be_left_out(made: Windows) -> None:
