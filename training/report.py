@@ -12,9 +12,9 @@ import numpy as np
 
 from landmarks.model_card import Evaluation
 from training.cost import cost_lines
-from training.figures import BINS, HeldOut
+from training.figures import BINS, HeldOut, pooled
 from training.protocols import RECORDED
-from training.results import ACCEPT_FROM, Result, table
+from training.results import ACCEPT_FROM, SHARPNESS, Result, table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 REPORT: Final = "report.md"
 PICTURE: Final = "report.png"
 FIGURES: Final = "evaluation.json"
+
+# Windows that a bin of confidence needs for its accuracy to be drawn: with fewer, a point is chance.
+FEWEST: Final = 10
 
 
 def write_report(folder: Path, results: Mapping[str, Result], command: str, notes: str) -> None:
@@ -32,14 +35,21 @@ def write_report(folder: Path, results: Mapping[str, Result], command: str, note
         entries.setdefault(result.row.recipe.architecture, []).extend(result.card_entries(command))
     (folder / FIGURES).write_bytes(msgspec.json.format(msgspec.json.encode(entries), indent=1))
     lines = ["# Held-out figures", "", f"`{command}` printed them.", "", *table(results), ""]
-    lines += ["Nothing was selected on what is held out: epochs are fixed, and it was looked at once, at the end.", ""]
-    drawn = next((result for result in results.values() if not result.row.unknown), None)
+    lines += [
+        "The command selects nothing on what is held out: epochs are fixed, and it is looked at once, at the end."
+    ]
+    lines += [
+        f"Accepted means that a sign is likeliest, from probability {ACCEPT_FROM} after all are raised to the power "
+        f"{SHARPNESS} and normalised, as the edge does before its trigger. Known ones count where they are right.",
+        "",
+    ]
+    name, drawn = next(((name, result) for name, result in results.items() if not result.row.unknown), ("", None))
     if drawn is not None:
         lines += [f"![calibration, early recognition, rejection, confusion]({PICTURE})", ""]
-        lines += ["F1 by label, in %: " + _by_label(drawn), ""]
-        lines += ["By fold, in %: " + ", ".join(f"{name} {100 * v:.1f}" for name, v in drawn.by_fold.items()), ""]
+        lines += [f"Drawn for the row {name}. Its F1 by label, in %: {_by_label(drawn)}", ""]
         draw(folder / PICTURE, drawn, next((r for r in results.values() if r.row.unknown), None))
-    lines += ["```", *cost_lines(), "```", ""]
+    details = [detail for result in results.values() for detail in result.details]
+    lines += ["By fold, and by what was seen, in %, mean (each seed):", "", "```", *details, *cost_lines(), "```", ""]
     (folder / REPORT).write_text("\n".join([*lines, notes]).rstrip() + "\n", encoding="utf-8")
 
 
@@ -49,7 +59,7 @@ def draw(path: Path, result: Result, unknown: Result | None) -> None:
 
     figure = Figure(figsize=(11, 9), layout="constrained")
     (first, second), (third, fourth) = figure.subplots(2, 2)
-    _draw_reliability(first, result.over_seeds())
+    _draw_reliability(first, result)
     _draw_early(second, result)
     if unknown is None:
         third.set_axis_off()
@@ -59,17 +69,25 @@ def draw(path: Path, result: Result, unknown: Result | None) -> None:
     figure.savefig(path, dpi=80)
 
 
-def _draw_reliability(axes: "Axes", seeds: list[HeldOut]) -> None:
-    together = [each.reliability for each in seeds]
-    count = np.sum([count for _, _, count in together], axis=0)
-    some = count > 0
-    confidence = np.sum([c * n for c, _, n in together], axis=0)[some] / count[some]
-    right = np.sum([r * n for _, r, n in together], axis=0)[some] / count[some]
-    axes.plot([0, 1], [0, 1], color="0.7")
-    axes.plot(confidence, right, marker="o")
-    axes.bar((np.arange(BINS) + 0.5) / BINS, count / count.sum(), width=0.8 / BINS, color="0.85", zorder=0)
+def _draw_reliability(axes: "Axes", result: Result) -> None:
+    seeds = result.over_seeds()
+    shown = pooled(seeds)
     error = 100 * float(np.mean([each.calibration_error for each in seeds]))
-    axes.set(title=f"Calibration: ECE {error:.1f} %", xlabel="confidence", ylabel="accuracy (bars: share of windows)")
+    _, _, count = shown.reliability
+    axes.bar((np.arange(BINS) + 0.5) / BINS, count / count.sum(), width=0.8 / BINS, color="0.85", zorder=0)
+    axes.plot([0, 1], [0, 1], color="0.7")
+    _draw_bins(axes, shown, f"temperature 1, ECE {error:.1f} %")
+    if result.calibrated is not None:
+        error = 100 * result.calibrated.calibration_error
+        _draw_bins(axes, result.calibrated, f"fitted on training people, ECE {error:.1f} %")
+    axes.legend(loc="upper left")
+    axes.set(title="Calibration", xlabel="confidence", ylabel="accuracy (bars: share of windows)")
+
+
+def _draw_bins(axes: "Axes", answers: HeldOut, label: str) -> None:
+    confidence, right, count = answers.reliability
+    some = count >= FEWEST
+    axes.plot(confidence[some], right[some], marker="o", label=label)
 
 
 def _draw_early(axes: "Axes", result: Result) -> None:
@@ -79,6 +97,7 @@ def _draw_early(axes: "Axes", result: Result) -> None:
     axes.plot(list(seen), accuracy, marker="o")
     axes.axhline(whole, color="0.7")
     axes.set(title=f"Early recognition (line: all frames, {whole:.1f} %)", xlabel="frames seen", ylabel="accuracy, %")
+    axes.set_ylim(top=100)
 
 
 def _draw_rejection(axes: "Axes", unknown: Result) -> None:
@@ -89,7 +108,8 @@ def _draw_rejection(axes: "Axes", unknown: Result) -> None:
     axes.axvline(ACCEPT_FROM, color="0.7")
     axes.legend()
     area = 100 * float(np.mean([part.auroc for part in unknown.rejections]))
-    axes.set(title=f"Signs accepted: AUROC {area:.1f} %", xlabel="from probability", ylabel="accepted, %")
+    axes.set(title=f"Signs accepted: AUROC {area:.1f} %", ylabel="accepted, %", ylim=(0, 100))
+    axes.set_xlabel(f"from probability, after the power {SHARPNESS}")
 
 
 def _draw_confusion(axes: "Axes", result: Result) -> None:

@@ -43,7 +43,9 @@ def test_the_command_leaves_every_made_signer_out_and_writes_its_report(tmp_path
         read_evaluation(tmp_path / "report" / "evaluation.json", "seed")
     picture = tmp_path / "report" / "report.png"
     assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size < 400_000
-    assert "F1 by label" in (tmp_path / "report" / "report.md").read_text()
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert "Drawn for the row recipe. Its F1 by label" in text
+    assert "first 10 frames" in text
 
 
 def test_a_temperature_is_fitted_on_the_people_that_each_fold_trains_with(
