@@ -46,7 +46,10 @@ def write_report(folder: Path, results: Mapping[str, Result], command: str, note
     name, drawn = next(((name, result) for name, result in results.items() if not result.row.unknown), ("", None))
     if drawn is not None:
         lines += [f"![calibration, early recognition, rejection, confusion]({PICTURE})", ""]
-        lines += [f"Drawn for the row {name}. Its F1 by label, in %: {_by_label(drawn)}", ""]
+        lines += [
+            f"Drawn for the row {name}, signs accepted for that on unknown signs, if any. The F1 by label, in %: {_by_label(drawn)}",
+            "",
+        ]
         draw(folder / PICTURE, drawn, next((r for r in results.values() if r.row.unknown), None))
     details = [detail for result in results.values() for detail in result.details]
     lines += ["By fold, and by what was seen, in %, mean (each seed):", "", "```", *details, *cost_lines(), "```", ""]
