@@ -43,14 +43,13 @@ def write_report(folder: Path, results: Mapping[str, Result], command: str, note
         f"{SHARPNESS} and normalised, as the edge does before its trigger. Known ones count where they are right.",
         "",
     ]
-    name, drawn = next(((name, result) for name, result in results.items() if not result.row.unknown), ("", None))
+    drawn = next((name for name, result in results.items() if not result.row.unknown), None)
+    unknown = next((name for name, result in results.items() if result.row.unknown), None)
     if drawn is not None:
         lines += [f"![calibration, early recognition, rejection, confusion]({PICTURE})", ""]
-        lines += [
-            f"Drawn for the row {name}, signs accepted for that on unknown signs, if any. The F1 by label, in %: {_by_label(drawn)}",
-            "",
-        ]
-        draw(folder / PICTURE, drawn, next((r for r in results.values() if r.row.unknown), None))
+        lines += [f"Drawn for the row {drawn}" + (f", signs accepted for the row {unknown}." if unknown else "."), ""]
+        lines += [f"F1 by label, in %: {_by_label(results[drawn])}", ""]
+        draw(folder / PICTURE, results[drawn], results[unknown] if unknown else None)
     details = [detail for result in results.values() for detail in result.details]
     lines += ["By fold, and by what was seen, in %, mean (each seed):", "", "```", *details, *cost_lines(), "```", ""]
     (folder / REPORT).write_text("\n".join([*lines, notes]).rstrip() + "\n", encoding="utf-8")

@@ -44,7 +44,7 @@ def test_the_command_leaves_every_made_signer_out_and_writes_its_report(tmp_path
     picture = tmp_path / "report" / "report.png"
     assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size < 400_000
     text = (tmp_path / "report" / "report.md").read_text()
-    assert "Drawn for the row recipe, " in text
+    assert "Drawn for the row recipe.\n\nF1 by label" in text
     assert "first 10 frames" in text
 
 
@@ -155,6 +155,7 @@ def test_the_report_draws_known_and_unknown_signs_and_ends_with_the_notes(tmp_pa
     write_report(tmp_path, results, "python -m training.evaluate", "## Tried\n\nMuch.")
     text = (tmp_path / "report.md").read_text()
     assert text.endswith("## Tried\n\nMuch.\n")
+    assert "Drawn for the row asl, signs accepted for the row unknown." in text
     assert "none 80, hello 100, yes 0" in text
     entries = msgspec.json.decode((tmp_path / "evaluation.json").read_bytes(), type=dict[str, list[Evaluation]])
     assert {entry.metric for entry in entries["recipe"]} >= {"AUROC", "ECE", "unknown accepted at 0.95"}
