@@ -62,10 +62,10 @@ mediapipe: $(VENV)/.installed # what MediaPipe's own tests need besides: two Deb
 	  || echo "MediaPipe needs libegl1 and libgles2 (sudo apt-get install them): without, its tests fail"
 	@$(VENV)/bin/python -m edge_client assets >/dev/null || echo "without MediaPipe's model files its tests are skipped"
 
-programs: # what the tests of deploy/ run; where systemd is, Debian would start both as daemons, so only by hand there
+programs: # what the tests of deploy/ run. Debian starts both as daemons: RUNLEVEL=1 prevents it, except under systemd
 	@{ command -v nginx && command -v prometheus; } >/dev/null \
 	  || { [ "$$(id -u)" = 0 ] && [ ! -d /run/systemd/system ] && apt-get update -qq \
-	    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light prometheus >/dev/null; } \
+	    && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light prometheus >/dev/null; } \
 	  || echo "without nginx and prometheus (sudo apt-get install nginx-light prometheus), their tests are skipped"
 
 test: $(VENV)/.installed mediapipe programs ## run every test, the real service included

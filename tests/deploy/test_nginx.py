@@ -118,6 +118,15 @@ async def front(folder: Path, upstream: str, rate: str | None = None) -> AsyncIt
         await child.communicate()
 
 
+async def logged(nginx: Front, count: int) -> list[str]:
+    """The first lines of its log, each of which it writes after its answer has gone; the caller sets the deadline."""
+    while True:
+        *complete, _ = (nginx.folder / "helen.log").read_text().split("\n")
+        if len(complete) >= count:
+            return complete
+        await asyncio.sleep(0.05)
+
+
 async def until_open(port: int, child: asyncio.subprocess.Process) -> None:
     """Wait until nginx listens; the caller sets the deadline."""
     while True:
@@ -188,7 +197,7 @@ def test_a_window_is_answered_over_tls_under_its_request_id(repository: Path, tm
             for each in (answer, refused, page):
                 for name in ON_EVERY_ANSWER:
                     assert len(each.headers.get_list(name)) == 1, (name, each.headers)
-        lines = [json.loads(line) for line in (nginx.folder / "helen.log").read_text().splitlines()]
+        lines = [json.loads(line) for line in await logged(nginx, 3)]
         assert [line["request_id"] for line in lines[:2]] == ["pi-7.42", "pi-7.43"]
         assert [line["status"] for line in lines] == [200, 400, 200]
 

@@ -80,7 +80,7 @@ def test_a_key_file_that_changes_needs_no_restart(
             assert (await client.get("/metadata", headers=headers)).status_code == 200
             await client.post("/predict", json=EXAMPLE, headers=headers)
             assert 'key="pi-kitchen"' in (await client.get("/metrics", headers=headers)).text
-            file.write_text("# nobody any more\n")
+            file.write_text("# nobody any more at all\n")
             assert (await client.get("/metadata", headers=headers)).status_code == 403
 
     asyncio.run(story())
