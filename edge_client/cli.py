@@ -14,6 +14,7 @@ from landmarks.assets import ASSETS, AssetError, assets_folder, fetch_assets
 from landmarks.model_card import ModelError
 from landmarks.recording import RecordingError
 
+SHORT_FLAGS = {"capture.source": ("--source",), "cloud.transport": ("--transport",)}
 EXPECTED_ERRORS = (SettingsError, SourceError, AssetError, ModelError, RecordingError, CloudError)
 
 
@@ -140,7 +141,7 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
     command.add_argument("--settings", type=Path, metavar="FILE", help="settings file (TOML)")
     group = command.add_argument_group("settings")
     for field in setting_fields():
-        names = ["--source", field.flag] if field.path == "capture.source" else [field.flag]
+        names = [*SHORT_FLAGS.get(field.path, ()), field.flag]
         described = f"{field.description} ({field.default!r})".replace("%", "%%")
         group.add_argument(*names, dest=field.path, metavar="VALUE", help=described)
 

@@ -7,30 +7,30 @@ their names, on a client that the environment sets up.
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 import urllib3
 from urllib3.util import Retry, Timeout
 
+from edge_client.encoding import AnswerError, fp16_answer, fp16_question, json_answer, json_question
 from edge_client.metadata import ModelMetadata, Prediction, check_window
 from edge_client.settings import Cloud, load_settings
+from edge_client.windows import Window
 from landmarks.hands import Array
 from landmarks.session import MAX_MODEL_BYTES
+from landmarks.wire import HEADER_LENGTH
 
 log = logging.getLogger(__name__)
-
-Reply = TypeVar("Reply", bound=msgspec.Struct)
 
 MAX_REPLY_BYTES: Final = 4 * 1024 * 1024
 MODEL_FILE_TIMEOUT_S: Final = 120.0  # megabytes over a slow line, and nobody waits for a gesture meanwhile
 # Refused for now, not refused for good. A prediction changes nothing on the service, so asking again is safe.
 TEMPORARY: Final = (429, 502, 503, 504)
 LONGEST_RETRY_AFTER: Final = 10
-DECIMALS: Final = 6
 
 
 class CloudError(Exception):
@@ -114,7 +114,11 @@ class CloudClient:
         with self._lock:
             if self._metadata is not None and not force_refresh and self._clock() < self._metadata_until:
                 return self._metadata
-        metadata = _decode(self._request("GET", "/metadata", None, timeout), ModelMetadata)
+        data, _ = self._request("GET", "/metadata", timeout=timeout)
+        try:
+            metadata = msgspec.json.decode(data, type=ModelMetadata)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise CloudError(f"the service's answer is not a ModelMetadata: {error}") from error
         with self._lock:
             self._metadata = metadata
             self._metadata_until = self._clock() + self._settings.metadata_ttl
@@ -129,22 +133,32 @@ class CloudClient:
         """
         metadata = self.learn(timeout=timeout)
         check_window(sequence, mask, metadata)
-        body: dict[str, Any] = {"sequence": np.round(sequence.astype(np.float64), DECIMALS).tolist()}
-        if mask is not None:
-            body["mask"] = mask.tolist()
+        compact = self._settings.encoding == "fp16" and "fp16" in metadata.encodings
+        question = fp16_question(sequence, mask) if compact else json_question(sequence, mask)
         try:
-            data = self._request("POST", "/predict", msgspec.json.encode(body), timeout)
+            data, headers = self._request("POST", question.path, question.headers, question.body, timeout=timeout)
+            reply = fp16_answer(data, headers.get(HEADER_LENGTH)) if compact else json_answer(data)
         except CloudError as fault:
-            if fault.status == 400:
+            if fault.status in (400, 404):
                 self.forget()  # the window was right by what we know, so what we know is old
             raise
-        reply = _decode(data, Prediction)
+        except AnswerError as fault:
+            raise CloudError(str(fault)) from fault
         if len(reply.probabilities) != metadata.num_classes:
             self.forget()
-            raise CloudError(
-                f"/predict gave {len(reply.probabilities)} probabilities, /metadata says {metadata.num_classes} classes"
-            )
+            found, expected = len(reply.probabilities), metadata.num_classes
+            raise CloudError(f"{question.path} gave {found} probabilities, /metadata says {expected} classes")
         return reply
+
+    def ask_window(self, window: Window, timeout: float) -> tuple[ModelMetadata, Prediction]:
+        """Ask for a window of raw hands; the model's metadata and its answer.
+
+        Raises:
+            ValueError, CloudError: as ``ask``.
+        """
+        metadata = self.learn(timeout=timeout)
+        hands = metadata.shape.prepare(window.hands[-metadata.seq_len :])
+        return metadata, self.ask(hands, window.presence[-metadata.seq_len :], timeout)
 
     def model_file(self, name: str) -> bytes:
         """A file of the gesture model that the service serves now, ``model.onnx`` or ``card.json``.
@@ -152,7 +166,9 @@ class CloudClient:
         Raises:
             CloudError: when the service gave none.
         """
-        return self._request("GET", f"/models/gesture/{name}", None, MODEL_FILE_TIMEOUT_S, limit=MAX_MODEL_BYTES)
+        path = f"/models/gesture/{name}"
+        data, _ = self._request("GET", path, timeout=MODEL_FILE_TIMEOUT_S, limit=MAX_MODEL_BYTES)
+        return data
 
     def forget(self) -> None:
         """Drop the cached metadata: the next call asks the service for it."""
@@ -164,14 +180,27 @@ class CloudClient:
         self._pool.clear()
 
     def _request(
-        self, method: str, path: str, body: bytes | None, timeout: float | None, *, limit: int = MAX_REPLY_BYTES
-    ) -> bytes:
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        *,
+        timeout: float | None,
+        limit: int = MAX_REPLY_BYTES,
+    ) -> tuple[bytes, Mapping[str, str]]:
+        """The body and the headers of an answer of status 200."""
         url = self._settings.url.rstrip("/") + path
-        headers = {**self._pool.headers, **({"Content-Type": "application/json"} if body else {})}
         deadline = Timeout(total=self._settings.timeout if timeout is None else timeout)
         try:
             answer = self._pool.request(
-                method, url, body=body, headers=headers, timeout=deadline, preload_content=False, redirect=False
+                method,
+                url,
+                body=body,
+                headers={**self._pool.headers, **(headers or {})},
+                timeout=deadline,
+                preload_content=False,
+                redirect=False,
             )
             try:
                 data = answer.read(limit + 1)
@@ -184,11 +213,11 @@ class CloudClient:
             raise CloudError(f"{method} {url} answered with more than {limit} bytes")
         if answer.status != 200:
             raise CloudError(
-                f"{method} {url} answered {answer.status}: {_sentence(data)}",
+                f"{method} {url} answered {answer.status}: {error_sentence(data)}",
                 status=answer.status,
-                retry_after_s=_seconds(answer.headers.get("Retry-After")),
+                retry_after_s=retry_seconds(answer.headers.get("Retry-After")),
             )
-        return data
+        return data, answer.headers
 
 
 @cache
@@ -211,26 +240,20 @@ def get_prediction_from_cloud(
     return default_client().get_prediction_from_cloud(sequence, mask, timeout)
 
 
-def _decode(data: bytes, kind: type[Reply]) -> Reply:
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except msgspec.DecodeError as error:
-        raise CloudError(f"the service's answer is not a {kind.__name__}: {error}") from error
-
-
 def _reason(error: Exception) -> str:
     cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason else error
     return str(cause) or type(cause).__name__
 
 
-def _sentence(data: bytes) -> str:
+def error_sentence(data: bytes) -> str:
+    """The reason in an error body, or the beginning of what came in its place."""
     try:
         return str(msgspec.json.decode(data, type=dict[str, Any])["error"])[:300]
     except (msgspec.DecodeError, KeyError):
         return data[:120].decode("utf-8", "replace").strip() or "no reason given"
 
 
-def _seconds(text: str | None) -> float:
+def retry_seconds(text: str | None) -> float:
     """``Retry-After`` in seconds; the date form, which this service never sends, counts as 1 s."""
     if not text:
         return 0.0

@@ -10,14 +10,14 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 
 from edge_client.answers import Answer
-from edge_client.cloud import CloudClient, CloudError
+from edge_client.cloud import CloudError
 from edge_client.fallback import CircuitBreaker, DeviceModel
-from edge_client.metadata import ModelMetadata
+from edge_client.metadata import ModelMetadata, Prediction
 from edge_client.settings import Device
 from edge_client.windows import Window, WindowShape
 from landmarks.model_card import ModelError
@@ -28,6 +28,16 @@ Item = TypeVar("Item")
 Connection = Literal["connecting", "online", "offline"]
 
 MAX_ANSWERS_WAITING = 64
+
+
+class Service(Protocol):
+    """The way to the service: ``CloudClient``, a request a window, or ``StreamClient``, a live session."""
+
+    def learn(self, *, timeout: float | None = None, force_refresh: bool = False) -> ModelMetadata: ...
+
+    def ask_window(self, window: Window, timeout: float) -> tuple[ModelMetadata, Prediction]: ...
+
+    def close(self) -> None: ...
 
 
 class NewestSlot(Generic[Item]):
@@ -77,7 +87,7 @@ class LinkState:
 class LiveRecogniser:
     """Windows in, answers out, both without waiting. ``close`` ends its threads; use it as a context manager."""
 
-    def __init__(self, cloud: CloudClient, device: DeviceModel | None, settings: Device, timeout_s: float) -> None:
+    def __init__(self, cloud: Service, device: DeviceModel | None, settings: Device, timeout_s: float) -> None:
         """Start asking; ``timeout_s`` bounds a request to the service."""
         self._cloud = cloud
         self._device = device
@@ -182,11 +192,8 @@ class LiveRecogniser:
         started = time.monotonic()
         self._asked_at = started
         try:
-            metadata = self._cloud.learn(timeout=self._timeout_s)
+            metadata, reply = self._cloud.ask_window(window, self._timeout_s)
             self._metadata = metadata
-            hands = window.hands[-metadata.seq_len :]
-            presence = window.presence[-metadata.seq_len :]
-            reply = self._cloud.ask(metadata.shape.prepare(hands), presence, self._timeout_s)
         except (CloudError, ValueError) as error:
             self._breaker.fail(time.monotonic(), error.retry_after_s if isinstance(error, CloudError) else 0.0)
             self._show_fault(error)

@@ -22,6 +22,7 @@ class ModelMetadata(msgspec.Struct, frozen=True):
     feature_dim: Count
     normalization: Normalization
     version: str | int | None = None
+    encodings: tuple[str, ...] = ()  # a service of before says nothing and takes JSON
 
     def __post_init__(self) -> None:
         if len(self.class_labels) != self.num_classes:

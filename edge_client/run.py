@@ -25,6 +25,7 @@ from edge_client.publisher import Event, Publisher
 from edge_client.screen_feed import HttpScreen, ScreenFeed
 from edge_client.settings import Settings
 from edge_client.sources import Frame, LiveSource, RecordingSource, Source, SourceError, open_source, paced
+from edge_client.stream import StreamClient
 from edge_client.watchdog import Watchdog
 from landmarks.model_card import ModelError
 from landmarks.recording import write_recording
@@ -47,8 +48,9 @@ def open_device_model(settings: Settings) -> DeviceModel | None:
 
 def open_recogniser(settings: Settings) -> LiveRecogniser:
     """The service and this machine's model behind one door. Live windows aren't retried: the next one is on its way."""
-    cloud = CloudClient(msgspec.structs.replace(settings.cloud, retries=0))
-    return LiveRecogniser(cloud, open_device_model(settings), settings.device, settings.cloud.timeout)
+    cloud = msgspec.structs.replace(settings.cloud, retries=0)
+    service = StreamClient(cloud) if cloud.transport == "stream" else CloudClient(cloud)
+    return LiveRecogniser(service, open_device_model(settings), settings.device, settings.cloud.timeout)
 
 
 @contextlib.contextmanager

@@ -18,6 +18,8 @@ ENVIRONMENT: Final = {
     "HELEN_CLOUD_TIMEOUT": "cloud.timeout",
     "HELEN_CLOUD_RETRIES": "cloud.retries",
     "HELEN_CLOUD_METADATA_TTL": "cloud.metadata_ttl",
+    "HELEN_CLOUD_ENCODING": "cloud.encoding",
+    "HELEN_CLOUD_TRANSPORT": "cloud.transport",
     "HELEN_API_KEY": "cloud.api_key",
     "HELEN_BACKEND_GESTURE_URL": "publish.url",
 }
@@ -106,6 +108,14 @@ class Cloud(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     timeout: Annotated[Seconds, Meta(description="seconds a request")] = 5.0
     retries: Annotated[int, Meta(ge=0, le=10, description="retries on temporary faults")] = 2
     metadata_ttl: Annotated[float, Meta(ge=0, description="seconds the model's metadata is cached")] = 300.0
+    encoding: Annotated[
+        Literal["fp16", "json"],
+        Meta(description="how a window is sent: fp16 is 5 KB where the service takes it, json 25 KB"),
+    ] = "fp16"
+    transport: Annotated[
+        Literal["http", "stream"],
+        Meta(description="how live windows go there: a request each, or their new frames alone over one WebSocket"),
+    ] = "http"
     api_key: Annotated[str, Meta(description="sent as X-API-Key; better set by HELEN_API_KEY than here")] = ""
 
 

@@ -39,12 +39,17 @@ class WindowStats:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
-    """``hands`` float32 ``(T, 126)`` and ``presence`` float32 ``(T, 2)`` as of ``time_s``, with their statistics."""
+    """``hands`` float32 ``(T, 126)`` and ``presence`` float32 ``(T, 2)`` as of ``time_s``, with their statistics.
+
+    ``frame`` is the number of the last of the T frames, counted without gaps within an episode; ``None`` for a window
+    that stands alone.
+    """
 
     hands: Array
     presence: Array
     stats: WindowStats
     time_s: float
+    frame: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,7 @@ class HandWindows:
         self.episode = episode
         self._since_window = 0
         self._lost = 0
+        self._frame = 0
         self._last: tuple[Array, Array, float] | None = None
 
     @property
@@ -120,6 +126,7 @@ class HandWindows:
         else:
             motion = self._motion(hands, presence, time_s)
         self._last = (hands, presence, time_s)
+        self._frame += 1
         self._frames.append((hands.reshape(FEATURE_DIM_XYZ), presence, motion, area))
 
     def _motion(self, hands: Array, presence: Array, time_s: float) -> float:
@@ -145,7 +152,8 @@ class HandWindows:
             area=sum(areas) / len(areas) if areas else 0.0,
             complete=self._lost > 0,
         )
-        return Window(np.array([frame[0] for frame in frames], dtype=np.float32), presence, stats, time_s)
+        hands = np.array([frame[0] for frame in frames], dtype=np.float32)
+        return Window(hands, presence, stats, time_s, self._frame - self._lost)
 
     def _forget(self) -> None:
         self._frames.clear()

@@ -5,6 +5,7 @@ The same class answers in the service and on the Raspberry Pi. It knows nothing 
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from landmarks.model_card import (
     read_card,
     sha256_of,
 )
+from landmarks.tensors import TensorSpec
 
 Tensors = Mapping[str, npt.NDArray[np.float32]]
 
@@ -56,8 +58,10 @@ class ModelSession:
             raise ModelError(f"ONNX Runtime can't load {MODEL_FILE}: {error}") from error
         self.card = card
         self.model = model
-        self.input_names = tuple(node.name for node in self._session.get_inputs())
-        self.output_names = tuple(node.name for node in self._session.get_outputs())
+        self.inputs = tuple(spec_of(node) for node in self._session.get_inputs())
+        self.outputs = tuple(spec_of(node) for node in self._session.get_outputs())
+        self.input_names = tuple(spec.name for spec in self.inputs)
+        self.output_names = tuple(spec.name for spec in self.outputs)
         self._check_golden()
 
     @classmethod
@@ -80,7 +84,7 @@ class ModelSession:
         if missing:
             raise ModelError(f"model {self.card.name} wants the tensors {list(self.input_names)}, missing {missing}")
         try:
-            answers = self._session.run(None, {name: tensors[name] for name in self.input_names})
+            answers: Any = self._session.run(None, {name: tensors[name] for name in self.input_names})
         except Exception as error:
             raise ModelError(f"model {self.card.name} could not run: {error}") from error
         return dict(zip(self.output_names, answers, strict=True))
@@ -104,3 +108,14 @@ class ModelSession:
                 raise ModelError(
                     f"golden output {name} differs by {difference:.3g}, its card allows {golden.tolerance:.3g}"
                 )
+
+
+def spec_of(node: ort.NodeArg) -> TensorSpec:
+    """What the graph says of one of its inputs or outputs; an axis that it leaves open is -1.
+
+    Raises:
+        ModelError: it isn't float32, as all that a model here takes and gives.
+    """
+    if node.type != "tensor(float)":
+        raise ModelError(f"{MODEL_FILE} has the tensor {node.name} of type {node.type}, expected tensor(float)")
+    return TensorSpec(node.name, "FP32", tuple(axis if isinstance(axis, int) else -1 for axis in node.shape))

@@ -58,13 +58,29 @@ class MicroBatcher(Generic[Item, Answer]):
             Overloaded: at once, when ``max_waiting`` items wait already.
             Exception: whatever ``run`` gave or raised for this item.
         """
-        if self._waiting >= self._max_waiting:
-            raise Overloaded(f"{self._waiting} requests are waiting already, the limit; try again in a second")
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._groups.setdefault(shape, deque()).append((item, future))
-        self._waiting += 1
-        self._fill_slots()
+        (future,) = self._admit((item,), shape)
         return await future
+
+    async def submit_all(self, items: Sequence[Item], shape: Hashable) -> list[Answer]:
+        """Wait for the answers to items of equal ``shape`` that belong together: all of them are admitted, or none.
+
+        Raises:
+            Overloaded: at once, when not all of them may wait.
+            Exception: whatever ``run`` gave or raised for the first item that failed.
+        """
+        futures = self._admit(items, shape)
+        await asyncio.gather(*futures, return_exceptions=True)
+        return [future.result() for future in futures]
+
+    def _admit(self, items: Sequence[Item], shape: Hashable) -> "list[asyncio.Future[Answer]]":
+        if self._waiting + len(items) > self._max_waiting:
+            raise Overloaded(f"{self._waiting} requests are waiting already, the limit; try again in a second")
+        loop = asyncio.get_running_loop()
+        futures: list[asyncio.Future[Answer]] = [loop.create_future() for _ in items]
+        self._groups.setdefault(shape, deque()).extend(zip(items, futures, strict=True))
+        self._waiting += len(items)
+        self._fill_slots()
+        return futures
 
     def _fill_slots(self) -> None:
         while self._groups and len(self._in_flight) < self._max_in_flight:

@@ -47,6 +47,13 @@ class Forbidden(RequestError):
     code = "forbidden"
 
 
+class NotFound(RequestError):
+    """There is no such model, or not in this version."""
+
+    status = 404
+    code = "not_found"
+
+
 class BodyTooLarge(RequestError):
     """The body has more bytes than the service reads."""
 
@@ -67,6 +74,13 @@ class Overloaded(RequestError):
     status = 429
     code = "overloaded"
     retry_after_s = 1
+
+
+class Unsupported(RequestError):
+    """Something that the protocol knows and this service doesn't do."""
+
+    status = 501
+    code = "unsupported"
 
 
 class NotReady(RequestError):

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 
 from serve_app.errors import BodyTooLarge, DeadlineExceeded, InvalidInput, RequestError, UnsupportedContentType
@@ -25,7 +25,7 @@ JSON_TYPES = ("application/json", "application/x-json", "text/json")
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
-def request_id_of(request: Request) -> str:
+def request_id_of(request: HTTPConnection) -> str:
     """The id that Serve gave this request or passed on from the client; another one where that isn't sane."""
     given = request.headers.get("x-request-id", "")
     known: str = request.scope.setdefault("helen_id", given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex)
@@ -43,6 +43,17 @@ async def read_json_body(request: Request, limit: int) -> bytes:
     declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if declared and declared not in JSON_TYPES:
         raise UnsupportedContentType(f"Content-Type is {declared[:100]}, expected application/json")
+    return await read_body(request, limit)
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body of a request, whatever it is declared as.
+
+    Raises:
+        UnsupportedContentType: it is compressed.
+        BodyTooLarge: as ``read_json_body``.
+        InvalidInput: as ``read_json_body``.
+    """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
         raise UnsupportedContentType(f"Content-Encoding is {encoding[:100]}, expected none")
@@ -80,7 +91,7 @@ def json_response(value: Any, status: int = 200) -> Response:
     return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")
 
 
-def error_response(error: RequestError, request: Request) -> Response:
+def error_response(error: RequestError, request: HTTPConnection) -> Response:
     """A request's error in the contract's form."""
     response = json_response(error.body(request_id_of(request)), error.status)
     if error.status == 401:

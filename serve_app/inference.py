@@ -36,6 +36,7 @@ class Inference:
         if self._model.current is None:
             logger.error("%s", self._model.reason)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inference")
+        self._looking = threading.Lock()
         self._look_now = threading.Event()
         threading.Thread(target=self._watch, name="model-watch", daemon=True).start()
 
@@ -67,7 +68,21 @@ class Inference:
         name, refused, model = self._model.name, self._model.refused, self._model.current
         if model is None:
             return ModelStatus(name, reason=self._model.reason, refused=refused)
-        return ModelStatus(name, model.version, model.source, model.session.card, refused=refused)
+        session = model.session
+        return ModelStatus(
+            name,
+            model.version,
+            model.source,
+            session.card,
+            refused=refused,
+            inputs=session.inputs,
+            outputs=session.outputs,
+        )
+
+    async def look(self) -> ModelStatus:
+        """Look for the best model now, also where one was refused and would be tried again later."""
+        await asyncio.to_thread(self._look_again)
+        return self.describe()
 
     def files(self) -> dict[str, bytes]:
         """The served model's files, ``model.onnx`` and ``card.json``, for clients that answer by themselves.
@@ -85,6 +100,12 @@ class Inference:
             self._look_now.wait(timeout=self._model.settings.poll_s)
             self._look_now.clear()
             try:
-                self._model.look()
+                with self._looking:
+                    self._model.look()
             except Exception:
                 logger.exception("the look for a newer %s model failed; the one before goes on", self._model.name)
+
+    def _look_again(self) -> None:
+        with self._looking:
+            self._model.retry_refused()
+            self._model.look()

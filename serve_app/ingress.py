@@ -10,17 +10,33 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from serve_app.http import ERROR_HANDLERS
-from serve_app.routes import analyze, docs, models, pages, predict, system
+from serve_app.routes import analyze, docs, models, open_inference, pages, predict, stream, system
 from serve_app.security import ApiKeys
 from serve_app.service import Service
 
-ROUTES = (
+ROUTES: tuple[Route | WebSocketRoute, ...] = (
     Route("/health", system.health, methods=["GET"]),
     Route("/metadata", system.metadata, methods=["GET"]),
     Route("/predict", predict.predict, methods=["POST"]),
+    *(
+        Route(f"/v2/models/{{name}}{version}{path}", endpoint, methods=[method])
+        for version in ("", "/versions/{version}")
+        for path, endpoint, method in (
+            ("/infer", open_inference.infer, "POST"),
+            ("", open_inference.model_metadata, "GET"),
+            ("/ready", open_inference.model_ready, "GET"),
+        )
+    ),
+    Route("/v2", open_inference.server, methods=["GET"]),
+    Route("/v2/health/live", open_inference.live, methods=["GET"]),
+    Route("/v2/health/ready", open_inference.ready, methods=["GET"]),
+    Route("/v2/repository/index", open_inference.repository_index, methods=["POST"]),
+    Route("/v2/repository/models/{name}/load", open_inference.load, methods=["POST"]),
+    Route("/v2/repository/models/{name}/unload", open_inference.unload, methods=["POST"]),
+    WebSocketRoute("/stream", stream.Stream()),
     Route("/analyze", analyze.analyze, methods=["POST"]),
     Route("/api/analyze", analyze.analyze, methods=["POST"]),
     Route("/models/{name}/{file}", models.model_file, methods=["GET"]),

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from landmarks.model_card import ModelCard
+from landmarks.tensors import TensorSpec
 
 Tensors = dict[str, npt.NDArray[np.float32]]
 
@@ -25,8 +26,23 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True)
+class Outputs:
+    """A batch's answers as tensors by name: float32 arrays and arrays of bytes (dtype ``S``), batch axis first.
+
+    ``failed`` has, by row, why a row got no answer.
+    """
+
+    version: str
+    tensors: dict[str, npt.NDArray[Any]]
+    failed: dict[int, Exception]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """What a model replica says of itself; ``card`` is None, and ``reason`` says why, while it can't answer."""
+    """What a model replica says of itself; ``card`` is None, and ``reason`` says why, while it can't answer.
+
+    ``inputs`` and ``outputs`` are those of the model file.
+    """
 
     name: str
     version: str | None = None
@@ -34,6 +50,8 @@ class ModelStatus:
     card: ModelCard | None = None
     reason: str | None = None
     refused: dict[str, str] = field(default_factory=dict)
+    inputs: tuple[TensorSpec, ...] = ()
+    outputs: tuple[TensorSpec, ...] = ()
 
     def metadata(self) -> dict[str, Any]:
         """The model's entry in ``GET /metadata``."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 from serve_app.openapi_shots import ANALYZE_ANSWER, ANALYZE_REQUEST, example_shot
+from serve_app.openapi_v2 import paths as v2_paths
 
 ERROR = {
     "type": "object",
@@ -47,10 +48,11 @@ REASONS = {
     401: "the service has API keys, and the request carries none",
     403: "the API key is not one of the service's",
     400: "not JSON, or not a window of this model; the sentence names the field",
-    404: "there is no such model or file",
+    404: "there is no such model, version or file",
     413: "the body is too large",
     415: "the body is declared as something other than JSON",
     429: "overloaded; `Retry-After` says when to come back",
+    501: "the protocol has it, this service doesn't",
     503: "a model can't answer yet",
     504: "not answered within the deadline",
 }
@@ -84,6 +86,30 @@ ANALYZE = {
     ],
     "requestBody": {"required": True, "content": json_content(ANALYZE_REQUEST, example_shot())},
     "responses": answered("the shot", ANALYZE_ANSWER) | errors(400, 401, 403, 413, 415, 429, 503, 504),
+}
+
+STREAM = {
+    "tags": ["gestures"],
+    "summary": "A live session over a WebSocket: a frame a message, the service keeps the window",
+    "description": (
+        "Upgrade to a WebSocket. The first message is JSON: `encoding` (`fp16`, `fp32`, `json`), `stride`, "
+        "`min_frames`, `reset_after`, all optional; the answer has `type: ready` and what the model takes. Then each "
+        "frame is a binary message of `feature_dim` little-endian numbers, after a frame number of 4 bytes or "
+        'none, or `{"frame": [...], "mask": [left, right], "n": 7}`. `{"type": "reset"}` empties the window, '
+        '`{"type": "predict", "n": 7}` asks for a prediction. Each answer is that of `/predict` with `frame` (the '
+        "number of the window's last frame), `frames` (how many it has) and `skipped` (windows that it overtook). "
+        "Close codes: 1003, 1007, 1008, 1009, 1012, and 4408 for a session without a message."
+    ),
+    "parameters": [
+        {"name": "Upgrade", "in": "header", "required": True, "schema": {"const": "websocket"}},
+        {
+            "name": "Sec-WebSocket-Protocol",
+            "in": "header",
+            "schema": {"type": "string"},
+            "description": "`helen.v1`, and from a browser the key as `helen.key.` and its base64url",
+        },
+    ],
+    "responses": {"101": {"description": "the session begins"}} | errors(401, 403, 429, 503),
 }
 
 DOCUMENT: dict[str, Any] = {
@@ -148,6 +174,7 @@ DOCUMENT: dict[str, Any] = {
                 | errors(401, 403, 404, 503),
             }
         },
+        "/stream": {"get": STREAM},
         "/analyze": {"post": ANALYZE},
         "/shots": {
             "get": {
@@ -165,5 +192,6 @@ DOCUMENT: dict[str, Any] = {
                 "responses": answered("the gesture", PREDICT_ANSWER) | errors(400, 401, 403, 413, 415, 429, 503, 504),
             }
         },
+        **v2_paths(ERROR, REASONS),
     },
 }

@@ -7,15 +7,16 @@ through ``Stages``: Ray deployments in the service, plain objects in tests.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from landmarks.model_card import ModelCard
 from serve_app.batching import MicroBatcher
 from serve_app.errors import NotReady
-from serve_app.messages import ModelStatus, Tensors
+from serve_app.messages import ModelStatus, Outputs, Tensors
 from serve_app.settings import ServiceArguments
 
 logger = logging.getLogger(__name__)
@@ -31,11 +32,31 @@ class Stages(Protocol):
     def answer(self, batch: Tensors) -> Awaitable[Sequence[bytes | Exception]]:
         """Inference and postprocessing of one batch: an encoded answer, or an exception, for each item."""
 
+    def outputs(self, batch: Tensors) -> Awaitable[Outputs]:
+        """As ``answer``, with the answers as tensors."""
+
+    def look(self) -> Awaitable[Sequence[ModelStatus]]:
+        """Let every replica of the model look for a better version now; what each of them says of itself then."""
+
     def describe(self) -> Awaitable[ModelStatus]:
         """What the model says of itself."""
 
     def files(self) -> Awaitable[dict[str, bytes]]:
         """The model's files, by name."""
+
+
+class OutputRow(NamedTuple):
+    """One item's row of a batch's outputs."""
+
+    outputs: Outputs
+    row: int
+
+
+class Question(NamedTuple):
+    """An item, and which of the stages' calls is to answer it. A batch is of one kind."""
+
+    ask: Callable[[Tensors], Awaitable[Sequence[Any]]]
+    item: Tensors
 
 
 class ModelPipeline:
@@ -53,7 +74,7 @@ class ModelPipeline:
         self._misses = 0
         self._stages = stages
         self._deadline_s = arguments.request_deadline_s
-        self._batcher: MicroBatcher[Tensors, bytes] = MicroBatcher(
+        self._batcher: MicroBatcher[Question, Any] = MicroBatcher(
             self._run,
             max_batch_size=arguments.max_batch_size,
             max_in_flight=arguments.batches_in_flight,
@@ -73,7 +94,40 @@ class ModelPipeline:
 
     async def submit(self, item: Tensors) -> bytes:
         """One item's encoded answer; items of equal shapes share batches."""
-        return await self._batcher.submit(item, tuple((name, array.shape) for name, array in item.items()))
+        question = Question(self._stages.answer, item)
+        encoded: bytes = await self._batcher.submit(question, shape_of(question))
+        return encoded
+
+    async def outputs(self, items: Sequence[Tensors]) -> tuple[str, dict[str, npt.NDArray[Any]]]:
+        """The answers to items of equal shapes as tensors with a leading batch axis, and the version that gave them.
+
+        Raises:
+            NotReady: the model was replaced by another version between two items, twice.
+        """
+        questions = [Question(self._rows, item) for item in items]
+        shape = shape_of(questions[0])
+        for _ in range(2):
+            if len(questions) == 1:
+                outputs, row = await self._batcher.submit(questions[0], shape)
+                return outputs.version, {name: tensor[row : row + 1] for name, tensor in outputs.tensors.items()}
+            rows: list[OutputRow] = await self._batcher.submit_all(questions, shape)
+            if len({row.outputs.version for row in rows}) == 1:
+                return rows[0].outputs.version, joined(rows)
+        raise NotReady(f"the {self.status.name} model is being replaced; try again in a second")
+
+    async def look(self) -> Sequence[ModelStatus]:
+        """Let the model's replicas look for a better version now; what each of them says of itself then.
+
+        Raises:
+            NotReady: they don't say.
+        """
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                statuses = await self._stages.look()
+        except Exception as error:  # as in refresh
+            raise NotReady(f"the {self.status.name} model doesn't answer now") from error
+        await self.refresh()
+        return statuses
 
     async def files(self) -> dict[str, bytes]:
         """The model's files as they are served now, by name.
@@ -120,7 +174,24 @@ class ModelPipeline:
             await self.refresh()
             await asyncio.sleep(REFRESH_S)
 
-    async def _run(self, items: Sequence[Tensors]) -> Sequence[bytes | Exception]:
-        batch = {name: np.stack([item[name] for item in items]) for name in items[0]}
+    async def _run(self, questions: Sequence[Question]) -> Sequence[Any]:
+        ask, first = questions[0]
+        batch = {name: np.stack([question.item[name] for question in questions]) for name in first}
         async with asyncio.timeout(self._deadline_s):  # a stage that hangs must not keep its slot
-            return await self._stages.answer(batch)
+            return await ask(batch)
+
+    async def _rows(self, batch: Tensors) -> Sequence[OutputRow | Exception]:
+        outputs = await self._stages.outputs(batch)
+        count = len(next(iter(batch.values())))
+        return [outputs.failed.get(row) or OutputRow(outputs, row) for row in range(count)]
+
+
+def shape_of(question: Question) -> Hashable:
+    """What questions that share a batch have in common."""
+    return question.ask, *((name, array.shape) for name, array in question.item.items())
+
+
+def joined(rows: Sequence[OutputRow]) -> dict[str, npt.NDArray[Any]]:
+    """The rows of one request as tensors, in their order."""
+    names = rows[0].outputs.tensors
+    return {name: np.concatenate([row.outputs.tensors[name][row.row : row.row + 1] for row in rows]) for name in names}

@@ -13,20 +13,12 @@ import numpy.typing as npt
 
 from landmarks.hands import HANDS, apply_mask, presence_of
 from landmarks.model_card import ModelCard
+from landmarks.refusals import sentence_of
 from serve_app.errors import InvalidInput
 from serve_app.messages import Tensors
 
 # Far beyond any coordinate, in pixels too, and small enough that no float32 arithmetic on it overflows.
 LARGEST = 1e6
-
-TYPE_NAMES = {
-    "array": "a list",
-    "bool": "true or false",
-    "float": "a number",
-    "int": "a number",
-    "object": "an object",
-    "str": "a string",
-}
 
 Frames = list[list[float]]
 Decoded = TypeVar("Decoded")
@@ -103,10 +95,10 @@ def check_numbers(field: str, array: npt.NDArray[np.float32], low: float, high: 
     """
     within = (array >= low) & (array <= high)  # false for NaN too
     if not within.all():
-        row, column = np.argwhere(~within)[0]
-        found = float(array[row, column])
+        place = np.argwhere(~within)[0]
+        found = float(array[tuple(place)])
         expected = f"a number from {low:g} to {high:g}" if math.isfinite(found) else "a finite number"
-        raise InvalidInput(f"{field}[{row}][{column}] is {found:g}, expected {expected}")
+        raise InvalidInput(f"{field}{''.join(f'[{index}]' for index in place)} is {found:g}, expected {expected}")
 
 
 def decode(body: bytes, decoder: "msgspec.json.Decoder[Decoded]") -> Decoded:
@@ -121,7 +113,7 @@ def decode(body: bytes, decoder: "msgspec.json.Decoder[Decoded]") -> Decoded:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
         raise InvalidInput(sentence_of(error)) from error
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return decode_leniently(body, decoder, error)
 
 
@@ -137,22 +129,3 @@ def decode_leniently(body: bytes, decoder: "msgspec.json.Decoder[Decoded]", erro
         raise InvalidInput(sentence_of(invalid)) from error
     except (ValueError, RecursionError):
         raise InvalidInput(f"the body is not JSON: {str(error)[:200]}") from error
-
-
-def sentence_of(error: msgspec.ValidationError) -> str:
-    """A ``msgspec`` message, ``Expected `float`, got `str` - at `$.sequence[0]```, as a sentence naming the field."""
-    problem, _, path = str(error).partition(" - at `$")
-    field = path.rstrip("`").removeprefix(".") or "the body"
-    if problem.startswith("Object missing required field"):
-        return f"{problem.split('`')[1]} is missing, expected it in {field}"
-    if problem == "Number out of range":
-        return f"{field} is beyond the range of numbers, expected a finite number"
-    expected, separator, found = problem.removeprefix("Expected ").partition(", got ")
-    if not separator:
-        return f"{field} is refused: {problem}"
-    return f"{field} is {in_words(found)}, expected {in_words(expected)}"
-
-
-def in_words(types: str) -> str:
-    """Type names of ``msgspec``, such as ```array | null```, in words."""
-    return " or ".join(TYPE_NAMES.get(name, name) for name in types.strip("`").split(" | "))

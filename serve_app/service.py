@@ -1,9 +1,10 @@
 """Service: what the routes work with. One object an ingress replica, made by ``ingress.py``, found by its routes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
+from serve_app.errors import NotFound
 from serve_app.pipeline import ModelPipeline
 from serve_app.settings import ServiceArguments
 from serve_app.shot_pipeline import ShotPipeline
@@ -16,14 +17,27 @@ class Service:
     gesture: ModelPipeline
     shots: ShotPipeline
     arguments: ServiceArguments
+    sessions: set[object] = field(default_factory=set)  # one for each live session of WS /stream
 
     @property
     def pipelines(self) -> tuple[ModelPipeline, ...]:
         """Every model that has to answer before the service is healthy."""
         return (self.gesture,)
 
+    def pipeline(self, name: str) -> ModelPipeline:
+        """The pipeline of a served model.
 
-def service_of(request: Request) -> Service:
-    """The service that a request reached."""
+        Raises:
+            NotFound: there is no model of this name.
+        """
+        for pipeline in self.pipelines:
+            if pipeline.status.name == name:
+                return pipeline
+        served = ", ".join(pipeline.status.name for pipeline in self.pipelines)
+        raise NotFound(f"there is no model {name[:100]!r} here, expected one of: {served}")
+
+
+def service_of(request: HTTPConnection) -> Service:
+    """The service that a request or a live session reached."""
     service: Service = request.app.state.service
     return service

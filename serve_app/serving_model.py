@@ -113,6 +113,11 @@ class ServingModel:
         for key in [key for key in self._refusals if key not in present]:
             del self._refusals[key]
 
+    def retry_refused(self) -> None:
+        """Make the next look try again what was refused, however long its wait."""
+        for refusal in self._refusals.values():
+            refusal.retry_at = 0.0
+
     def _wanted(self, source: ModelSource) -> list[int]:
         try:
             versions = source.versions()

@@ -113,7 +113,6 @@ def test_updates_leave_no_gap_and_accepted_requests_are_answered() -> None:
     for deployment in deployments().values():
         assert deployment["max_surge_percent"] == 100
         assert deployment["graceful_shutdown_timeout_s"] > deadline
-    assert shipped()["http_options"]["request_timeout_s"] > deadline
 
 
 def test_only_this_machine_can_reach_the_service_as_shipped() -> None:
@@ -175,3 +174,13 @@ def test_a_wrong_log_level_is_refused_and_case_does_not_matter(monkeypatch: pyte
 
 def test_the_config_names_no_path_of_a_machine() -> None:
     assert str(Path.home()) not in CONFIG.read_text()
+
+
+def test_no_request_timeout_of_serve_s_cuts_live_sessions() -> None:
+    assert "request_timeout_s" not in shipped()["http_options"]
+
+
+def test_every_live_session_s_window_finds_room_in_the_queue() -> None:
+    arguments = ServiceArguments.model_validate(shipped()["applications"][0]["args"])
+    assert arguments.max_sessions <= arguments.max_waiting
+    assert arguments.max_sessions + arguments.max_waiting <= deployments()["Preprocess"]["max_ongoing_requests"]

@@ -13,8 +13,8 @@ MEDIA_TYPES = {MODEL_FILE: "application/octet-stream", CARD_FILE: "application/j
 async def model_file(request: Request) -> Response:
     """One file of the version that is served now; 304 when the client's ``If-None-Match`` names it already."""
     name, file = request.path_params["name"], request.path_params["file"]
-    pipeline = next((each for each in service_of(request).pipelines if each.status.name == name), None)
-    if pipeline is None or file not in MEDIA_TYPES:
+    pipeline = service_of(request).pipeline(name)
+    if file not in MEDIA_TYPES:
         raise HTTPException(404)
     content = (await pipeline.files())[file]
     tag = f'"{sha256_of(content)}"'

@@ -6,6 +6,9 @@ from starlette.responses import Response
 from serve_app.http import json_response
 from serve_app.service import service_of
 
+# How a window may be sent: ``json`` to /predict, the others as tensors of that datatype to /v2.
+ENCODINGS = ("json", "fp32", "fp16")
+
 
 async def health(request: Request) -> Response:
     """200 when every model can answer, else 503 with ``starting`` or ``degraded`` and the reason."""
@@ -34,6 +37,7 @@ async def metadata(request: Request) -> Response:
             "feature_dim": card.feature_dim,
             "normalization": card.normalization,
             "version": service.gesture.status.version,
+            "encodings": ENCODINGS,
             "models": {pipeline.status.name: pipeline.status.metadata() for pipeline in service.pipelines},
         }
     )

@@ -18,13 +18,17 @@ from typing import Any
 
 import httpx
 import yaml
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import connect
 
 from serve_app.settings import PROJECT_ROOT
 
 START_DEADLINE_S = 120
 STOP_DEADLINE_S = 60
 PORTS = range(20_000, 29_000)  # Ray's and Serve's own begin at 30 000, the kernel's at 32 768
-MAX_WAITING = 160  # less than shipped, so that a test can be one caller too many without a thousand connections
+# Less than shipped, so that a test can be one caller or one session too many without a thousand connections.
+MAX_WAITING = 160
+MAX_SESSIONS = 12
 
 
 @dataclass(frozen=True)
@@ -90,11 +94,11 @@ def fast_path() -> dict[str, str]:
 
 @contextmanager
 def running_service(repository: Path) -> Iterator[RunningService]:
-    """Start the shipped config on free ports and with a smaller queue, wait for its health, and stop all of it."""
+    """Start the shipped config on free ports and with smaller limits, wait for its health, and stop all of it."""
     port, statistics, metrics = free_ports(3)
     config: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "serve_config.yaml").read_text())
     config["http_options"]["port"] = port
-    config["applications"][0]["args"]["max_waiting"] = MAX_WAITING
+    config["applications"][0]["args"] |= {"max_waiting": MAX_WAITING, "max_sessions": MAX_SESSIONS}
     scratch = Path(tempfile.mkdtemp(prefix="helen-"))  # short: Ray puts sockets in it
     config_file = scratch / "serve_config.yaml"
     config_file.write_text(yaml.safe_dump(config))
@@ -131,7 +135,11 @@ def running_service(repository: Path) -> Iterator[RunningService]:
 
 
 def wait_until_healthy(service: RunningService, process: "subprocess.Popen[bytes]") -> None:
-    """Wait for a 200 of ``/health``, or fail with what the service wrote so far."""
+    """Wait for a 200 of ``/health`` and for a live session, or fail with what the service wrote so far.
+
+    Until HAProxy knows the ingress replica, Serve's own proxy answers in its place, and that one carries no WebSocket.
+    """
+    stream = service.url.replace("http", "ws", 1) + "/stream"
     deadline = time.monotonic() + START_DEADLINE_S
     last = "no answer"
     while time.monotonic() < deadline and process.poll() is None:
@@ -139,8 +147,9 @@ def wait_until_healthy(service: RunningService, process: "subprocess.Popen[bytes
             answer = httpx.get(f"{service.url}/health", timeout=5)
             last = answer.text
             if answer.status_code == 200:
-                return
-        except httpx.TransportError as error:
+                with connect(stream, open_timeout=5, close_timeout=1, proxy=None):
+                    return
+        except (httpx.TransportError, OSError, WebSocketException) as error:
             last = repr(error)
         time.sleep(0.2)
     raise AssertionError(f"the service was not healthy ({last}):\n{service.console.read_text()[-4000:]}")

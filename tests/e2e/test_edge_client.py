@@ -10,6 +10,7 @@ import pytest
 
 from edge_client.cloud import CloudClient
 from edge_client.demo import Motion, made_recording
+from edge_client.encoding import Encoding
 from edge_client.fallback import DeviceModel
 from edge_client.settings import Cloud, Thresholds
 from edge_client.windows import Window, WindowStats
@@ -25,9 +26,10 @@ MODELS = PROJECT_ROOT / "models" / "gesture"
 PLAY_DEADLINE_S = 120
 
 
-def test_device_and_service_give_the_same_labels(service: RunningService) -> None:
+@pytest.mark.parametrize(("encoding", "tolerance"), [("json", 1e-3), ("fp16", 0.03)])
+def test_device_and_service_give_the_same_labels(service: RunningService, encoding: Encoding, tolerance: float) -> None:
     device = DeviceModel.open(MODELS)
-    client = CloudClient(Cloud(url=service.url))
+    client = CloudClient(Cloud(url=service.url, encoding=encoding))
     draw = np.random.default_rng(0)
     for frames in (6, 15, 20, 30, 30, 30, 30, 30):
         hands = Motion.drawn(draw).hands(frames, draw)
@@ -36,11 +38,14 @@ def test_device_and_service_give_the_same_labels(service: RunningService) -> Non
         there = client.get_prediction_from_cloud(device.shape.prepare(hands), window.presence)
         assert there is not None
         assert there["prediction"] == here.labels[int(here.probabilities.argmax())]
-        assert np.allclose(there["probabilities"], here.probabilities, atol=1e-3)
+        assert np.allclose(there["probabilities"], here.probabilities, atol=tolerance)
     client.close()
 
 
-def test_each_made_sign_is_published_once_and_the_service_answered(service: RunningService, tmp_path: Path) -> None:
+@pytest.mark.parametrize("transport", ["http", "stream"])
+def test_each_made_sign_is_published_once_and_the_service_answered(
+    service: RunningService, tmp_path: Path, transport: str
+) -> None:
     recording = made_recording(DeviceModel.open(MODELS), Thresholds(), signs=3)
     write_recording(recording, tmp_path / "made.npz")
     with http_service(lambda _: Reply()) as listener:
@@ -52,6 +57,8 @@ def test_each_made_sign_is_published_once_and_the_service_answered(service: Runn
             str(tmp_path / "made.npz"),
             "--cloud-url",
             service.url,
+            "--transport",
+            transport,
         ]
         command += ["--publish-url", listener.url + "/gestures/gesture-key", "--device-model", str(MODELS)]
         done = subprocess.run(

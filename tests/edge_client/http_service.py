@@ -14,6 +14,7 @@ from edge_client.fallback import softmax
 from landmarks.hands import presence_of
 from landmarks.model_card import ModelCard
 from landmarks.session import ModelSession
+from landmarks.wire import HEADER_LENGTH, decode_request, encode_response
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,9 @@ def http_service(answer: Callable[[Request], Reply], port: int = 0) -> Iterator[
         server.server_close()
 
 
-def metadata_of(card: ModelCard, version: str = "1") -> dict[str, Any]:
-    return {
+def metadata_of(card: ModelCard, version: str = "1", encodings: tuple[str, ...] = ()) -> dict[str, Any]:
+    said = {"encodings": encodings} if encodings else {}
+    return said | {
         "seq_len": card.seq_len,
         "min_seq_len": card.min_seq_len,
         "use_z": card.use_z,
@@ -104,13 +106,35 @@ def metadata_of(card: ModelCard, version: str = "1") -> dict[str, Any]:
     }
 
 
-def model_answers(session: ModelSession) -> Callable[[Request], Reply]:
-    """``GET /metadata`` and ``POST /predict`` of a service with this model."""
+def model_answers(session: ModelSession, encodings: tuple[str, ...] = ()) -> Callable[[Request], Reply]:
+    """``GET /metadata``, ``POST /predict`` and ``/v2`` of a service with this model.
+
+    Without ``encodings`` it is a service of before, whose metadata names none and which has no ``/v2``.
+    """
     card = session.card
+
+    def answer_tensors(request: Request) -> Reply:
+        asked = decode_request(request.body, int(request.headers[HEADER_LENGTH]))
+        sequence = asked.tensors["sequence"]
+        assert isinstance(sequence, np.ndarray)
+        logits = session.run({"sequence": sequence, "presence": presence_of(sequence)})["logits"]
+        probabilities = softmax(logits[0] / card.temperature)[None]
+        label = np.array([card.class_labels[int(probabilities.argmax())].encode()])
+        body, json_bytes = encode_response(
+            {"probabilities": probabilities, "label": label},
+            asked.outputs or (),
+            model_name="gesture",
+            model_version="1",
+            request_id=None,
+            elapsed_ms=1.0,
+        )
+        return Reply(body=body, headers={HEADER_LENGTH: str(json_bytes)})
 
     def answer(request: Request) -> Reply:
         if request.path == "/metadata":
-            return Reply(body=msgspec.json.encode(metadata_of(card)))
+            return Reply(body=msgspec.json.encode(metadata_of(card, encodings=encodings)))
+        if request.path == "/v2/models/gesture/infer" and encodings:
+            return answer_tensors(request)
         if request.path == "/health":
             return Reply()
         body = request.json()

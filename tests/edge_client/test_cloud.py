@@ -36,11 +36,11 @@ def client_of(service: HttpService, **settings: Any) -> CloudClient:
 
 
 def replies(service: HttpService, *scripted: Reply) -> None:
-    """Give ``scripted`` replies to ``/predict``, one after the other, then answer as before."""
+    """Give ``scripted`` replies to windows, one after the other, then answer as before."""
     usual, waiting = service.answer, list(scripted)
 
     def answer(request: Request) -> Reply:
-        return waiting.pop(0) if request.path == "/predict" and waiting else usual(request)
+        return waiting.pop(0) if request.method == "POST" and waiting else usual(request)
 
     service.answer = answer
 
@@ -226,3 +226,63 @@ def test_the_functions_of_the_source_system_use_the_environment(
     assert metadata is not None
     assert metadata["seq_len"] == 30
     assert reply is not None
+
+
+@pytest.fixture
+def compact(session: ModelSession) -> Iterator[HttpService]:
+    """A service that takes tensors."""
+    with http_service(model_answers(session, ("json", "fp32", "fp16"))) as running:
+        yield running
+
+
+def test_fp16_is_sent_where_the_service_takes_it_and_the_reply_is_the_same(compact: HttpService) -> None:
+    short = client_of(compact).get_prediction_from_cloud(WINDOW, MASK)
+    long = client_of(compact, encoding="json").get_prediction_from_cloud(WINDOW, MASK)
+    assert short is not None
+    assert long is not None
+    posts = [request for request in compact.requests if request.method == "POST"]
+    assert [request.path for request in posts] == ["/v2/models/gesture/infer", "/predict"]
+    assert len(posts[0].body) * 4 < len(posts[1].body)
+    assert set(short) == set(long)
+    assert np.allclose(short.pop("probabilities"), long.pop("probabilities"), atol=5e-3)
+    assert short.pop("top_probability") == pytest.approx(long.pop("top_probability"), abs=5e-3)
+    assert short == long
+
+
+def test_a_service_of_before_gets_json(service: HttpService) -> None:
+    assert client_of(service, encoding="fp16").get_prediction_from_cloud(WINDOW, MASK) is not None
+    assert service.paths() == ["/metadata", "/predict"]
+
+
+def test_the_mask_hides_a_hand_in_fp16_too(compact: HttpService) -> None:
+    left = np.array([[1.0, 0.0]] * len(WINDOW), np.float32)
+    short = client_of(compact).get_prediction_from_cloud(WINDOW, left)
+    long = client_of(compact, encoding="json").get_prediction_from_cloud(WINDOW * np.repeat(left, 42, axis=1))
+    assert short is not None
+    assert long is not None
+    assert np.allclose(short["probabilities"], long["probabilities"], atol=5e-3)
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_temporary_faults_are_asked_again_in_fp16_too(compact: HttpService, status: int) -> None:
+    replies(compact, Reply(status), Reply(status))
+    assert client_of(compact, retries=2).get_prediction_from_cloud(WINDOW, MASK) is not None
+    assert compact.paths().count("/v2/models/gesture/infer") == 3
+
+
+def test_a_service_rolled_back_to_one_without_tensors_gets_json_the_next_time(
+    compact: HttpService, session: ModelSession
+) -> None:
+    client = client_of(compact)
+    assert client.get_prediction_from_cloud(WINDOW, MASK) is not None
+    older = model_answers(session)
+    compact.answer = lambda request: Reply(404) if request.path.startswith("/v2") else older(request)
+    assert client.get_prediction_from_cloud(WINDOW, MASK) is None
+    assert client.get_prediction_from_cloud(WINDOW, MASK) is not None
+    assert compact.paths()[-2:] == ["/metadata", "/predict"]
+
+
+def test_a_number_that_fp16_cannot_hold_is_never_sent(compact: HttpService) -> None:
+    with pytest.raises(ValueError, match="sequence has the number 70000, expected finite ones of at most 65504"):
+        client_of(compact).get_prediction_from_cloud(np.full((10, 84), 70_000, np.float32))
+    assert compact.paths() == ["/metadata"]

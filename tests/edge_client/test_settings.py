@@ -37,6 +37,7 @@ def test_the_defaults_are_the_contracts() -> None:
         ("HELEN_CLOUD_API_URL", "http://pi:9", "cloud.url", "http://pi:9"),
         ("HELEN_CLOUD_TIMEOUT", "2.5", "cloud.timeout", 2.5),
         ("HELEN_CLOUD_RETRIES", "0", "cloud.retries", 0),
+        ("HELEN_CLOUD_TRANSPORT", "stream", "cloud.transport", "stream"),
         ("HELEN_CLOUD_METADATA_TTL", "60", "cloud.metadata_ttl", 60.0),
         ("HELEN_API_KEY", "k", "cloud.api_key", "k"),
         ("HELEN_BACKEND_GESTURE_URL", "http://ui/x", "publish.url", "http://ui/x"),

@@ -209,3 +209,34 @@ def test_a_stage_that_loses_an_answer_is_an_error_for_each_item_and_never_a_wron
         assert all(isinstance(answer, RuntimeError) for answer in answers)
 
     tell(story)
+
+
+def test_items_that_belong_together_are_admitted_together_or_not_at_all() -> None:
+    async def story() -> None:
+        run = Doubler()
+        run.gate.clear()
+        target = batcher(run, slots=1, waiting=3)
+        lone = asyncio.ensure_future(target.submit(1, "s"))
+        await let_others_run()
+        together = asyncio.ensure_future(target.submit_all([2, 3], "s"))
+        await let_others_run()
+        with pytest.raises(Overloaded, match="2 requests are waiting"):
+            await target.submit_all([4, 5], "s")
+        assert target.waiting == 2
+        run.gate.set()
+        assert (await lone, await together) == (2, [4, 6])
+
+    tell(story)
+
+
+def test_of_items_that_belong_together_the_first_that_fails_is_raised() -> None:
+    async def one_fails(items: Sequence[object]) -> Sequence[object]:
+        return [ValueError(str(item)) if item in (2, 3) else item for item in items]
+
+    async def story() -> None:
+        target: MicroBatcher[object, object] = MicroBatcher(one_fails, max_batch_size=8, max_in_flight=1, max_waiting=8)
+        with pytest.raises(ValueError, match="2"):
+            await target.submit_all([1, 2, 3], "s")
+        assert await target.submit_all([1, 4], "s") == [1, 4]
+
+    tell(story)

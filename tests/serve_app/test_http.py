@@ -74,6 +74,7 @@ def test_health_and_metadata_say_what_is_served(repository: Path) -> None:
             "feature_dim": 84,
             "normalization": "image",
             "version": "1",
+            "encodings": ["json", "fp32", "fp16"],
         }
         assert models["gesture"]["ready"] is True
 
@@ -215,6 +216,8 @@ def test_the_documentation_lists_the_routes_and_its_example_works(repository: Pa
         assert set(document["paths"]) == {route.path for route in ROUTES} - {"/docs", "/openapi.json", "/shots/{file}"}
         content = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
         assert (await client.post("/predict", json=content["example"])).status_code == 200
+        infer = document["paths"]["/v2/models/{name}/infer"]["post"]["requestBody"]["content"]["application/json"]
+        assert (await client.post("/v2/models/gesture/infer", json=infer["example"])).status_code == 200
         assert (await client.get("/docs")).status_code == 200
 
     tell(repository, story)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from serve_app.errors import NotReady
-from serve_app.messages import ModelStatus, Tensors
+from serve_app.messages import ModelStatus, Outputs, Tensors
 from serve_app.pipeline import ModelPipeline
 from serve_app.settings import ServiceArguments
 from tests.made_models import card_of, linear_model
@@ -18,6 +18,7 @@ class WatchedStages:
 
     def __init__(self) -> None:
         self.shapes: list[tuple[int, ...]] = []
+        self.versions: list[str] = []
         self.hangs = False
         self.away = False
 
@@ -26,6 +27,16 @@ class WatchedStages:
         if self.hangs:
             await asyncio.sleep(60)
         return [str(window[0, 0]).encode() for window in batch["sequence"]]
+
+    async def outputs(self, batch: Tensors) -> Outputs:
+        self.shapes.append(batch["sequence"].shape)
+        version = self.versions.pop(0) if self.versions else "1"
+        first = batch["sequence"][:, 0, 0]
+        failed: dict[int, Exception] = {int(row): ValueError("minus") for row in np.flatnonzero(first < 0)}
+        return Outputs(version, {"first": first}, failed)
+
+    async def look(self) -> Sequence[ModelStatus]:
+        return [await self.describe()]
 
     async def describe(self) -> ModelStatus:
         if self.away:
@@ -103,5 +114,48 @@ def test_a_watched_pipeline_notices_by_itself_when_its_model_returns() -> None:
             stages.away = False
             while pipeline.status.card is None:  # noqa: ASYNC110 - what is tested is that nobody tells it
                 await asyncio.sleep(0.05)
+
+    tell(story)
+
+
+def test_tensor_and_json_questions_share_no_batch_and_each_gets_its_own_kind_of_answer() -> None:
+    async def story() -> None:
+        stages = WatchedStages()
+        pipeline = ModelPipeline("gesture", stages, ServiceArguments(batches_in_flight=1))
+        first = asyncio.ensure_future(pipeline.submit(window(10, 1)))
+        both = asyncio.gather(pipeline.outputs([window(10, 2), window(10, 3)]), pipeline.outputs([window(10, 5)]))
+        last = await pipeline.submit(window(10, 4))
+        (version, tensors), (_, lone) = await both
+        assert (await first, version, tensors["first"].tolist(), last) == (b"1.0", "1", [2, 3], b"4.0")
+        assert lone["first"].tolist() == [5]
+        assert sorted(stages.shapes) == [(1, 10, 84), (1, 10, 84), (3, 10, 84)]
+
+    tell(story)
+
+
+def test_a_row_that_fails_fails_its_own_request_alone() -> None:
+    async def story() -> None:
+        stages = WatchedStages()
+        pipeline = ModelPipeline("gesture", stages, ServiceArguments(batches_in_flight=1))
+        answers = await asyncio.gather(
+            *(pipeline.outputs([window(10, value)]) for value in (1, -2, 3)), return_exceptions=True
+        )
+        assert isinstance(answers[1], ValueError)
+        assert [answers[index][1]["first"].tolist() for index in (0, 2)] == [[1], [3]]  # type: ignore[index]
+
+    tell(story)
+
+
+def test_rows_of_one_request_are_never_answered_by_two_versions() -> None:
+    async def story() -> None:
+        stages = WatchedStages()
+        arguments = ServiceArguments(batches_in_flight=1, max_batch_size=1)
+        pipeline = ModelPipeline("gesture", stages, arguments)
+        stages.versions = ["1", "2"]
+        version, tensors = await pipeline.outputs([window(10, 1), window(10, 2)])
+        assert (version, tensors["first"].tolist()) == ("1", [1, 2]), "asked again, and one version answered both"
+        stages.versions = ["1", "2", "1", "2"]
+        with pytest.raises(NotReady, match="is being replaced"):
+            await pipeline.outputs([window(10, 1), window(10, 2)])
 
     tell(story)

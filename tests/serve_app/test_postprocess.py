@@ -1,5 +1,6 @@
 """From logits to what a client reads."""
 
+import asyncio
 import json
 
 import numpy as np
@@ -17,7 +18,7 @@ def scored(logits: list[list[float]], temperature: float = 1.0) -> Scored:
 
 
 def answers(message: Scored) -> list[dict[str, object]]:
-    return [json.loads(answer) for answer in Postprocess().predict(message) if isinstance(answer, bytes)]
+    return [json.loads(answer) for answer in asyncio.run(Postprocess().predict(message)) if isinstance(answer, bytes)]
 
 
 def test_each_row_becomes_the_answer_of_its_own_window() -> None:
@@ -50,7 +51,7 @@ def test_huge_logits_do_not_overflow() -> None:
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_row_that_is_not_finite_fails_alone(bad: float) -> None:
-    good, failed = Postprocess().predict(scored([[0.0, 1.0, 0.0], [0.0, bad, 0.0]]))
+    good, failed = asyncio.run(Postprocess().predict(scored([[0.0, 1.0, 0.0], [0.0, bad, 0.0]])))
     assert isinstance(good, bytes)
     assert isinstance(failed, RequestError)
     assert "not finite" in failed.sentence

@@ -1,0 +1,179 @@
+"""``WS /stream``: a live session sends a frame a message, the service keeps the window. docs/stream.md is its contract.
+
+Raw ASGI: a frame costs so little that a layer more would be most of it. What a message means and when a prediction is
+due is ``stream_session.py``'s; this is the socket, its clock, and one prediction in flight a session.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from typing import Any, Final
+
+import msgspec
+from starlette.requests import HTTPConnection
+from starlette.types import Message, Receive, Scope, Send
+
+from landmarks.model_card import ModelCard
+from serve_app.errors import DeadlineExceeded, InvalidInput, Overloaded, RequestError
+from serve_app.http import error_response, request_id_of
+from serve_app.service import Service, service_of
+from serve_app.stream_messages import CODES, IDLE, SERVICE_RESTART, UNSUPPORTED_DATA, SessionOver, read_opening
+from serve_app.stream_session import DueWindow, FrameRate, StreamSession
+
+logger = logging.getLogger(__name__)
+
+SUBPROTOCOL: Final = "helen.v1"
+IDLE_GRAIN: Final = 0.1  # of the idle limit: moving its timer with every frame would cost more than reading the frame
+MAX_REASON_BYTES: Final = 123  # RFC 6455: a control frame has 125 bytes, two of them the code
+
+
+class Stream:
+    """The ASGI app behind the route: admits a session, or refuses it in HTTP before the upgrade."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        connection = HTTPConnection(scope)
+        service = service_of(connection)
+        try:
+            if len(service.sessions) >= service.arguments.max_sessions:
+                raise Overloaded(f"{len(service.sessions)} sessions are live already, the limit; try again in a second")
+            card = service.gesture.card
+        except RequestError as refusal:
+            await error_response(refusal, connection)(scope, receive, send)
+            return
+        session = LiveSession(service, card, request_id_of(connection), receive, send)
+        service.sessions.add(session)
+        try:
+            await receive()  # websocket.connect
+            chosen = SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", ()) else None
+            await send({"type": "websocket.accept", "subprotocol": chosen})
+            await session.run()
+        finally:
+            service.sessions.discard(session)
+
+
+class LiveSession:
+    """One accepted WebSocket. ``run`` returns once it is closed, by either side."""
+
+    def __init__(self, service: Service, card: ModelCard, request_id: str, receive: Receive, send: Send) -> None:
+        self._pipeline = service.gesture
+        self._arguments = service.arguments
+        self._card = card
+        self._request_id = request_id
+        self._receive = receive
+        self._send = send
+        self._answering: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Read messages and answer them until the session is over; why, when it is our doing, is told in words."""
+        idle_s = self._arguments.session_idle_s
+        try:
+            async with asyncio.timeout((1 + IDLE_GRAIN) * idle_s) as idle:
+                await self._read(idle)
+        except SessionOver as over:
+            await self._close(over)
+        except TimeoutError:
+            await self._close(SessionOver(IDLE, f"no message came for {idle_s:g} s, the limit"))
+        except OSError:
+            pass  # the client has gone in the middle of a sentence of ours
+        finally:
+            if self._answering is not None:
+                self._answering.cancel()
+
+    async def _read(self, idle: asyncio.Timeout) -> None:
+        opening = await self._receive()
+        if opening["type"] == "websocket.disconnect":
+            return
+        session = StreamSession(read_opening(text_of(opening), self._card), self._card)
+        await self._tell({"type": "ready", "version": self._pipeline.status.version, **session.ready()})
+        loop = asyncio.get_running_loop()
+        idle_s = self._arguments.session_idle_s
+        moved_s = loop.time()
+        rate = FrameRate(self._arguments.session_frames_per_s, loop.time())
+        while (message := await self._receive())["type"] != "websocket.disconnect":
+            now_s = loop.time()
+            if now_s - moved_s > IDLE_GRAIN * idle_s:
+                idle.reschedule(now_s + (1 + IDLE_GRAIN) * idle_s)
+                moved_s = now_s
+            frames = 0
+            try:
+                binary = message.get("bytes")
+                frames = session.take_text(text_of(message)) if binary is None else session.take_binary(binary)
+            except InvalidInput as error:
+                await self._tell({"type": "error", **error.body(self._request_id), "frame": session.number})
+            rate.spend(max(frames, 1), now_s)  # a message without frames costs as much as one
+            self._check_model()
+            if self._answering is None and session.due:
+                self._answering = loop.create_task(self._answer(session))
+
+    async def _answer(self, session: StreamSession) -> None:
+        """Predict the newest window that is due, again and again until none is."""
+        try:
+            while session.due:
+                window, skipped = session.next_due()
+                try:
+                    text = await self._predict(window, skipped)
+                except RequestError as error:
+                    await self._tell({"type": "error", **error.body(self._request_id), "frame": window.number})
+                else:
+                    await self._send({"type": "websocket.send", "text": text})
+        except OSError:
+            pass  # the client has gone; the reading side learns it too
+        finally:
+            self._answering = None
+
+    async def _predict(self, window: DueWindow, skipped: int) -> str:
+        started = time.perf_counter()
+        limit_s = self._arguments.request_deadline_s
+        try:
+            _ = self._pipeline.card  # not ready is said at once
+            async with asyncio.timeout(limit_s):
+                encoded = await self._pipeline.submit({"sequence": window.sequence, "presence": window.presence})
+        except RequestError:
+            raise
+        except TimeoutError as error:
+            raise DeadlineExceeded(f"the window was not answered within {limit_s:g} s") from error
+        except Exception as error:
+            logger.error("session %s failed", self._request_id, exc_info=error)
+            raise RequestError("the service failed on this window; its log has the details") from error
+        elapsed_ms = (time.perf_counter() - started) * 1000
+        added = (window.number, len(window.sequence), skipped, elapsed_ms)
+        return (encoded[:-1] + b',"frame":%d,"frames":%d,"skipped":%d,"elapsed_ms":%.3f}' % added).decode()
+
+    def _check_model(self) -> None:
+        card = self._pipeline.status.card
+        if card is self._card or card is None:
+            return
+        if shape_of(card) != shape_of(self._card):
+            raise SessionOver(SERVICE_RESTART, "the model has changed its shape or its labels: open a session anew")
+        self._card = card  # every refresh brings a new object of the same card
+
+    async def _tell(self, message: dict[str, Any]) -> None:
+        await self._send({"type": "websocket.send", "text": msgspec.json.encode(message).decode()})
+
+    async def _close(self, over: SessionOver) -> None:
+        """Say why, then close; a client that has gone is told nothing."""
+        if self._answering is not None:
+            self._answering.cancel()  # nothing may follow the close
+        body = {"error": over.sentence, "code": CODES[over.close_code], "request_id": self._request_id}
+        reason = over.sentence.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
+        with contextlib.suppress(OSError):
+            await self._tell({"type": "error", **body})
+            await self._send({"type": "websocket.close", "code": over.close_code, "reason": reason})
+
+
+def text_of(message: Message) -> bytes:
+    """The UTF-8 of a text message.
+
+    Raises:
+        SessionOver: it is a binary one.
+    """
+    text = message.get("text")
+    if text is None:
+        raise SessionOver(UNSUPPORTED_DATA, "found a binary message, expected the opening message in JSON first")
+    return str(text).encode()
+
+
+def shape_of(card: ModelCard) -> tuple[object, ...]:
+    """What a client has prepared its frames by and reads answers with."""
+    return card.seq_len, card.min_seq_len, card.feature_dim, card.normalization, card.class_labels

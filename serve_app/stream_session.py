@@ -1,0 +1,217 @@
+"""One live session's state: frames in, the windows that are due out. Knows nothing of sockets, tasks or models.
+
+``routes/stream.py`` feeds it messages as they come; what they may be is in ``stream_messages.py``. The newest window
+that is due takes the place of one that nobody has taken yet.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from landmarks.hands import HANDS, Array, apply_mask, presence_of
+from landmarks.model_card import ModelCard
+from serve_app.errors import InvalidInput
+from serve_app.frame_buffer import FrameBuffer
+from serve_app.preprocess import LARGEST, check_numbers
+from serve_app.stream_messages import (
+    DTYPES,
+    FRAME_NUMBER,
+    INVALID_DATA,
+    POLICY_VIOLATION,
+    TOO_BIG,
+    UNSUPPORTED_DATA,
+    Opening,
+    SessionOver,
+    TextMessage,
+    read_text,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DueWindow:
+    """A window to predict: ``number`` of its last frame, and views of ``(T, F)`` and ``(T, 2)`` that don't change."""
+
+    number: int
+    sequence: Array
+    presence: Array
+
+
+class StreamSession:
+    """The window of one session, and which prediction is due.
+
+    Args:
+        opening: the session's first message.
+        card: the model's, as of then.
+    """
+
+    def __init__(self, opening: Opening, card: ModelCard) -> None:
+        self._opening = opening
+        self._card = card
+        self._first = opening.min_frames or card.min_seq_len
+        self._stride = opening.stride
+        self._dtype = DTYPES.get(opening.encoding)
+        self._frame_bytes = card.feature_dim * self._dtype.itemsize if self._dtype else 0
+        self._buffer = FrameBuffer(card.seq_len, card.feature_dim)
+        self._since_window = self._stride
+        self._absent = 0
+        self._due: DueWindow | None = None
+        self._skipped = 0
+        self._taken = 0
+        self.number = 0  # of the last message, as its sender counts or else as this session counts frames
+
+    def ready(self) -> dict[str, Any]:
+        """What the session's first answer says of it and of its model."""
+        card, opening = self._card, self._opening
+        return {
+            "model": opening.model,
+            "encoding": opening.encoding,
+            "stride": opening.stride,
+            "min_frames": self._first,
+            "reset_after": opening.reset_after,
+            "seq_len": card.seq_len,
+            "min_seq_len": card.min_seq_len,
+            "feature_dim": card.feature_dim,
+            "use_z": card.use_z,
+            "normalization": card.normalization,
+            "num_classes": card.num_classes,
+            "class_labels": card.class_labels,
+        }
+
+    def take_binary(self, message: bytes) -> int:
+        """Take the frames of a binary message, oldest first; gives how many.
+
+        Raises:
+            InvalidInput: a number isn't finite or is out of range, so that no frame of the message was taken, or the
+                message asks for a prediction of too few frames.
+            SessionOver: the message isn't frames in the session's encoding.
+        """
+        if self._dtype is None:
+            raise SessionOver(UNSUPPORTED_DATA, 'found a binary message, expected text: the encoding is "json"')
+        frames, numbered = divmod(len(message), self._frame_bytes)
+        if frames > self._card.seq_len:
+            raise SessionOver(TOO_BIG, f"a message has {frames} frames, expected {self._card.seq_len} at most")
+        if not frames or numbered not in (0, FRAME_NUMBER.size):
+            raise SessionOver(
+                INVALID_DATA,
+                f"a message has {len(message)} bytes, expected {self._frame_bytes} a frame"
+                f" ({self._card.feature_dim} × {self._opening.encoding}), after a frame number of 4 bytes or none",
+            )
+        number = FRAME_NUMBER.unpack_from(message)[0] if numbered else None
+        self.number = self._taken + frames if number is None else number
+        block = np.frombuffer(message, dtype=self._dtype, offset=numbered).astype(np.float32)
+        # A sum of squares that is small enough proves every number in range at once; a NaN fails the comparison.
+        if not block.dot(block) <= LARGEST * LARGEST:
+            check_numbers("frames", block.reshape(frames, -1), -LARGEST, LARGEST)
+        self._take(block.reshape(frames, -1), number is not None)
+        return frames
+
+    def take_text(self, message: bytes) -> int:
+        """Take a message in JSON; gives how many frames it had.
+
+        Raises:
+            InvalidInput: as ``take_binary``.
+            SessionOver: it isn't one of the messages of a session.
+        """
+        text = read_text(message)
+        self.number = self._taken + (text.type == "frame") if text.n is None else text.n
+        if text.type == "reset":
+            self._reset()
+            return 0
+        if text.type == "predict":
+            self._ask(text.frames or self._buffer.held)
+            return 0
+        if self._dtype is not None:
+            raise SessionOver(
+                UNSUPPORTED_DATA, f'found a frame in JSON, expected binary: the encoding is "{self._opening.encoding}"'
+            )
+        self._take(self._checked(text), text.n is not None)
+        return 1
+
+    @property
+    def due(self) -> bool:
+        """Whether a window waits for its prediction."""
+        return self._due is not None
+
+    def next_due(self) -> tuple[DueWindow, int]:
+        """Take the window that is due, and how many were skipped for it."""
+        assert self._due is not None  # noqa: S101 - callers look at ``due`` first
+        window, skipped = self._due, self._skipped
+        self._due, self._skipped = None, 0
+        return window, skipped
+
+    def _checked(self, text: TextMessage) -> Array:
+        width = self._card.feature_dim
+        if text.frame is None or len(text.frame) != width:
+            found = "missing" if text.frame is None else f"{len(text.frame)} numbers"
+            raise InvalidInput(f"frame is {found}, expected {width} numbers")
+        with np.errstate(over="ignore"):  # what overflows to infinity is refused by check_numbers
+            frame = np.array(text.frame, dtype=np.float32)
+        check_numbers("frame", frame, -LARGEST, LARGEST)
+        if text.mask is None:
+            return frame[None]
+        if len(text.mask) != len(HANDS):
+            raise InvalidInput(f"mask has {len(text.mask)} numbers, expected 2: [left, right]")
+        mask = np.array(text.mask, dtype=np.float32)
+        check_numbers("mask", mask, 0.0, 1.0)
+        return apply_mask(frame, mask)[None]
+
+    def _take(self, block: Array, numbered: bool) -> None:
+        presence = presence_of(block)
+        for frame, hands in zip(block, presence, strict=True):
+            self._add(frame, hands)
+        held = self._buffer.held
+        if self._stride == 0:
+            if numbered:
+                self._ask(held)
+        elif self._since_window >= self._stride and held >= self._first:
+            self._make_due(held)
+
+    def _add(self, frame: Array, hands: Array) -> None:
+        self._taken += 1
+        if self._opening.reset_after:
+            self._absent = 0 if hands.any() else self._absent + 1
+            if self._absent >= self._opening.reset_after:
+                self._reset()
+            if self._absent and not self._buffer.held:
+                return
+        self._buffer.append(frame, hands)
+        self._since_window += 1
+
+    def _ask(self, frames: int) -> None:
+        held, least = self._buffer.held, self._card.min_seq_len
+        if not least <= frames <= held:
+            expected = f"{least} to {held}, as many as are held" if held >= least else f"{least} or more"
+            raise InvalidInput(f"a prediction is asked for of {frames} frames, expected {expected}")
+        self._make_due(frames)
+
+    def _make_due(self, frames: int) -> None:
+        self._since_window = 0
+        self._skipped += self._due is not None
+        self._due = DueWindow(self.number, *self._buffer.last(frames))
+
+    def _reset(self) -> None:
+        self._buffer.clear()
+        self._since_window = self._stride
+        # What was due before the reset is still a right answer to its own frame.
+
+
+class FrameRate:
+    """A token bucket: ``per_second`` frames a second in the mean, and as many at once. In seconds of any clock."""
+
+    def __init__(self, per_second: float, now_s: float) -> None:
+        self._per_second = per_second
+        self._left = per_second
+        self._seen_s = now_s
+
+    def spend(self, frames: int, now_s: float) -> None:
+        """Take note of ``frames`` at ``now_s``.
+
+        Raises:
+            SessionOver: they are more than allowed.
+        """
+        refilled = self._left + (now_s - self._seen_s) * self._per_second
+        self._left = min(self._per_second, refilled) - frames
+        self._seen_s = now_s
+        if self._left < 0:
+            raise SessionOver(POLICY_VIOLATION, f"more than {self._per_second:g} frames a second came, the limit")

@@ -1,0 +1,358 @@
+"""``WS /stream`` with everything behind it but Ray and the network: answers, order, limits, keys, close codes."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from starlette.applications import Starlette
+
+from landmarks.hands import presence_of
+from landmarks.session import ModelSession
+from serve_app.errors import NotReady
+from serve_app.messages import ModelStatus, Tensors
+from serve_app.stream_messages import FRAME_NUMBER
+from tests.made_models import LABELS, made_window
+from tests.serve_app.live_socket import LiveSocket, accepted_socket, live_socket
+from tests.serve_app.local_stages import LocalStages, local_app
+
+FRAMES = made_window(60, seed=2)
+PACKED = [frame.astype("<f2").tobytes() for frame in FRAMES]
+
+Story = Callable[[Starlette, "GatedStages"], Awaitable[None]]
+
+
+class GatedStages(LocalStages):
+    """The real stages behind a gate that a test may close, and with a model that a test may exchange or lose."""
+
+    def __init__(self, repository: Path) -> None:
+        super().__init__(repository)
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.batches = 0
+        self.status = self.inference.describe()
+        self.fault: Exception | None = None
+
+    async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
+        self.batches += 1
+        await self.gate.wait()
+        if self.fault is not None:
+            raise self.fault
+        return await super().answer(batch)
+
+    async def describe(self) -> ModelStatus:
+        return self.status
+
+
+def tell(repository: Path, story: Story, api_keys: Sequence[str] = (), **arguments: float) -> None:
+    async def run() -> None:
+        stages = GatedStages(repository)
+        async with asyncio.timeout(30), local_app(stages, api_keys, **arguments) as app:
+            await story(app, stages)
+
+    asyncio.run(run())
+
+
+async def closed_with(socket: LiveSocket) -> tuple[int, str]:
+    """The code and reason of the close that the app sends next."""
+    event = await socket.event()
+    assert event["type"] == "websocket.close", event
+    return event["code"], event["reason"]
+
+
+def expected_labels(repository: Path, windows: list[Any]) -> list[str]:
+    session = ModelSession.open(repository / "gesture" / "1")
+    logits = [session.run({"sequence": w[None], "presence": presence_of(w)[None]})["logits"][0] for w in windows]
+    return [LABELS[int(row.argmax())] for row in logits]
+
+
+def test_a_session_is_told_what_to_send_and_gets_an_answer_a_frame_in_order(repository: Path) -> None:
+    async def story(app: Starlette, _: GatedStages) -> None:
+        async with accepted_socket(app) as socket:
+            ready = await socket.opened()
+            assert ready == {
+                "type": "ready",
+                "version": "1",
+                "model": "gesture",
+                "encoding": "fp16",
+                "stride": 1,
+                "min_frames": 6,
+                "reset_after": 0,
+                "seq_len": 30,
+                "min_seq_len": 6,
+                "feature_dim": 84,
+                "use_z": False,
+                "normalization": "image",
+                "num_classes": 5,
+                "class_labels": list(LABELS),
+            }
+            socket.send(b"".join(PACKED[:5]))
+            answers = []
+            for number, frame in enumerate(PACKED[5:], 1000):
+                socket.send(FRAME_NUMBER.pack(number) + frame)
+                answers.append(await socket.answer())
+            assert [answer["frame"] for answer in answers] == list(range(1000, 1055))
+            assert [answer["frames"] for answer in answers] == [min(count, 30) for count in range(6, 61)]
+            assert {answer["skipped"] for answer in answers} == {0}
+            sent = FRAMES.astype("<f2").astype(np.float32)
+            windows = [sent[max(0, count - 30) : count] for count in range(6, 61)]
+            assert [answer["prediction"] for answer in answers] == expected_labels(repository, windows)
+            fields = {"prediction", "probabilities", "top_index", "top_probability", "model_version", "elapsed_ms"}
+            assert set(answers[0]) == fields | {"frame", "frames", "skipped"}
+
+    tell(repository, story)
+
+
+def test_under_load_one_prediction_is_in_flight_and_the_newest_window_is_next(repository: Path) -> None:
+    async def story(app: Starlette, stages: GatedStages) -> None:
+        async with accepted_socket(app) as socket:
+            await socket.opened()
+            stages.gate.clear()
+            for frame in PACKED[:6]:
+                socket.send(frame)
+            while stages.batches == 0:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+            for frame in PACKED[6:40]:
+                socket.send(frame)
+            while not socket.to_app.empty():  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+            assert stages.batches == 1
+            stages.gate.set()
+            first, second = await socket.answer(), await socket.answer()
+            assert (first["frame"], first["frames"], first["skipped"]) == (6, 6, 0)
+            assert (second["frame"], second["frames"], second["skipped"]) == (40, 30, 33)
+            newest = FRAMES[10:40].astype("<f2").astype(np.float32)
+            assert [second["prediction"]] == expected_labels(repository, [newest])
+
+    tell(repository, story)
+
+
+def test_a_bad_frame_is_named_and_the_session_goes_on(repository: Path) -> None:
+    async def story(app: Starlette, _: GatedStages) -> None:
+        async with accepted_socket(app, headers=[("x-request-id", "pi-7.42")]) as socket:
+            await socket.opened(encoding="json")
+            socket.send({"frame": [0.1] * 83})
+            assert await socket.answer() == {
+                "type": "error",
+                "error": "frame is 83 numbers, expected 84 numbers",
+                "code": "invalid_input",
+                "request_id": "pi-7.42",
+                "frame": 1,
+            }
+            for frame in FRAMES[:6]:
+                socket.send({"frame": frame.tolist()})
+            assert (await socket.answer())["frame"] == 6
+
+    tell(repository, story)
+
+
+@pytest.mark.parametrize(
+    ("messages", "code", "slug"),
+    [
+        ([PACKED[0]], 1003, "unsupported_data"),
+        (["good day"], 1007, "invalid_input"),
+        ([{"stride": -1}], 1007, "invalid_input"),
+        ([{}, PACKED[0][:-1]], 1007, "invalid_input"),
+        ([{}, "good day"], 1007, "invalid_input"),
+        ([{"encoding": "json"}, PACKED[0]], 1003, "unsupported_data"),
+        ([{}, b"".join(PACKED[:31])], 1009, "message_too_large"),
+        ([{}, b"".join(PACKED[:30])], 1008, "too_many_frames"),
+        ([{}, *(['{"type":"reset"}'] * 500)], 1008, "too_many_frames"),
+        ([], 4408, "idle"),
+        ([{}], 4408, "idle"),
+    ],
+)
+def test_a_session_that_can_t_go_on_is_told_why_and_closed_with_a_code(
+    repository: Path, messages: list[Any], code: int, slug: str
+) -> None:
+    async def story(app: Starlette, _: GatedStages) -> None:
+        async with accepted_socket(app) as socket:
+            for message in messages:
+                socket.send(message)
+            event = await socket.event()
+            while event["type"] == "websocket.send" and "code" not in json.loads(event["text"]):
+                event = await socket.event()
+            told = json.loads(event["text"])
+            assert (told["type"], told["code"]) == ("error", slug)
+            assert told["request_id"]
+            assert await closed_with(socket) == (code, told["error"])
+        assert not app.state.service.sessions
+
+    tell(repository, story, session_frames_per_s=1, session_idle_s=0.2 if code == 4408 else 60)
+
+
+class AheadLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock a test may put forward."""
+
+    ahead_s = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead_s
+
+
+def test_a_session_that_sends_is_not_idle_however_long_it_lasts(repository: Path) -> None:
+    async def story() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, AheadLoop)
+        async with local_app(GatedStages(repository)) as app, accepted_socket(app) as socket:
+            await socket.opened(stride=0)
+            for number in range(10):
+                loop.ahead_s += 40  # of the 60 s that a session may be silent
+                socket.send(FRAME_NUMBER.pack(number) + b"".join(PACKED[:6]))
+                assert (await socket.answer())["frame"] == number
+
+    with asyncio.Runner(loop_factory=AheadLoop) as runner:
+        runner.run(story())
+
+
+async def refused(app: Starlette, **asked: Any) -> tuple[int, dict[str, Any], dict[str, str]]:
+    """Status, body and headers of an upgrade that the app refuses."""
+    async with live_socket(app, **asked) as socket:
+        start, body = await socket.event(), await socket.event()
+    assert start["type"] == "websocket.http.response.start", start
+    headers = {name.decode(): value.decode() for name, value in start["headers"]}
+    return start["status"], json.loads(body["body"]), headers
+
+
+def test_one_session_too_many_is_refused_in_http_and_admitted_once_another_has_ended(repository: Path) -> None:
+    async def story(app: Starlette, _: GatedStages) -> None:
+        async with accepted_socket(app) as first, accepted_socket(app):
+            await first.opened()
+            status, body, headers = await refused(app)
+            assert (status, body["code"], headers["retry-after"]) == (429, "overloaded", "1")
+        async with accepted_socket(app) as third:
+            assert (await third.opened())["type"] == "ready"
+
+    tell(repository, story, max_sessions=2)
+
+
+def test_without_a_model_no_session_begins(tmp_path: Path) -> None:
+    async def story(app: Starlette, _: GatedStages) -> None:
+        status, body, _headers = await refused(app)
+        assert (status, body["code"]) == (503, "not_ready")
+
+    tell(tmp_path / "nothing", story)
+
+
+KEY = "geheim/+ schlüssel"
+ENCODED = base64.urlsafe_b64encode(KEY.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ({}, 401),
+        ({"headers": [("x-api-key", "wrong")]}, 403),
+        ({"subprotocols": ["helen.v1", "helen.key.d3Jvbmc"]}, 403),
+        ({"subprotocols": ["helen.v1", "helen.key.ä"]}, 401),
+        ({"subprotocols": ["helen.v1"]}, 401),
+    ],
+)
+def test_without_a_right_key_no_session_begins(repository: Path, asked: dict[str, Any], status: int) -> None:
+    async def story(app: Starlette, _: GatedStages) -> None:
+        assert (await refused(app, **asked))[0] == status
+
+    tell(repository, story, api_keys=["other", KEY])
+
+
+@pytest.mark.parametrize(
+    ("asked", "chosen"),
+    [
+        ({"headers": [("x-api-key", "other")]}, None),
+        ({"headers": [("authorization", "Bearer other")]}, None),
+        ({"subprotocols": ["helen.v1", f"helen.key.{ENCODED}"]}, "helen.v1"),
+        ({"subprotocols": [f"helen.key.{ENCODED}"]}, None),
+    ],
+)
+def test_a_key_comes_in_a_header_or_as_a_subprotocol_which_is_never_echoed(
+    repository: Path, asked: dict[str, Any], chosen: str | None
+) -> None:
+    async def story(app: Starlette, _: GatedStages) -> None:
+        async with live_socket(app, **asked) as socket:
+            assert await socket.event() == {"type": "websocket.accept", "subprotocol": chosen}
+            assert (await socket.opened())["type"] == "ready"
+
+    tell(repository, story, api_keys=["other", KEY])
+
+
+def test_a_window_that_fails_is_told_and_the_next_one_is_answered(repository: Path) -> None:
+    async def story(app: Starlette, stages: GatedStages) -> None:
+        async with accepted_socket(app) as socket:
+            await socket.opened()
+            for fault, code in ((NotReady("away"), "not_ready"), (ValueError("a bug"), "internal")):
+                stages.fault = fault
+                socket.send(b"".join(PACKED[:6]))
+                told = await socket.answer()
+                assert (told["type"], told["code"]) == ("error", code)
+                assert "bug" not in told["error"]
+            stages.fault = None
+            socket.send(PACKED[6])
+            assert (await socket.answer())["frame"] == 13
+
+    tell(repository, story)
+
+
+def test_a_stage_that_hangs_costs_its_window_alone(repository: Path) -> None:
+    async def story(app: Starlette, stages: GatedStages) -> None:
+        async with accepted_socket(app) as socket:
+            await socket.opened()
+            stages.gate.clear()
+            socket.send(b"".join(PACKED[:6]))
+            assert (await socket.answer())["code"] == "deadline_exceeded"
+            stages.gate.set()
+            told: dict[str, Any] = {"code": "deadline_exceeded"}
+            while "code" in told:  # on a busy machine a good window may be late too
+                socket.send(PACKED[6])
+                told = await socket.answer()
+            assert told["frame"] >= 7
+
+    tell(repository, story, request_deadline_s=0.2)
+
+
+def test_a_model_with_other_labels_ends_the_sessions_so_that_none_reads_answers_by_the_old_ones(
+    repository: Path,
+) -> None:
+    async def story(app: Starlette, stages: GatedStages) -> None:
+        async with accepted_socket(app) as socket:
+            await socket.opened()
+            card = stages.status.card
+            assert card is not None
+            stages.status = replace(stages.status, version="2", card=type(card)(**{**vars_of(card)}))
+            await app.state.service.gesture.refresh()
+            socket.send(b"".join(PACKED[:6]))
+            assert (await socket.answer())["frame"] == 6, "another version of the same shape is no reason to end"
+            other = {**vars_of(card), "class_labels": tuple(reversed(card.class_labels))}
+            stages.status = replace(stages.status, version="3", card=type(card)(**other))
+            await app.state.service.gesture.refresh()
+            socket.send(PACKED[6])
+            assert (await socket.answer())["code"] == "model_changed"
+            assert (await closed_with(socket))[0] == 1012
+
+    tell(repository, story)
+
+
+def vars_of(card: Any) -> dict[str, Any]:
+    return {name: getattr(card, name) for name in card.__struct_fields__}
+
+
+def test_a_client_that_hangs_up_in_the_middle_leaves_nothing_behind(repository: Path) -> None:
+    async def story(app: Starlette, stages: GatedStages) -> None:
+        async with accepted_socket(app) as socket:
+            await socket.opened()
+            stages.gate.clear()
+            socket.send(b"".join(PACKED[:6]))
+            while stages.batches == 0:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        assert not app.state.service.sessions
+        stages.gate.set()
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://helen") as client:
+            assert (await client.post("/predict", json={"sequence": FRAMES[:6].tolist()})).status_code == 200
+
+    tell(repository, story)
