@@ -99,7 +99,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--only", action="append", default=[], metavar="NAME", help="this server alone; may be repeated"
     )
-    parser.add_argument("--without", action="append", default=[], metavar="NAME", help="not this server; may be repeated")
+    parser.add_argument(
+        "--without", action="append", default=[], metavar="NAME", help="not this server; may be repeated"
+    )
     parser.add_argument("--parts", type=_some_of(PARTS), default=list(PARTS), help=f"default {','.join(PARTS)}")
     parser.add_argument("--ways", type=_some_of(WAYS), default=list(WAYS), help=f"default {','.join(WAYS)}")
     parser.add_argument("--model", type=Path, help="folder of model.onnx and card.json (default: the newest bundled)")

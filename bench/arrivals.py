@@ -14,6 +14,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, cast
@@ -51,11 +52,8 @@ class Connection(asyncio.Protocol):
         self._due: deque[tuple[float, bool]] = deque()  # intended time, whether it counts; the first is under way
         self._buffer = b""
         self.lost = False
-
-    @property
-    def waiting(self) -> int:
-        """Requests without an answer."""
-        return len(self._due)
+        self.idle = asyncio.Event()
+        self.idle.set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -68,6 +66,7 @@ class Connection(asyncio.Protocol):
     def ask(self, intended_s: float, *, counts: bool) -> None:
         """Ask now, or once the answers before are in; ``intended_s`` is when it is due (``perf_counter``)."""
         self._due.append((intended_s, counts))
+        self.idle.clear()
         if self.lost:
             self._finish("the connection was lost")
         elif len(self._due) == 1:
@@ -102,6 +101,8 @@ class Connection(asyncio.Protocol):
 
     def _finish(self, error: str) -> None:
         intended_s, counts = self._due.popleft()
+        if not self._due:
+            self.idle.set()
         if not counts:
             return
         if error:
@@ -143,9 +144,10 @@ async def measure(
         elif number % connections == 0:
             await asyncio.sleep(0)  # late: what has come in must be read all the same
         opened[number % connections].ask(intended_s, counts=number >= rate * WARM_S)
-    deadline_s = time.perf_counter() + ANSWER_WITHIN_S
-    while any(connection.waiting for connection in opened) and time.perf_counter() < deadline_s:
-        await asyncio.sleep(0.01)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(ANSWER_WITHIN_S):
+            for connection in opened:
+                await connection.idle.wait()
     measured.closed = sum(connection.lost for connection in opened)
     for connection in opened:
         connection.close()

@@ -1,4 +1,4 @@
-"""The closed loop: each connection asks again as soon as its answer is in. Load and CPU time of one server in one way."""
+"""The closed loop: each connection asks again when its answer is in. Load and CPU time of one server in one way."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ from bench.peer import Peer
 from bench.results import Cpu
 from bench.way import HTTP_WAYS, STREAM
 from bench.window import made_window
-from edge_client.encoding import Question
 from bench.wrk import Load
+from edge_client.encoding import Question
 
 
 def question_of(way: str) -> Question:
@@ -23,9 +23,7 @@ def body_file(way: str, folder: Path) -> Path:
     return path
 
 
-def load(
-    peer: Peer, way: str, folder: Path, *, connections: int, seconds: int, warm_up: int
-) -> tuple[Load, Cpu]:
+def load(peer: Peer, way: str, folder: Path, *, connections: int, seconds: int, warm_up: int) -> tuple[Load, Cpu]:
     """Load a running server for ``seconds`` after ``warm_up``, with its CPU time meanwhile.
 
     A live session warms up by itself for a second, whose windows and CPU time both count in the latter.

@@ -5,7 +5,7 @@ after one. Linux only; the kernel counts in ticks of 10 ms.
 """
 
 import os
-from collections import Counter
+from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -46,7 +46,7 @@ def spent(before: dict[int, Process], after: dict[int, Process]) -> dict[str, fl
 
     What is no role of its own is Ray's where a replica runs, else the server's.
     """
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     for pid, process in after.items():
         earlier = before.get(pid, Process(process.role, 0.0))
         # A worker gets its title when it becomes a replica: what it is now counts.

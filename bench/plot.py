@@ -1,4 +1,4 @@
-"""The picture of a run: requests/s by connections, a line a server and way; and how long requests wait at fixed rates."""
+"""The picture of a run: requests/s by connections, a line a server and way; and the latency at fixed rates."""
 
 from pathlib import Path
 from typing import Any, Final
