@@ -23,7 +23,7 @@ def draw(results: Results, path: Path) -> None:
     for axes, half in zip(figure.subplots(1, len(halves), squeeze=False)[0], halves, strict=True):
         half(axes, results)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(axis="y", color="#e5e5e5", linewidth=0.8)
+        axes.grid(color="#e5e5e5", linewidth=0.8)
         axes.set_axisbelow(True)
     figure.savefig(path, dpi=130)
 
@@ -62,10 +62,13 @@ def _latency(axes: Any, results: Results) -> None:
     names = [f"{row.server}, {row.way}\n{row.percent} % = {row.rate:.0f}/s" for row in rows]
     places = range(len(rows))
     colours = [OWN_COLOUR if row.server == HELEN else COLOURS[2] for row in rows]
-    axes.barh(places, [row.load.p99_ms for row in rows], color=colours, alpha=0.45, label="p99")
-    axes.barh(places, [row.load.p50_ms for row in rows], color=colours, height=0.4, label="p50")
+    for place, row, colour in zip(places, rows, colours, strict=True):
+        axes.plot([row.load.p50_ms, row.load.p99_ms], [place, place], color=colour, linewidth=2, alpha=0.5)
+        axes.plot(row.load.p50_ms, place, marker="o", color=colour)
+        axes.plot(row.load.p99_ms, place, marker="|", markersize=14, markeredgewidth=3, color=colour)
     axes.set_yticks(places, names, fontsize=8)
     axes.invert_yaxis()
     axes.set_xscale("log")
-    axes.set_xlabel("ms from the intended send time: p50 narrow, p99 wide")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_xlabel("ms from the intended send time: p50 (dot) to p99 (bar)")
     axes.set_title("Fixed rate of arrivals", loc="left")

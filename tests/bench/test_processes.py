@@ -25,7 +25,7 @@ peer = Peer(name="made", model="none", command=(sys.executable, "-c", server, po
 try:
     with running(peer, Path(log)):
         deadline = time.monotonic() + 60
-        while Path(log).read_text().count("\\n") < 2:  # the daemon may be slower to say its id than the server to answer
+        while Path(log).read_text().count("\\n") < 2:  # the daemon may say its id after the server answers
             assert time.monotonic() < deadline, "the server and its daemon did not both say their ids"
             time.sleep(0.05)
         print(json.dumps({"pids": [int(pid) for pid in Path(log).read_text().split()]}))
