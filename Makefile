@@ -83,4 +83,4 @@ pins: ## write constraints.txt anew from what .venv holds
 	mv constraints.new constraints.txt
 
 clean: ## remove what make has installed
-	rm -rf $(VENV) $(SERVE_VENV)
+	rm -rf $(VENV) $(SERVE_VENV) bench/out/mlserver-venv

@@ -65,8 +65,8 @@ class Run:
                 self._measure(peer, last=number == plan.rounds - 1)
 
     def _measure(self, peer: Peer, *, last: bool) -> None:
-        ways = self._ways_of(peer)
-        if not ways or not (last or "closed" in self._plan.parts):
+        ways, parts = self._ways_of(peer), self._parts_of(peer, last=last)
+        if not ways or not parts:
             return
         self._progress.say(f"starting {peer.name}")
         with running(peer, self._folder / f"{peer.name}.log") as ready_s:
@@ -75,15 +75,15 @@ class Run:
             for way in ways:
                 if way != STREAM:
                     self._check_answers(peer, way)
-            if "closed" in self._plan.parts:
+            if "closed" in parts:
                 for way in ways:
                     for connections in self._plan.connections:
                         self._closed(peer, way, connections)
-            if last and "open" in self._plan.parts and peer.name in RATED:
+            if "open" in parts:
                 for way in ways:
                     if way != STREAM:
                         self._open(peer, way)
-            if last and "pis" in self._plan.parts and peer.name == HELEN:
+            if "pis" in parts:
                 for way in PI_WAYS:
                     if way in ways:
                         self._pis(peer, way)
@@ -146,6 +146,15 @@ class Run:
     def _ways_of(self, peer: Peer) -> list[str]:
         return [way for way in peer.ways if way in self._plan.ways]
 
+    def _parts_of(self, peer: Peer, *, last: bool) -> frozenset[str]:
+        """The parts of a round: fixed rates and Pis come in the last one, of those they are meant for."""
+        parts = {"closed"}
+        if last and peer.name in RATED:
+            parts.add("open")
+        if last and peer.name == HELEN:
+            parts.add("pis")
+        return self._plan.parts & parts
+
     @property
     def _closed_s(self) -> float:
         return self._plan.seconds + self._plan.warm_up + 0.5
@@ -156,16 +165,17 @@ class Run:
 
     def _planned_s(self) -> float:
         plan, total = self._plan, 0.0
-        for peer in plan.peers:
-            ways = self._ways_of(peer)
-            starts = plan.rounds if "closed" in plan.parts else 1
-            total += starts * START_S.get(peer.name, 5.0)
-            if "closed" in plan.parts:
-                total += starts * len(ways) * len(plan.connections) * self._closed_s
-            if "open" in plan.parts and peer.name in RATED:
-                total += len([way for way in ways if way != STREAM]) * len(PERCENTS) * self._client_s
-            if "pis" in plan.parts and peer.name == HELEN:
-                total += len([way for way in PI_WAYS if way in ways]) * TRIES_EXPECTED * self._client_s
+        for number in range(plan.rounds):
+            for peer in plan.peers:
+                ways, parts = self._ways_of(peer), self._parts_of(peer, last=number == plan.rounds - 1)
+                if ways and parts:
+                    total += START_S.get(peer.name, 5.0)
+                if "closed" in parts:
+                    total += len(ways) * len(plan.connections) * self._closed_s
+                if "open" in parts:
+                    total += len([way for way in ways if way != STREAM]) * len(PERCENTS) * self._client_s
+                if "pis" in parts:
+                    total += len([way for way in PI_WAYS if way in ways]) * TRIES_EXPECTED * self._client_s
         return total
 
 
