@@ -7,8 +7,9 @@ PYTHON ?= python3
 SERVE_VENV := .venv-serve
 EDGE_VENV := .venv-edge
 VENV := .venv
+AUDIT_VENV := .venv-audit
 
-.PHONY: help mediapipe serve demo train test check evaluate bench pins clean
+.PHONY: help mediapipe programs serve demo train test check evaluate bench pins clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -61,13 +62,26 @@ mediapipe: $(VENV)/.installed # what MediaPipe's own tests need besides: two Deb
 	  || echo "MediaPipe needs libegl1 and libgles2 (sudo apt-get install them): without, its tests fail"
 	@$(VENV)/bin/python -m edge_client assets >/dev/null || echo "without MediaPipe's model files its tests are skipped"
 
-test: $(VENV)/.installed mediapipe ## run every test, the real service included
+programs: # what the tests of deploy/ run; where systemd is, Debian would start both as daemons, so only by hand there
+	@{ command -v nginx && command -v prometheus; } >/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && [ ! -d /run/systemd/system ] && apt-get update -qq \
+	    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light prometheus >/dev/null; } \
+	  || echo "without nginx and prometheus (sudo apt-get install nginx-light prometheus), their tests are skipped"
+
+test: $(VENV)/.installed mediapipe programs ## run every test, the real service included
 	$(VENV)/bin/python -m pytest
 
-check: $(VENV)/.installed ## lint, format, types
+# An environment of its own: what the auditor needs must not decide what is audited.
+$(AUDIT_VENV)/.installed: Makefile
+	@$(PYTHON) -m venv $(AUDIT_VENV)
+	@$(AUDIT_VENV)/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1 && touch $@ \
+	  || { mkdir -p $(AUDIT_VENV) && echo "pip-audit can't be installed now"; }
+
+check: $(VENV)/.installed $(AUDIT_VENV)/.installed ## lint, format, types, known vulnerabilities
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	@[ ! -e $(AUDIT_VENV)/.installed ] || deploy/audit.sh $(AUDIT_VENV)/bin/pip-audit constraints.txt edge_client/requirements.txt
 
 evaluate: $(VENV)/.installed ## print the held-out figures of training, from the recordings in HELEN_DATA_DIR
 	@[ -n "$${HELEN_DATA_DIR:-}" ] || { echo "make evaluate needs HELEN_DATA_DIR=the folder of the recordings"; exit 1; }
@@ -83,4 +97,4 @@ pins: ## write constraints.txt anew from what .venv holds
 	mv constraints.new constraints.txt
 
 clean: ## remove what make has installed
-	rm -rf $(VENV) $(SERVE_VENV) bench/out/mlserver-venv
+	rm -rf $(VENV) $(SERVE_VENV) $(EDGE_VENV) $(AUDIT_VENV) bench/out/mlserver-venv

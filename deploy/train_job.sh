@@ -2,8 +2,9 @@
 # Trains as a Ray job:
 #
 #     deploy/train_job.sh --data_dir recordings --max_epochs 15 --batch_size 64
+#     deploy/train_job.sh training.train_tcn --data_dir shots --max_epochs 20
 #
-# takes every flag of training.train_gru. The job runs on the cluster that RAY_ADDRESS names, else on the one that runs
+# runs training.train_gru, or the module that comes first, and takes every flag of it. The job runs on the cluster that RAY_ADDRESS names, else on the one that runs
 # on this machine (`make serve` has started one), else on a head that lives as long as this script. Its log streams, and
 # its exit code follows: 0, or 1 for a job that failed. Interrupting the script stops the job.
 set -euo pipefail
@@ -15,10 +16,18 @@ cpus=${HELEN_JOB_CPUS:-0.5} # of a service's two cores, what its largest size le
 job=train-$(date -u +%Y%m%d-%H%M%S)-$$
 export RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0
 
+module=training.train_gru
+if [[ ${1:-} == training.* ]]; then
+  module=$1
+  shift
+fi
+model=gesture
+[ "$module" != training.train_tcn ] || model=shot
+
 # The job runs in a copy of the project, so folders are named from the root of the file system.
 arguments=()
 flag=
-[[ " $* " == *" --storage_path "* ]] || arguments=(--storage_path "$root/runs/gesture")
+[[ " $* " == *" --storage_path "* ]] || arguments=(--storage_path "$root/runs/$model")
 for word in "$@"; do
   case $flag in
     --data_dir | --storage_path) [[ $word == *://* ]] || word=$(realpath -m -- "$word") ;;
@@ -80,6 +89,6 @@ cd "$root"
 submitted=yes
 # Lowest priority: shares are Ray's bookkeeping, and it is the kernel that lets the service's processes go first.
 "$ray" job submit --address "$address" --submission-id "$job" --working-dir . --entrypoint-num-cpus "$cpus" -- \
-  nice -n 19 "$python" -m training.train_gru "${arguments[@]}" &
+  nice -n 19 "$python" -m "$module" "${arguments[@]}" &
 wait $! # in the background, since bash would handle an interruption only after a command in the foreground
 submitted=

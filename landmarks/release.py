@@ -16,7 +16,7 @@ Hand = Literal["left", "right"]
 # remains is follow-through. Heights, because every level camera sees them alike, and three points, because one jumps.
 RELEASE_SHARE: Final = 0.95
 # The share of its rise at which the arm extends fastest: stands in for the elbow where the camera is in front of or
-# behind the player and doesn't see the elbow open. The median of well-timed made shots (training.shot_bodies).
+# behind the player and doesn't see the elbow open. The median of well-timed made shots, when their forms varied less.
 EXTENSION_SHARE: Final = 0.83
 LIFT_S: Final = 1.5  # from the ball's lowest point to the release at most
 LEAST_RISE: Final = 0.5  # of the trunk's length; a smaller one is no shot

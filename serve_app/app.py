@@ -1,4 +1,4 @@
-"""The graph, in one screen: Preprocess (ingress) → GestureGRU → Postprocess → back through the ingress.
+"""The graph, in one screen: Preprocess (ingress) → GestureGRU or ShotTCN → Postprocess → back through the ingress.
 
 ``serve run serve_config.yaml`` calls ``build``; replicas, limits and scaling of each stage are in that file.
 """
@@ -26,10 +26,14 @@ def build(arguments: ServiceArguments) -> Application:
         logger.warning("slow: Ray runs without %s=1; see deploy/fastpath.env", "=1, ".join(missing))
 
     gesture = serve.deployment(name="GestureGRU")(Inference)
+    shot = serve.deployment(name="ShotTCN")(Inference)
+    # HELEN_MODEL_PATHS names gesture checkpoints; a shot model comes from a repository among them, or the bundled one.
+    repositories = [path for path in environment.model_paths if not path.endswith((".pt", ".onnx"))] or ["models"]
     postprocess = serve.deployment(name="Postprocess")(Postprocess)
     ingress = serve.deployment(name="Preprocess")(serve.ingress()(Preprocess))
     return ingress.bind(
         gesture.bind("gesture", environment.model_paths, arguments.inference_threads),
         postprocess.bind(),
+        shot.bind("shot", repositories, arguments.inference_threads),
         arguments,
     )

@@ -1,8 +1,9 @@
 """MicroBatcher: what is waiting when a slot is free becomes one batch. Knows nothing of Ray, HTTP or models.
 
-Greedy, with no timer: a lone request leaves at once, and under load batches grow by themselves while earlier ones
-are in flight. Items of different shape never share a batch and never wait for each other. An item that makes its
-batch fail, fails alone.
+Greedy, with no timer: a lone request leaves at once, and under load batches grow by themselves while the one before
+is in flight; only a full batch doesn't wait for it. Two half batches would cost each stage twice the calls and bring
+no answer sooner. Items of different shape never share a batch and never wait for each other's. An item that makes
+its batch fail, fails alone.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ class MicroBatcher(Generic[Item, Answer]):
             item's caller alone. When ``run`` itself raises on more than one item, each item is run again on its
             own, so that the one at fault fails and its neighbours get their answers.
         max_batch_size: items a batch at most.
-        max_in_flight: batches that may run at the same time.
+        max_in_flight: batches that may run at the same time: of one shape a second one only when it is full.
         max_waiting: items that may wait; one more is refused with ``Overloaded``.
     """
 
@@ -44,7 +45,7 @@ class MicroBatcher(Generic[Item, Answer]):
         # Shapes in the order in which their oldest item came; each with its items, oldest first.
         self._groups: OrderedDict[Hashable, deque[tuple[Item, asyncio.Future[Answer]]]] = OrderedDict()
         self._waiting = 0
-        self._in_flight: set[asyncio.Task[None]] = set()
+        self._in_flight: dict[asyncio.Task[None], Hashable] = {}
 
     @property
     def waiting(self) -> int:
@@ -83,19 +84,28 @@ class MicroBatcher(Generic[Item, Answer]):
         return futures
 
     def _fill_slots(self) -> None:
-        while self._groups and len(self._in_flight) < self._max_in_flight:
-            batch = self._next_batch()
+        while len(self._in_flight) < self._max_in_flight:
+            shape = self._next_shape()
+            if shape is None:
+                return
+            batch = self._next_batch(shape)
             if batch:
                 task = asyncio.get_running_loop().create_task(self._answer(batch))
-                self._in_flight.add(task)
+                self._in_flight[task] = shape
                 task.add_done_callback(self._free_slot)
 
     def _free_slot(self, task: asyncio.Task[None]) -> None:
-        self._in_flight.discard(task)
+        del self._in_flight[task]
         self._fill_slots()
 
-    def _next_batch(self) -> list[tuple[Item, asyncio.Future[Answer]]]:
-        shape, group = self._groups.popitem(last=False)
+    def _next_shape(self) -> Hashable | None:
+        """The shape that has waited longest of those with a full batch, or with none in flight."""
+        flying = self._in_flight.values()
+        ready = (s for s, group in self._groups.items() if len(group) >= self._max_batch_size or s not in flying)
+        return next(ready, None)
+
+    def _next_batch(self, shape: Hashable) -> list[tuple[Item, asyncio.Future[Answer]]]:
+        group = self._groups.pop(shape)
         batch: list[tuple[Item, asyncio.Future[Answer]]] = []
         while group and len(batch) < self._max_batch_size:
             item, future = group.popleft()

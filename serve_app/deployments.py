@@ -4,24 +4,29 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
+from ray import serve
 from ray.exceptions import RayActorError
 from ray.serve.exceptions import BackPressureError
 from ray.serve.handle import DeploymentHandle
 from starlette.applications import Starlette
 
+from serve_app.api_keys import KeyRing
 from serve_app.errors import NotReady, Overloaded
 from serve_app.ingress import create_app
 from serve_app.messages import ModelStatus, Outputs, Tensors
+from serve_app.metrics import PreprocessCounts, Snapshot
 from serve_app.pipeline import ModelPipeline
 from serve_app.service import Service
 from serve_app.settings import Environment, ServiceArguments, configure_logging
+from serve_app.shot_answer import POSES
 from serve_app.shot_pipeline import ShotPipeline
 
 ATTEMPTS: Final = 4
 PAUSE_S: Final = 0.2
+SCRAPE_DEADLINE_S: Final = 3.0  # Prometheus gives up after 10
 
 
 def method_of(handle: DeploymentHandle[Any], name: str) -> DeploymentHandle[Any]:
@@ -30,9 +35,10 @@ def method_of(handle: DeploymentHandle[Any], name: str) -> DeploymentHandle[Any]
 
 
 class RayStages:
-    """Inference and postprocessing as deployments."""
+    """Inference and postprocessing as deployments; a batch goes through both without coming back in between."""
 
-    def __init__(self, model: DeploymentHandle[Any], postprocess: DeploymentHandle[Any]) -> None:
+    def __init__(self, name: str, model: DeploymentHandle[Any], postprocess: DeploymentHandle[Any]) -> None:
+        self._name = name
         self._model = model
         self._infer = method_of(model, "infer")
         self._predict = method_of(postprocess, "predict")
@@ -40,20 +46,21 @@ class RayStages:
 
     async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
         """As ``Stages.answer``; a stage whose own queue is full is ``Overloaded``."""
-        answers: Sequence[bytes | Exception] = await self._through(self._predict, batch)
+        answers: Sequence[bytes | Exception]
+        answers = await self._asked(lambda: self._predict.remote(self._infer.remote(batch)))
         return answers
 
     async def outputs(self, batch: Tensors) -> Outputs:
         """As ``Stages.outputs``; a stage whose own queue is full is ``Overloaded``."""
-        outputs: Outputs = await self._through(self._outputs, batch)
+        outputs: Outputs = await self._asked(lambda: self._outputs.remote(self._infer.remote(batch)))
         return outputs
 
-    async def _through(self, last: DeploymentHandle[Any], batch: Tensors) -> Any:
+    async def _asked(self, ask: Callable[[], Awaitable[Any]]) -> Any:
         for _ in range(ATTEMPTS):
             try:
-                return await last.remote(self._infer.remote(batch))
+                return await ask()
             except BackPressureError as error:
-                raise Overloaded("the model's queue is full; try again in a second") from error
+                raise Overloaded(f"the {self._name} model's queue is full; try again in a second") from error
             except RayActorError:  # a replica died with the batch in hand; answering twice harms nobody
                 await asyncio.sleep(PAUSE_S)  # until Serve has noticed, and waits for the next replica by itself
         raise NotReady("the replicas behind this one are being replaced; try again in a second")
@@ -74,19 +81,44 @@ class RayStages:
         return files
 
 
-class RayShotStages:
-    """The judging of shots as a deployment."""
+class RayShotStages(RayStages):
+    """The same for shots: a batch with poses for the model goes to it first, one without is judged by the rules."""
 
-    def __init__(self, postprocess: DeploymentHandle[Any]) -> None:
-        self._postprocess = postprocess
+    def __init__(self, name: str, model: DeploymentHandle[Any], postprocess: DeploymentHandle[Any]) -> None:
+        super().__init__(name, model, postprocess)
+        self._judge = method_of(postprocess, "judge")
+        self._outputs = method_of(postprocess, "shot_outputs")
 
-    async def judge(self, batch: Tensors) -> Sequence[bytes | Exception]:
-        """As ``ShotStages.judge``; a stage whose own queue is full is ``Overloaded``."""
-        try:
-            answers: Sequence[bytes | Exception] = await self._postprocess.judge.remote(batch)
-        except BackPressureError as error:
-            raise Overloaded("the queue of shots is full; try again in a second") from error
+    async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
+        """As ``RayStages.answer``."""
+
+        def ask() -> Awaitable[Any]:
+            scored = self._infer.remote({POSES: batch[POSES]}) if POSES in batch else None
+            response: Awaitable[Any] = self._judge.remote(batch, scored)
+            return response
+
+        answers: Sequence[bytes | Exception] = await self._asked(ask)
         return answers
+
+
+class RayReplicas:
+    """Every replica of every stage, asked all at once.
+
+    Their ``snapshot`` is ``async``: Serve runs any other method in a thread, beside the loop that counts.
+    """
+
+    def __init__(self, *stages: DeploymentHandle[Any]) -> None:
+        self._stages = stages
+
+    async def snapshots(self) -> list[Snapshot]:
+        """As ``Replicas.snapshots``; a replica that doesn't answer in time is left out."""
+        asked = [
+            stage.broadcast("snapshot").results_async(timeout_s=SCRAPE_DEADLINE_S, return_exceptions=True)
+            for stage in self._stages
+        ]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        each = [one for answer in answers if isinstance(answer, list) for one in answer]
+        return [one for one in each if isinstance(one, Snapshot)]
 
 
 class Preprocess:
@@ -95,20 +127,33 @@ class Preprocess:
     Args:
         gesture: handle of the gesture model's deployment.
         postprocess: handle of the postprocessing deployment.
+        shot: handle of the shot model's deployment.
         arguments: the application's arguments.
     """
 
     def __init__(
-        self, gesture: DeploymentHandle[Any], postprocess: DeploymentHandle[Any], arguments: ServiceArguments
+        self,
+        gesture: DeploymentHandle[Any],
+        postprocess: DeploymentHandle[Any],
+        shot: DeploymentHandle[Any],
+        arguments: ServiceArguments,
     ) -> None:
         environment = Environment()
         configure_logging(environment.log_level)
-        self._api_keys = environment.api_keys
+        self._keys = KeyRing(environment.api_keys, environment.api_keys_file)
+        own = serve.get_deployment_handle(serve.get_replica_context().deployment)
+        self._counts = PreprocessCounts()
         self._service = Service(
-            ModelPipeline("gesture", RayStages(gesture, postprocess), arguments),
-            ShotPipeline(RayShotStages(postprocess), arguments),
+            ModelPipeline("gesture", RayStages("gesture", gesture, postprocess), arguments),
+            ShotPipeline("shot", RayShotStages("shot", shot, postprocess), arguments),
             arguments,
+            self._counts,
+            RayReplicas(own, gesture, shot, postprocess),
         )
 
+    async def snapshot(self) -> Snapshot:
+        """What this replica has counted."""
+        return self._counts.snapshot()
+
     def __serve_build_asgi_app__(self) -> Starlette:
-        return create_app(self._service, self._api_keys)
+        return create_app(self._service, self._keys)

@@ -122,7 +122,8 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 
 async def on_bug(request: Request, error: Exception) -> Response:
     """Anything else: the client learns where to look, the log what happened."""
-    logger.error("request %s failed", request_id_of(request), exc_info=error)
+    request_id = request_id_of(request)
+    logger.error("request %s failed", request_id, exc_info=error, extra={"request_id": request_id})
     return error_response(RequestError("the service failed on this request; its log has the details"), request)
 
 

@@ -7,6 +7,7 @@ in another, so that a published version is taken up while it runs.
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from landmarks.model_card import CARD_FILE, MODEL_FILE, encode_card
 from serve_app.errors import NotReady
 from serve_app.messages import ModelStatus, Scored, Tensors
+from serve_app.metrics import InferenceCounts, Snapshot
 from serve_app.serving_model import ServingModel
 from serve_app.settings import Environment, ModelSettings, configure_logging
 
@@ -31,10 +33,11 @@ class Inference:
 
     def __init__(self, name: str, paths: Sequence[str], threads: int | None = None) -> None:
         configure_logging(Environment().log_level)
+        self._counts = InferenceCounts(name)
         self._model = ServingModel(name, paths, threads=threads)
         self._model.look()
         if self._model.current is None:
-            logger.error("%s", self._model.reason)
+            logger.warning("%s", self._model.reason)  # no fault where none was published: rules may answer instead
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inference")
         self._looking = threading.Lock()
         self._look_now = threading.Event()
@@ -59,7 +62,13 @@ class Inference:
         model = self._model.current
         if model is None:
             raise NotReady(self._model.reason)
-        outputs = await asyncio.get_running_loop().run_in_executor(self._worker, model.session.run, batch)
+        started = time.perf_counter()
+        try:
+            outputs = await asyncio.get_running_loop().run_in_executor(self._worker, model.session.run, batch)
+        except Exception:
+            self._counts.failed()
+            raise
+        self._counts.answered(model.version, len(next(iter(batch.values()))), time.perf_counter() - started)
         card = model.session.card
         return Scored(model.version, card.class_labels, card.temperature, outputs)
 
@@ -67,7 +76,7 @@ class Inference:
         """Which model this replica serves, or why it serves none."""
         name, refused, model = self._model.name, self._model.refused, self._model.current
         if model is None:
-            return ModelStatus(name, reason=self._model.reason, refused=refused)
+            return ModelStatus(name, reason=self._model.reason, refused=refused, published=bool(refused))
         session = model.session
         return ModelStatus(
             name,
@@ -94,6 +103,12 @@ class Inference:
         if model is None:
             raise NotReady(self._model.reason)
         return {MODEL_FILE: model.session.model, CARD_FILE: encode_card(model.session.card)}
+
+    async def snapshot(self) -> Snapshot:
+        """What this replica has counted."""
+        model = self._model.current
+        self._counts.serves(model.version if model else None, self._model.load_seconds, len(self._model.refused))
+        return self._counts.snapshot()
 
     def _watch(self) -> None:
         while True:

@@ -5,30 +5,34 @@ deployment in ``deployments.py`` runs it in each of its replicas. Plain Starlett
 arrays and the OpenAPI document is written by hand, so that FastAPI's layers would only cost their 40 µs a request.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route, WebSocketRoute
 
+from serve_app.api_keys import KeyRing
 from serve_app.http import ERROR_HANDLERS
-from serve_app.routes import analyze, docs, models, open_inference, pages, predict, stream, system
+from serve_app.observed import Observed
+from serve_app.routes import analyze, docs, metrics, models, open_inference, pages, predict, stream, system
 from serve_app.security import ApiKeys
 from serve_app.service import Service
+from serve_app.shortcut import Shortcut
 
+PREDICT = Route("/predict", predict.predict, methods=["POST"])
+INFER = Route("/v2/models/{name}/infer", open_inference.infer, methods=["POST"])
+# Serve names a request by the first pattern that matches: what is asked most stands first.
 ROUTES: tuple[Route | WebSocketRoute, ...] = (
+    PREDICT,
+    INFER,
     Route("/health", system.health, methods=["GET"]),
     Route("/metadata", system.metadata, methods=["GET"]),
-    Route("/predict", predict.predict, methods=["POST"]),
+    Route("/v2/models/{name}/versions/{version}/infer", open_inference.infer, methods=["POST"]),
     *(
-        Route(f"/v2/models/{{name}}{version}{path}", endpoint, methods=[method])
+        Route(f"/v2/models/{{name}}{version}{path}", endpoint, methods=["GET"])
         for version in ("", "/versions/{version}")
-        for path, endpoint, method in (
-            ("/infer", open_inference.infer, "POST"),
-            ("", open_inference.model_metadata, "GET"),
-            ("/ready", open_inference.model_ready, "GET"),
-        )
+        for path, endpoint in (("", open_inference.model_metadata), ("/ready", open_inference.model_ready))
     ),
     Route("/v2", open_inference.server, methods=["GET"]),
     Route("/v2/health/live", open_inference.live, methods=["GET"]),
@@ -41,16 +45,18 @@ ROUTES: tuple[Route | WebSocketRoute, ...] = (
     Route("/api/analyze", analyze.analyze, methods=["POST"]),
     Route("/models/{name}/{file}", models.model_file, methods=["GET"]),
     Route("/shots", pages.shots, methods=["GET"]),
-    Route("/shots/{file}", pages.shots_file, methods=["GET"]),
-    Route("/docs", docs.page, methods=["GET"]),
+    Route("/shots/{file}", pages.file, methods=["GET"]),
+    Route("/metrics", metrics.metrics, methods=["GET"]),
+    Route("/docs", pages.docs, methods=["GET"]),
+    Route("/docs/{file}", pages.file, methods=["GET"]),
     Route("/openapi.json", docs.document, methods=["GET"]),
 )
 
 
-def create_app(service: Service, api_keys: Sequence[str] = ()) -> Starlette:
+def create_app(service: Service, keys: KeyRing) -> Starlette:
     """The routes in front of a service, with its models watched for as long as the app runs.
 
-    With ``api_keys``, every route but ``/health`` wants one of them.
+    With keys on the ring, every route but ``/health`` wants one of them.
     """
 
     @asynccontextmanager
@@ -60,7 +66,14 @@ def create_app(service: Service, api_keys: Sequence[str] = ()) -> Starlette:
                 await stack.enter_async_context(pipeline.watched())
             yield
 
-    guard = [Middleware(ApiKeys, keys=api_keys)] if api_keys else []
-    app = Starlette(routes=ROUTES, middleware=guard, exception_handlers=ERROR_HANDLERS, lifespan=lifespan)
+    layers = [Middleware(Observed, counts=service.counts)]
+    if keys:
+        layers.append(Middleware(ApiKeys, keys=keys))
+    names = [pipeline.status.name for pipeline in service.pipelines]
+    asked_most = {INFER.path.format(name=name): (INFER, {"name": name}) for name in names}
+    layers.append(Middleware(Shortcut, routes={PREDICT.path: (PREDICT, {}), **asked_most}))
+    for pipeline in service.pipelines:
+        service.counts.watch(pipeline.status.name, pipeline)
+    app = Starlette(routes=ROUTES, middleware=layers, exception_handlers=ERROR_HANDLERS, lifespan=lifespan)
     app.state.service = service
     return app

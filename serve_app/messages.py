@@ -41,7 +41,8 @@ class Outputs:
 class ModelStatus:
     """What a model replica says of itself; ``card`` is None, and ``reason`` says why, while it can't answer.
 
-    ``inputs`` and ``outputs`` are those of the model file.
+    ``inputs`` and ``outputs`` are those of the model file. ``published`` is false only where the sources were listed
+    and hold no version at all.
     """
 
     name: str
@@ -52,6 +53,7 @@ class ModelStatus:
     refused: dict[str, str] = field(default_factory=dict)
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[TensorSpec, ...] = ()
+    published: bool = True
 
     def metadata(self) -> dict[str, Any]:
         """The model's entry in ``GET /metadata``."""

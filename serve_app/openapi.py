@@ -148,6 +148,13 @@ DOCUMENT: dict[str, Any] = {
                 | errors(401, 403, 503),
             }
         },
+        "/metrics": {
+            "get": {
+                "tags": ["system"],
+                "summary": "What all replicas have counted, as Prometheus text",
+                "responses": {"200": {"description": "the counts", "content": {"text/plain": {}}}} | errors(401, 403),
+            }
+        },
         "/models/{name}/{file}": {
             "get": {
                 "tags": ["system"],

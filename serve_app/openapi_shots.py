@@ -53,7 +53,7 @@ ANALYZE_ANSWER = {
         "probabilities": {
             "type": "object",
             "properties": {label: {"type": "number"} for label in SHOT_LABELS},
-            "description": "0.5 where the view doesn't show it; `doubts` says so",
+            "description": "by the rules 0.5 where the view doesn't show it; `doubts` says so",
         },
         "metrics": {
             "type": "object",
@@ -69,7 +69,8 @@ ANALYZE_ANSWER = {
                 "properties": {field: {"type": "string"} for field in ("id", "title", "description")},
             },
         },
-        "source": {"enum": ["model", "heuristic"]},
+        "source": {"enum": ["model", "heuristic"], "description": "heuristic: the kinematic rules, without a model"},
+        "model_version": {"type": "string", "description": "with `source` model only"},
         "release_time_sec": {"type": "number"},
         "events": {"type": "object", "description": "seconds: set point; fastest legs, arm and wrist"},
         "hand": {"enum": ["left", "right"]},

@@ -14,9 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from landmarks.model_card import ModelCard
+from landmarks.tensors import TensorSpec
 from serve_app.batching import MicroBatcher
 from serve_app.errors import NotReady
 from serve_app.messages import ModelStatus, Outputs, Tensors
+from serve_app.postprocess import output_specs
 from serve_app.settings import ServiceArguments
 
 logger = logging.getLogger(__name__)
@@ -91,6 +93,25 @@ class ModelPipeline:
         if self.status.card is None:
             raise NotReady(self.status.reason or f"the {self.status.name} model is not ready")
         return self.status.card
+
+    @property
+    def answering(self) -> bool:
+        """Whether what should answer can."""
+        return self.status.card is not None
+
+    @property
+    def output_specs(self) -> tuple[TensorSpec, ...]:
+        """The tensors that ``outputs`` gives.
+
+        Raises:
+            NotReady: while the model can't answer.
+        """
+        return output_specs(self.status.outputs, self.card.num_classes)
+
+    @property
+    def waiting(self) -> int:
+        """Items that wait for a slot."""
+        return self._batcher.waiting
 
     async def submit(self, item: Tensors) -> bytes:
         """One item's encoded answer; items of equal shapes share batches."""

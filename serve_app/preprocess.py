@@ -5,6 +5,8 @@ Every refusal is an ``InvalidInput`` whose sentence names the field, what was fo
 
 import json
 import math
+import struct
+from itertools import chain
 from typing import TypeVar
 
 import msgspec
@@ -83,8 +85,12 @@ def matrix(field: str, rows: Frames) -> npt.NDArray[np.float32]:
             raise InvalidInput(
                 f"{field}[{index}] has {len(row)} numbers, expected {width} like {field}[0]: every frame has the same"
             )
-    with np.errstate(over="ignore"):  # what overflows to infinity is refused by check_numbers
-        return np.array(rows, dtype=np.float32).reshape(len(rows), width)
+    try:  # struct reads Python's numbers three times as fast as numpy does
+        packed = struct.pack(f"={len(rows) * width}f", *chain.from_iterable(rows))
+    except OverflowError:
+        with np.errstate(over="ignore"):  # what overflows to infinity is refused by check_numbers
+            return np.array(rows, dtype=np.float32).reshape(len(rows), width)
+    return np.frombuffer(packed, dtype=np.float32).reshape(len(rows), width)
 
 
 def check_numbers(field: str, array: npt.NDArray[np.float32], low: float, high: float) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from starlette.requests import HTTPConnection
 
 from serve_app.errors import NotFound
+from serve_app.metrics import PreprocessCounts, Replicas
 from serve_app.pipeline import ModelPipeline
 from serve_app.settings import ServiceArguments
 from serve_app.shot_pipeline import ShotPipeline
@@ -12,17 +13,19 @@ from serve_app.shot_pipeline import ShotPipeline
 
 @dataclass(frozen=True)
 class Service:
-    """The models behind this ingress replica and the limits that it was given."""
+    """The models behind this ingress replica, the limits that it was given, what it counts, and all who count."""
 
     gesture: ModelPipeline
     shots: ShotPipeline
     arguments: ServiceArguments
+    counts: PreprocessCounts
+    replicas: Replicas
     sessions: set[object] = field(default_factory=set)  # one for each live session of WS /stream
 
     @property
     def pipelines(self) -> tuple[ModelPipeline, ...]:
-        """Every model that has to answer before the service is healthy."""
-        return (self.gesture,)
+        """Every model that is watched, described in ``/metadata`` and handed out."""
+        return (self.gesture, self.shots)
 
     def pipeline(self, name: str) -> ModelPipeline:
         """The pipeline of a served model.

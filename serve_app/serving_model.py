@@ -71,6 +71,7 @@ class ServingModel:
     def __init__(self, name: str, paths: Sequence[str], *, threads: int | None = None) -> None:
         self.name = name
         self.settings = ModelSettings()
+        self.load_seconds = 0.0
         self._sources = [source_of(resolve_path(path), name) for path in paths]
         self._threads = threads
         self._open: OpenModel | None = None
@@ -138,6 +139,7 @@ class ServingModel:
         before = self._refusals.get(key)
         if before and time.monotonic() < before.retry_at:
             return False
+        started = time.monotonic()
         try:
             opened = source.open(version, threads=self._threads)
         except ModelError as error:
@@ -149,6 +151,7 @@ class ServingModel:
             return False
         self._refusals.pop(key, None)
         self._open, self._opened_from = opened, key
+        self.load_seconds = time.monotonic() - started
         logger.info("model %s version %s is served from %s", self.name, opened.version, opened.source)
         return True
 

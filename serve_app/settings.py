@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from serve_app.log_lines import JsonLines
+
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
 DEFAULT_MODEL_PATHS = (
@@ -54,7 +56,9 @@ class Environment(BaseSettings):
 
     model_paths: Annotated[tuple[str, ...], NoDecode] = DEFAULT_MODEL_PATHS
     api_keys: Annotated[tuple[str, ...], NoDecode] = ()
+    api_keys_file: Path | None = None
     log_level: Literal["CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
 
     @field_validator("model_paths", mode="before")
     @classmethod
@@ -65,6 +69,11 @@ class Environment(BaseSettings):
     @classmethod
     def _split_keys(cls, value: str | tuple[str, ...]) -> tuple[str, ...]:
         return tuple(key.strip() for key in value.split(",") if key.strip()) if isinstance(value, str) else value
+
+    @field_validator("api_keys_file", mode="before")
+    @classmethod
+    def _no_file(cls, value: str | Path | None) -> str | Path | None:
+        return value or None
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -91,6 +100,7 @@ def configure_logging(level: str) -> None:
     package.setLevel(level)
     if not package.handlers:
         handler = logging.StreamHandler(sys.__stderr__)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        text = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+        handler.setFormatter(JsonLines() if Environment().log_format == "json" else text)
         package.addHandler(handler)
         package.propagate = False

@@ -1,46 +1,38 @@
-"""ShotPipeline: a shot's way through the graph as the ingress sees it, a batcher in front of the stage that judges."""
+"""ShotPipeline: the shot model's way through the graph, which the rules answer for as long as there is no model."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
-from typing import Protocol
+import contextlib
 
-import numpy as np
-
-from serve_app.batching import MicroBatcher
+from landmarks.tensors import TensorSpec
+from serve_app.errors import NotReady
 from serve_app.messages import Tensors
-from serve_app.settings import ServiceArguments
+from serve_app.pipeline import ModelPipeline
+from serve_app.postprocess import shot_specs
+from serve_app.shot_answer import with_poses
 
 
-class ShotStages(Protocol):
-    """The stages behind the ingress."""
+class ShotPipeline(ModelPipeline):
+    """A ``ModelPipeline`` whose stages also judge without a model. It takes the items of ``shot_frames``."""
 
-    def judge(self, batch: Tensors) -> Awaitable[Sequence[bytes | Exception]]:
-        """An encoded answer, or an exception, for each item of a batch."""
+    @property
+    def answering(self) -> bool:
+        """Whether what should answer can: the model, or the rules where nobody ever published one."""
+        return self.status.card is not None or not self.status.published
 
-
-class ShotPipeline:
-    """Shots, ready to be judged.
-
-    Args:
-        stages: what judges a batch.
-        arguments: batch size, slots, limits and deadline.
-    """
-
-    def __init__(self, stages: ShotStages, arguments: ServiceArguments) -> None:
-        self._stages = stages
-        self._deadline_s = arguments.request_deadline_s
-        self._batcher: MicroBatcher[Tensors, bytes] = MicroBatcher(
-            self._run,
-            max_batch_size=arguments.max_batch_size,
-            max_in_flight=arguments.batches_in_flight,
-            max_waiting=arguments.max_waiting,
-        )
+    @property
+    def output_specs(self) -> tuple[TensorSpec, ...]:
+        """As ``ModelPipeline.output_specs``."""
+        return shot_specs(self.status.outputs, self.card.num_classes)
 
     async def submit(self, item: Tensors) -> bytes:
-        """One item's encoded answer; items of equal length share batches."""
-        return await self._batcher.submit(item, item["points"].shape)
+        """One item's encoded answer, the model's or else the rules'; items of equal shapes share batches.
 
-    async def _run(self, items: Sequence[Tensors]) -> Sequence[bytes | Exception]:
-        batch = {name: np.stack([item[name] for item in items]) for name in items[0]}
-        async with asyncio.timeout(self._deadline_s):  # a stage that hangs must not keep its slot
-            return await self._stages.judge(batch)
+        Raises:
+            InvalidInput: there is no shot in the frames.
+        """
+        card = self.status.card
+        if card is not None:
+            posed = await asyncio.to_thread(with_poses, item, card)  # up to some 10 ms of arithmetic
+            with contextlib.suppress(NotReady):  # it went away since it was asked last: the rules still answer
+                return await super().submit(posed)
+        return await super().submit(item)

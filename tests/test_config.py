@@ -91,7 +91,7 @@ def test_the_arguments_and_the_user_config_are_valid() -> None:
 
 def test_every_deployment_of_the_graph_is_in_the_config_and_no_other() -> None:
     application = build(ServiceArguments())
-    bound = {"Preprocess", "GestureGRU", "Postprocess"}
+    bound = {"Preprocess", "GestureGRU", "ShotTCN", "Postprocess"}
     assert application._bound_deployment.name == "Preprocess"
     assert set(deployments()) == bound
 

@@ -14,6 +14,8 @@ from landmarks.pose import POINT, POSE_POINTS, Array, Floats
 # Where a camera stands around the player, in degrees from straight ahead, counted to the player's left.
 VIEWS: Final = {"front": 0.0, "left side": 90.0, "back": 180.0, "right side": 270.0}
 
+REACH: Final = 3.0  # metres over the floor that a tall player's fingers reach in a jump
+
 _HANDS: Final = [index for name, index in POINT.items() if any(part in name for part in ("pinky", "index", "thumb"))]
 _HANDS_FACTOR: Final = 1.5
 _CORRELATION_S: Final = 0.15
@@ -40,6 +42,14 @@ class Camera:
             field_of_view=float(draw.uniform(48, 60)),
         )
 
+    @classmethod
+    def anywhere(cls, draw: np.random.Generator, width: int, height_px: int) -> "Camera":
+        """A camera on any side, 2.5 to 9 m away, at 0.5 to 2.2 m, that has a tall player's raised arms in the image."""
+        distance, height = float(draw.uniform(2.5, 9.0)), float(draw.uniform(0.5, 2.2))
+        half = np.arctan(max(height, REACH - height) / (distance - 0.5)) * draw.uniform(1.02, 1.4)
+        turn = float(draw.uniform(0, 360))
+        return cls(turn, distance, height, float(np.degrees(2 * half)), width, height_px)
+
     def project(self, bodies: Floats) -> Floats:
         """Image coordinates ``(T, 33, 2)``: x right and y down, 0..1 of the image."""
         ground = bodies[..., :2] - bodies[..., :2].mean(axis=(0, 1))
@@ -65,11 +75,13 @@ class Tracker:
     """The faults of a pose tracker, in fractions of the person's height in the image.
 
     ``jitter`` is independent from frame to frame; ``drift`` is an error that stays for about 0.15 s; hands have half
-    as much again of both. Points on the far side of the body are less sure and less visible.
+    as much again of both. ``offset`` stays for the whole clip: where the tracker puts a joint. Points on the far side
+    of the body are less sure and less visible.
     """
 
     jitter: float = 0.004
     drift: float = 0.006
+    offset: float = 0.0
 
     def observe(self, bodies: Floats, times: Floats, camera: Camera, draw: np.random.Generator) -> Array:
         """What the tracker returns for each frame: float32 ``(T, 33, 3)``, x, y and visibility."""
@@ -82,6 +94,8 @@ class Tracker:
         spread = (factor * (1 + hidden))[..., None] * tall
         step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
         noise = self.jitter * draw.normal(size=seen.shape) + self.drift * _wander(seen.shape, step, draw)
+        if self.offset:
+            noise += self.offset * draw.normal(size=seen.shape[1:])
         noisy = seen + noise * spread * [camera.height_px / camera.width, 1.0]
         visibility = np.clip(0.98 - 0.35 * hidden + draw.normal(0, 0.02, hidden.shape), 0.05, 1.0)
         return np.concatenate([noisy, visibility[..., None]], axis=-1).astype(np.float32)

@@ -1,16 +1,20 @@
-"""A shot model file against the rules, on the same labelled windows: one table.
+"""A shot model file against the rules: one table on made players, one on recorded free throws.
 
-    python -m training.evaluate_shots --data_dir made_shots/val --model models/shot/1
+    python -m training.evaluate_shots --model models/shot/1
 
-Both see the noisy poses of one camera; the truth is in the files. ``bench.shots`` has the rules on recorded players.
+Both see the same noisy poses of one camera. Made players are drawn anew, bodies and cameras that nothing was trained
+on; ``--data_dir`` takes a folder of labelled windows instead. The free throws come from ``HELEN_DATA_DIR``.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -20,11 +24,17 @@ if not __package__:  # run as a file: what it imports lies one folder up
 from landmarks.keypoint_files import LabelledWindow, read_labelled
 from landmarks.keypoints import SHOT_LABELS, KeypointsError, at_30_fps
 from landmarks.kinematics import MotionError, image_motion
-from landmarks.model_card import ModelError
+from landmarks.model_card import Evaluation, ModelError
 from landmarks.pose import Floats
 from landmarks.release import ShotError
 from landmarks.session import ModelSession
 from landmarks.shot_rules import judge_shot
+from training import free_throws
+from training.command import shown_command
+from training.free_throws import rank_correlation
+from training.simulate_shots import made_window
+
+UNSEEN: Final = 20_000
 
 Bools = npt.NDArray[np.bool_]
 
@@ -75,12 +85,49 @@ def f1(found: Bools, true: Bools) -> float:
     return 2 * int((found & true).sum()) / said if said else 0.0
 
 
-def row(name: str, found: Judged, truth: Judged) -> str:
-    """One line of the table."""
-    scores = [f1(found.labels[:, place], truth.labels[:, place]) for place in range(len(SHOT_LABELS))]
-    late, off = np.abs(found.delay_ms - truth.delay_ms), np.abs(found.ite - truth.ite)
-    cells = [f"{np.mean(scores):.3f}", *(f"{score:.3f}" for score in scores), f"{late.mean():.1f}", f"{off.mean():.1f}"]
-    return f"| {name} | " + " | ".join(cells) + " |"
+def scores(found: Judged, truth: Judged) -> dict[str, float]:
+    """The table's figures by column: F1 0..1, milliseconds, points of ite."""
+    by_label = {label: f1(found.labels[:, at], truth.labels[:, at]) for at, label in enumerate(SHOT_LABELS)}
+    return {
+        "macro F1": float(np.mean(list(by_label.values()))),
+        **by_label,
+        "delay_ms MAE": float(np.abs(found.delay_ms - truth.delay_ms).mean()),
+        "ite MAE": float(np.abs(found.ite - truth.ite).mean()),
+        "ite rank": rank_correlation(found.ite, truth.ite),
+    }
+
+
+def compared(windows: Sequence[LabelledWindow], model: ModelSession) -> dict[str, dict[str, float]]:
+    """``scores`` of rules and model."""
+    truth = truth_of(windows)
+    return {"rules": scores(by_rules(windows), truth), "model": scores(by_model(windows, model), truth)}
+
+
+def made_windows(count: int) -> list[LabelledWindow]:
+    """Made players from a random stream that ``simulate_shots`` never uses: it numbers by seed, folder and shot."""
+    return [made_window(np.random.default_rng([UNSEEN, number])) for number in range(count)]
+
+
+def table(rows: dict[str, dict[str, float]]) -> list[str]:
+    """The lines of the table."""
+    columns = list(rows["rules"])
+    lines = [f"| | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    for name, figures in rows.items():
+        cells = [f"{value:.1f}" if column.endswith("MAE") else f"{value:.3f}" for column, value in figures.items()]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
+
+
+def for_card(data: str, protocol: str, rows: dict[str, dict[str, float]], command: str) -> list[Evaluation]:
+    """The figures that a model's card has, the rules' beside the model's."""
+    return [
+        Evaluation(
+            data=data, protocol=protocol, metric=f"{column}, {judge}", value=round(figures[column], 3), command=command
+        )
+        for judge, figures in rows.items()
+        for column in ("macro F1", "delay_ms MAE", "ite rank")
+        if column in figures
+    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -88,26 +135,44 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m training.evaluate_shots", description=(__doc__ or "").split("\n")[0]
     )
-    parser.add_argument("--data_dir", type=Path, required=True, help="folder of labelled windows")
-    parser.add_argument("--model", type=Path, required=True, help="folder of model.onnx and card.json")
+    parser.add_argument("--model", type=Path, default=Path("models/shot/1"), help="folder of model.onnx and card.json")
+    parser.add_argument("--data_dir", type=Path, help="folder of labelled windows (default: made players)")
+    parser.add_argument("--shots", type=int, default=1000, help="how many made players (default 1000)")
+    parser.add_argument("--seed", type=int, default=0, help="of the free throws' cameras and noise (default 0)")
+    parser.add_argument("--output", type=Path, help="JSON file for the card (export_onnx --evaluation)")
     options = parser.parse_args(arguments)
+    command = shown_command("training.evaluate_shots", arguments)
     try:
-        windows = [read_labelled(path) for path in sorted(options.data_dir.glob("*.json"))]
+        windows = [read_labelled(path) for path in sorted(options.data_dir.glob("*.json"))] if options.data_dir else []
         model = ModelSession.open(options.model)
     except (KeypointsError, ModelError) as error:
         sys.exit(f"evaluate_shots: {error}")
-    complete = [window for window in windows if window.labels is not None and len(window.targets) == 2]
-    if not complete:
-        sys.exit(f"evaluate_shots: {options.data_dir} has no window with labels, ite and delay_ms")
-    truth = truth_of(complete)
-    lines = [
-        f"{len(complete)} windows",
-        "",
-        f"| | macro F1 | {' | '.join(SHOT_LABELS)} | delay_ms MAE | ite MAE |",
-        "|---" * (len(SHOT_LABELS) + 4) + "|",
-        row("rules", by_rules(complete), truth),
-        row("model", by_model(complete, model), truth),
-    ]
+    if options.data_dir:
+        windows = [window for window in windows if window.labels is not None and len(window.targets) == 2]
+        if not windows:
+            sys.exit(f"evaluate_shots: {options.data_dir} has no window with labels, ite and delay_ms")
+        about = f"{len(windows)} windows of {options.data_dir}", "as they are; the release was given"
+    else:
+        windows = made_windows(options.shots)
+        about = f"{len(windows)} made players", "bodies and cameras that nothing was trained on; the release was given"
+    rows = compared(windows, model)
+    figures = for_card(*about, rows, command)
+    lines = [f"{about[0]}: {about[1]}.", "", *table(rows), ""]
+    folder = Path(os.environ.get("HELEN_DATA_DIR", ""))
+    if (folder / free_throws.FOLDER).is_dir():
+        bodies, releases = free_throws.free_throws(folder)
+        seen = free_throws.compared(bodies, releases, model, options.seed)
+        about = (
+            f"{free_throws.FOLDER}: {len(bodies)} free throws of one player",
+            "whole recordings; the release was found",
+        )
+        together = {judge: seen[f"{free_throws.ALL}, {judge}"] for judge in ("rules", "model")}
+        figures += for_card(about[0], f"four virtual cameras, {about[1]}", together, command)
+        lines += [f"{about[0]}, {about[1]}.", "", *free_throws.table(seen)]
+    else:
+        lines.append(f"No free throws: HELEN_DATA_DIR names no folder with {free_throws.FOLDER}.")
+    if options.output:
+        options.output.write_bytes(msgspec.json.encode({"shot": figures}))
     sys.stdout.write("\n".join(lines) + "\n")
 
 

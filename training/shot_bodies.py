@@ -4,13 +4,12 @@ Segments turn by smooth joint angles in the plane of the shot; faults of form le
 faults are ``cameras.py``, data sets ``simulate_shots.py``. Figures on made players say nothing about real ones.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from landmarks.pose import POINT, POSE_POINTS, SIDES, Floats
-from landmarks.release import Hand
+from training.shot_forms import Form, Player
 
 # Segment lengths as fractions of stature: Winter, Biomechanics and Motor Control of Human Movement (2009), figure 4.1,
 # after Drillis and Contini.
@@ -28,65 +27,6 @@ HALF_HIPS: Final = 0.0955
 
 RELEASE_NEAR_S: Final = 2.0  # the elbow extends fastest at this time
 LENGTH_S: Final = 3.0
-
-
-@dataclass(frozen=True)
-class Player:
-    """A made player: stature in metres, proportions as factors on the segments, and the shooting hand."""
-
-    stature: float
-    legs: float
-    arms: float
-    breadth: float
-    hand: Hand
-
-    @classmethod
-    def drawn(cls, draw: np.random.Generator) -> "Player":
-        legs, arms, breadth = draw.uniform(0.92, 1.08, 3)
-        hand: Hand = "left" if draw.random() < 0.3 else "right"
-        return cls(float(draw.uniform(1.45, 2.10)), float(legs), float(arms), float(breadth), hand)
-
-
-@dataclass(frozen=True)
-class Form:
-    """How a player shoots: times in seconds, angles in degrees, lengths in statures."""
-
-    legs_lead: float  # fastest leg extension before fastest elbow extension
-    wrist_lag: float  # fastest wrist flexion after fastest elbow extension
-    knee_bend: float
-    legs_length: float
-    elbow_length: float
-    lift_lead: float  # the ball is half-way to the set point this long before the elbow extends
-    lift_length: float
-    elbow_set: float
-    elbow_release: float
-    arm_set: float
-    arm_release: float
-    tilt: float  # of the forearm out of the plane, outwards
-    sway: float
-    sway_hz: float
-
-    @classmethod
-    def drawn(cls, draw: np.random.Generator) -> "Form":
-        """A form with each of four faults in about a third of the draws, independently of each other."""
-        late, early_wrist, swaying, tilted = draw.random(4) < 0.35
-        lead = draw.choice([draw.uniform(0.17, 0.32), draw.uniform(-0.15, -0.05)]) if late else draw.uniform(0.03, 0.13)
-        return cls(
-            legs_lead=float(lead),
-            wrist_lag=float(draw.uniform(-0.13, -0.05) if early_wrist else draw.uniform(0.0, 0.10)),
-            knee_bend=float(draw.uniform(25, 90)),
-            legs_length=float(draw.uniform(0.22, 0.60)),
-            elbow_length=float(draw.uniform(0.22, 0.34)),
-            lift_lead=float(draw.uniform(0.22, 0.40)),
-            lift_length=float(draw.uniform(0.35, 0.60)),
-            elbow_set=float(draw.uniform(60, 100)),
-            elbow_release=float(draw.uniform(155, 175)),
-            arm_set=float(draw.uniform(80, 110)),
-            arm_release=float(draw.uniform(130, 155)),
-            tilt=float(draw.uniform(36, 50) if tilted else draw.uniform(-18, 18)),
-            sway=float(draw.uniform(0.09, 0.15) if swaying else draw.uniform(0.0, 0.01)),
-            sway_hz=float(draw.uniform(1.8, 2.6)),
-        )
 
 
 def step(times: Floats, centre: float, length: float) -> Floats:
@@ -110,19 +50,26 @@ def shoot(player: Player, form: Form, times: Floats) -> Floats:
     points = np.zeros((len(times), POSE_POINTS, 3))
     legs, arms = player.legs * player.stature, player.arms * player.stature
     shank, thigh = leaned(180 - 0.45 * bend) * SHANK * legs, leaned(180 + 0.55 * bend) * THIGH * legs
-    trunk = leaned(180 - 0.35 * bend) * TRUNK * player.stature
-    ground = np.stack([np.zeros_like(times), np.zeros_like(times), flight(player, form, times) + ANKLE * legs], axis=-1)
+    bent = form.lean * knee_bend(form, times + form.trunk_lead)
+    back = form.lean_back * step(times, RELEASE_NEAR_S - form.legs_lead, 0.6)
+    trunk = leaned(180 - bent + back) * TRUNK * player.trunk * player.stature
+    zero = np.zeros_like(times)
+    ahead = form.drift * step(times, RELEASE_NEAR_S - form.legs_lead, 0.5)
+    toes = np.stack([ahead, zero, flight(player, form, times)], axis=-1)
+    heels = heels_up(form, times) * legs
+    raised = np.stack([zero, zero, heels + ANKLE * legs], axis=-1)
+    angle = np.radians(form.turn) * (1.0 if player.hand == "right" else -1.0)
     for side, outwards in (("left", 1.0), ("right", -1.0)):
-        hips = np.array([0.0, outwards * HALF_HIPS * player.breadth * player.stature, 0.0])
-        shoulders = np.array([0.0, outwards * HALF_SHOULDERS * player.breadth * player.stature, 0.0])
-        ankle = ground + hips
-        knee = ankle + shank
-        hip = knee + thigh
-        shoulder = hip - hips + trunk + shoulders
+        across = outwards * np.array([-np.sin(angle), np.cos(angle), 0.0]) * player.breadth * player.stature
+        hip = toes + raised + shank + thigh + across * HALF_HIPS
+        ankle = toes + raised + across * HALF_HIPS * form.stance
+        # Feet beside the hips take the knees with them by half; that lengthens shank and thigh by up to 3 %.
+        knee = ankle + shank - across * HALF_HIPS * (form.stance - 1) / 2
+        shoulder = hip - across * HALF_HIPS + trunk + across * HALF_SHOULDERS
         places = {"ankle": ankle, "knee": knee, "hip": hip, "shoulder": shoulder}
         places["heel"] = ankle + np.array([-0.25 * FOOT, 0, -0.8 * ANKLE]) * legs
-        places["foot_index"] = ankle + np.array([FOOT, 0, -0.8 * ANKLE]) * legs
-        places |= shooting_arm(form, times, shoulder, arms, outwards)
+        places["foot_index"] = ankle + np.array([FOOT, 0, -0.8 * ANKLE]) * legs - (raised - [0, 0, ANKLE * legs])
+        places |= shooting_arm(form, times, shoulder, arms, player.palm, outwards)
         for part, place in places.items():
             points[:, POINT[f"{side}_{part}"]] = place
     guide(points, player, form, times)
@@ -133,7 +80,14 @@ def shoot(player: Player, form: Form, times: Floats) -> Floats:
 def knee_bend(form: Form, times: Floats) -> Floats:
     """The knees' flexion ``(T,)`` in degrees: a dip and a push that is fastest ``legs_lead`` before the elbow's."""
     legs_at = RELEASE_NEAR_S - form.legs_lead
-    return form.knee_bend * (step(times, legs_at - 0.75, 0.6) - step(times, legs_at, form.legs_length)) + 4
+    down_at = legs_at - form.legs_length / 2 - form.pause - form.dip_length / 2
+    return form.knee_bend * (step(times, down_at, form.dip_length) - step(times, legs_at, form.legs_length)) + 4
+
+
+def heels_up(form: Form, times: Floats) -> Floats:
+    """How far the ankles rise over the toes ``(T,)`` as the push ends, in leg-scaled statures."""
+    raised_at = RELEASE_NEAR_S - form.legs_lead + form.heel_lag
+    return np.asarray(FOOT * np.sin(np.radians(form.heel_rise) * step(times, raised_at, form.legs_length)))
 
 
 def flight(player: Player, form: Form, times: Floats) -> Floats:
@@ -144,7 +98,8 @@ def flight(player: Player, form: Form, times: Floats) -> Floats:
     """
     fine = np.linspace(0, LENGTH_S, 721)
     bend = np.radians(knee_bend(form, fine))
-    legs = (SHANK * np.cos(0.45 * bend) + THIGH * np.cos(0.55 * bend)) * player.legs * player.stature
+    leg = SHANK * np.cos(0.45 * bend) + THIGH * np.cos(0.55 * bend) + heels_up(form, fine)
+    legs = leg * player.legs * player.stature
     speed = np.gradient(legs, fine)
     push = int(np.argmax(speed))
     since = np.maximum(0.0, fine - fine[push])
@@ -152,22 +107,29 @@ def flight(player: Player, form: Form, times: Floats) -> Floats:
     return np.interp(times, fine, np.where(since > 0, np.maximum(0.0, pelvis - legs), 0.0))
 
 
-def shooting_arm(form: Form, times: Floats, shoulder: Floats, arms: float, outwards: float) -> dict[str, Floats]:
+def shooting_arm(
+    form: Form, times: Floats, shoulder: Floats, arms: float, palm_length: float, outwards: float
+) -> dict[str, Floats]:
     """The arm's points, each ``(T, 3)``, for a shoulder ``(T, 3)`` and a side: 1 left, -1 right."""
     lift = step(times, RELEASE_NEAR_S - form.lift_lead, form.lift_length)
     push = step(times, RELEASE_NEAR_S, form.elbow_length)
-    snap = step(times, RELEASE_NEAR_S + form.wrist_lag, 0.2)
-    upper = 30 + (form.arm_set - 30) * lift + (form.arm_release - form.arm_set) * push
-    elbow = 95 + (form.elbow_set - 95) * lift + (form.elbow_release - form.elbow_set) * push
+    early = step(times, RELEASE_NEAR_S - form.early_lead, 0.6)
+    opened = (1 - form.elbow_early) * push + form.elbow_early * early
+    raised = step(times, RELEASE_NEAR_S - form.upper_lead, form.upper_length)
+    snap = step(times, RELEASE_NEAR_S + form.wrist_lag, form.snap_length)
+    upper = form.arm_carry + (form.arm_set - form.arm_carry) * lift + (form.arm_release - form.arm_set) * raised
+    elbow = (
+        form.elbow_carry + (form.elbow_set - form.elbow_carry) * lift + (form.elbow_release - form.elbow_set) * opened
+    )
     fore = upper + 180 - elbow
-    palm = fore + 45 * lift - 95 * snap
+    palm = fore + form.cock * lift - form.snap * snap
     across = np.radians(form.tilt) * lift
     before_set = 1 - step(times, RELEASE_NEAR_S - 0.12, 0.15)
     swing = form.sway * arms * before_set * np.sin(2 * np.pi * form.sway_hz * (times - RELEASE_NEAR_S))
     sideways = np.stack([np.zeros_like(times), outwards * swing, np.zeros_like(times)], axis=-1)
     elbow_at = shoulder + leaned(upper) * UPPER_ARM * arms + 0.5 * sideways
     wrist = elbow_at + turned_out(leaned(fore), across, outwards) * FOREARM * arms + 0.5 * sideways
-    hand = turned_out(leaned(palm), across, outwards) * HAND * arms
+    hand = turned_out(leaned(palm), across, outwards) * HAND * palm_length * arms
     width = np.array([0.0, 0.25 * HAND * arms * outwards, 0.0])
     return {
         "elbow": elbow_at,

@@ -8,6 +8,7 @@ writes ``train/*.json`` and ``val/*.json`` as ``train_tcn`` reads them. Labels, 
 """
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,16 +21,20 @@ if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from landmarks.keypoint_files import LabelledWindow, write_labelled
-from landmarks.keypoints import SHOT_LABELS, PoseTrack, ShotWindow
+from landmarks.keypoints import POST_MS, PRE_MS, SHOT_LABELS, PoseTrack, ShotWindow
 from landmarks.kinematics import motion_of
 from landmarks.pose import POINT, Array
+from landmarks.release import ShotError
 from landmarks.shot_rules import Shot, judge_shot
-from training.cameras import VIEWS, Camera, Tracker
-from training.shot_bodies import LENGTH_S, Form, Player, shoot
+from training.cameras import Camera, Tracker
+from training.shot_bodies import LENGTH_S, shoot
+from training.shot_forms import Form, Player
 
 FINE_HZ: Final = 120.0
 FRAME_RATES: Final = (24.0, 25.0, 30.0, 30.0, 30.0, 50.0, 60.0)
 IMAGES: Final = ((1280, 720), (1920, 1080), (720, 1280), (640, 480))
+# Milliseconds before and after the release. Training cuts its windows shorter, each in another place.
+WINDOWS: Final = {"train": (600.0, 300.0), "val": (PRE_MS, POST_MS)}
 # A clip has the ball come up and the follow-through; the player stands still before.
 CLIP_S: Final = (0.6, 2.9)
 
@@ -41,14 +46,21 @@ def true_shot(player: Player, form: Form) -> Shot:
     return judge_shot(motion_of(bodies, np.ones(bodies.shape[:2]), times), hand=player.hand)
 
 
-def filmed(player: Player, form: Form, view: str, draw: np.random.Generator) -> PoseTrack:
+def drawn_shot(draw: np.random.Generator) -> tuple[Player, Form, Shot]:
+    """A player, a form and what the rules say of it; the rare form in which the arm hardly rises is drawn again."""
+    while True:
+        player, form = Player.drawn(draw), Form.drawn(draw)
+        with contextlib.suppress(ShotError):
+            return player, form, true_shot(player, form)
+
+
+def filmed(player: Player, form: Form, draw: np.random.Generator) -> PoseTrack:
     """A player's shot as a tracker sees it through one camera, with a frame rate and an image size of its own."""
     fps = float(draw.choice(FRAME_RATES))
     times = np.arange(CLIP_S[0] + float(draw.uniform(0, 1 / fps)), CLIP_S[1], 1 / fps)
-    near = Camera.drawn(view, draw)
     width, height = IMAGES[int(draw.integers(len(IMAGES)))]
-    camera = Camera(near.azimuth, near.distance, near.height, near.field_of_view, width, height)
-    tracker = Tracker(float(draw.uniform(0.002, 0.006)), float(draw.uniform(0.003, 0.009)))
+    camera = Camera.anywhere(draw, width, height)
+    tracker = Tracker(*(float(draw.uniform(*limits)) for limits in ((0.002, 0.007), (0.003, 0.010), (0.0, 0.010))))
     points = tracker.observe(shoot(player, form, times), times, camera, draw)
     hide(points, draw)
     return PoseTrack(points, times, tuple(range(len(times))), width, height, fps, "made")
@@ -65,22 +77,21 @@ def hide(points: Array, draw: np.random.Generator) -> None:
     points[start : start + length, POINT[part], 2] = draw.uniform(0.0, 0.25)
 
 
-def made_window(draw: np.random.Generator) -> LabelledWindow:
-    """One made player's shot, filmed from a view of its own and cut around the true release."""
-    player, form = Player.drawn(draw), Form.drawn(draw)
-    shot = true_shot(player, form)
-    track = filmed(player, form, str(draw.choice(list(VIEWS))), draw)
-    window = ShotWindow(round(shot.release, 6))
+def made_window(draw: np.random.Generator, pre_ms: float = PRE_MS, post_ms: float = POST_MS) -> LabelledWindow:
+    """One made player's shot, filmed from a side of its own and cut around the true release."""
+    player, form, shot = drawn_shot(draw)
+    track = filmed(player, form, draw)
+    window = ShotWindow(round(shot.release, 6), pre_ms, post_ms)
     labels = {label: label in shot.labels for label in SHOT_LABELS}
     return LabelledWindow(
         track.cut(window), window, labels, {"ite": round(shot.ite, 2), "delay_ms": round(shot.delay_ms, 1)}
     )
 
 
-def write_shots(folder: Path, count: int, seed: Sequence[int]) -> None:
+def write_shots(folder: Path, count: int, seed: Sequence[int], pre_ms: float, post_ms: float) -> None:
     """Write ``count`` labelled windows, each with a random stream of its own, so that more shots change none before."""
     for number in tqdm(range(count), unit=" shots", desc=folder.name):
-        made = made_window(np.random.default_rng([*seed, number]))
+        made = made_window(np.random.default_rng([*seed, number]), pre_ms, post_ms)
         write_labelled(made, folder / f"shot_{number:05d}.labeled.json")
 
 
@@ -95,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     for place, (name, count) in enumerate((("train", options.shots), ("val", options.val_shots))):
-        write_shots(options.output / name, count, (options.seed, place))
+        write_shots(options.output / name, count, (options.seed, place), *WINDOWS[name])
 
 
 if __name__ == "__main__":

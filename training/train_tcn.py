@@ -2,12 +2,13 @@
 
     python -m training.train_tcn --data_dir made_shots --max_epochs 20 --batch_size 16
 
-reads ``DIR/train/*.json`` and ``DIR/val/*.json``, writes the best checkpoint to ``--output_dir`` and prints its path.
+reads ``DIR/train/*.json`` and ``DIR/val/*.json``, writes the best checkpoint to ``--storage_path`` and prints its path.
 Binary cross-entropy for labels, Smooth L1 for ite and delay_ms; what nobody labelled in a window is left out.
 """
 
 import argparse
 import datetime
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,12 +27,15 @@ from landmarks.pose import MIRRORED
 from training.command import shown_command
 from training.shot_checkpoint import write_shot_checkpoint
 from training.shot_datasets import ShotDataError, ShotWindows, read_shots
-from training.shot_tcn import DELAY_MS, ShotTCN
+from training.shot_tcn import ShotTCN
 
 LEARNING_RATE: Final = 2e-3
 WEIGHT_DECAY: Final = 1e-2
 CLIP: Final = 1.0
-ITE: Final = 25.0  # the loss's unit of ite: errors beyond it count linearly
+# The loss's units of ite and delay_ms: errors beyond them count linearly.
+ITE: Final = 25.0
+DELAY_MS: Final = 100.0
+EDGES: Final = 0.35  # the share of a window's frames that training may leave out at its ends
 
 
 def shot_loss(logits: Tensor, preds: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
@@ -48,9 +52,15 @@ def shot_loss(logits: Tensor, preds: Tensor, labels: Tensor, targets: Tensor) ->
 
 
 def varied(x: Tensor, draws: torch.Generator) -> Tensor:
-    """A batch ``(B, T, 33, 3)`` mirrored in half of its windows, and placed and sized a little differently."""
-    out = x.clone()
-    count = len(x)
+    """A batch ``(B, T, 33, 3)`` mirrored in half of its windows, placed and sized a little differently, and cut.
+
+    The cut takes up to ``EDGES`` of the frames, more at one end or the other: a release is never exactly where the
+    window says, and a service may be asked for other windows.
+    """
+    count, frames = x.shape[:2]
+    kept = int(torch.randint(math.ceil(frames * (1 - EDGES)), frames + 1, (1,), generator=draws))
+    first = torch.randint(0, frames - kept + 1, (count, 1), generator=draws)
+    out = x[torch.arange(count)[:, None], first + torch.arange(kept)]
     flip = torch.rand(count, generator=draws) < 0.5
     mirrored = out[flip][:, :, list(MIRRORED)]
     mirrored[..., 0] = 1 - mirrored[..., 0]
@@ -113,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> Path:
     parser.add_argument("--max_epochs", type=int, default=20)
     parser.add_argument("--batch_size", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output_dir", type=Path, default=Path("runs/shot"))
+    parser.add_argument("--storage_path", type=Path, default=Path("runs/shot"))
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of torch")
     parser.add_argument("--data_name", help="what the card calls the data (default: the folder's name)")
     parser.add_argument("--licence", default="not stated", help="the data's licence, for the card")
@@ -131,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> Path:
         command=shown_command("training.train_tcn", arguments),
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
     )
-    path: Path = options.output_dir / "best.ckpt"
+    path: Path = options.storage_path / "best.ckpt"
     write_shot_checkpoint(network, training, path)
     sys.stdout.write(f"{path}: validation loss {np.min(losses):.4f} in epoch {int(np.argmin(losses)) + 1}\n")
     return path

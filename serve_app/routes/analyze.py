@@ -23,6 +23,9 @@ async def answer(request: Request, service: Service) -> Response:
     started = time.perf_counter()
     body = await read_json_body(request, service.arguments.max_body_bytes)
     language = preferred_language(request.headers.get("accept-language", ""))
-    encoded = await service.shots.submit(shot_tensors(body, language))
+    began = time.perf_counter()
+    shot = shot_tensors(body, language)
+    service.counts.read("shot", "-", time.perf_counter() - began)
+    encoded = await service.shots.submit(shot)
     headers = {"Content-Language": language, "Vary": "Accept-Language"}
     return Response(with_elapsed(encoded, started), media_type="application/json", headers=headers)

@@ -1,6 +1,5 @@
-"""``GET /docs`` and ``GET /openapi.json``: the routes, for people and for programs."""
+"""``GET /openapi.json``: the routes, for programs and for the page at ``/docs``."""
 
-from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -11,8 +10,3 @@ from serve_app.openapi import DOCUMENT
 async def document(_: Request) -> Response:
     """The OpenAPI document."""
     return json_response(DOCUMENT)
-
-
-async def page(_: Request) -> Response:
-    """Swagger UI over it; the browser fetches Swagger's own files from its CDN."""
-    return get_swagger_ui_html(openapi_url="openapi.json", title="Helen")

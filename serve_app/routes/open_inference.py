@@ -11,15 +11,15 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from landmarks.tensors import TensorSpec, WireError
+from landmarks.tensors import WireError
 from landmarks.wire import HEADER_LENGTH, InferRequest, decode_request, encode_response
 from serve_app.errors import InvalidInput, NotFound, Unsupported
 from serve_app.http import json_response, read_body, within_deadline
 from serve_app.pipeline import ModelPipeline
-from serve_app.postprocess import output_specs
 from serve_app.preprocess import Decoded, decode
+from serve_app.security import key_name_of
 from serve_app.service import Service, service_of
-from serve_app.tensor_rows import tensor_rows, wanted_outputs
+from serve_app.tensor_rows import PRESENCE, tensor_rows, wanted_outputs
 
 SERVER = {"name": "helen", "version": "1", "extensions": ["binary_tensor_data", "model_repository"]}
 PLATFORM = "onnxruntime_onnx"
@@ -53,7 +53,7 @@ async def live(_: Request) -> Response:
 
 async def ready(request: Request) -> Response:
     """200 when every model can answer, else 503."""
-    answers = all(pipeline.status.card for pipeline in service_of(request).pipelines)
+    answers = all(pipeline.answering for pipeline in service_of(request).pipelines)
     return json_response({"ready": answers}, 200 if answers else 503)
 
 
@@ -74,7 +74,7 @@ async def model_metadata(request: Request) -> Response:
             "versions": [status.version],
             "platform": PLATFORM,
             "inputs": status.inputs,
-            "outputs": outputs_of(pipeline),
+            "outputs": pipeline.output_specs,
         }
     )
 
@@ -89,10 +89,17 @@ async def answer(request: Request, service: Service) -> Response:
     """Read, check, batch, infer: the path of a v2 request from top to bottom."""
     started = time.perf_counter()
     pipeline = pipeline_of(request)
-    asked = request_in(await read_body(request, service.arguments.max_body_bytes), request)
+    body = await read_body(request, service.arguments.max_body_bytes)
+    began = time.perf_counter()
+    asked = request_in(body, request)
     most = min(service.arguments.max_batch_size, service.arguments.max_waiting)
     rows = tensor_rows(asked, pipeline.status.inputs, pipeline.card, most)
-    wanted = wanted_outputs(asked, outputs_of(pipeline))
+    wanted = wanted_outputs(asked, pipeline.output_specs)
+    name = pipeline.status.name
+    service.counts.read(name, pipeline.status.version or "-", time.perf_counter() - began)
+    for row in rows:
+        if PRESENCE in row:
+            service.counts.saw_hands(name, key_name_of(request.scope), row[PRESENCE])
     version, tensors = await pipeline.outputs(rows)
     check_version(request, pipeline.status.name, version)
     body, json_bytes = encode_response(
@@ -116,7 +123,7 @@ async def repository_index(request: Request) -> Response:
         status = pipeline.status
         if status.card is not None:
             entries.append({"name": status.name, "version": status.version or "", "state": "READY", "reason": ""})
-        elif not only_ready.ready:
+        elif not (only_ready.ready or pipeline.answering):
             reason = status.reason or ""
             entries.append({"name": status.name, "version": "", "state": "UNAVAILABLE", "reason": reason})
         if not only_ready.ready:
@@ -180,11 +187,6 @@ def check_version(request: Request, name: str, served: str) -> None:
     wanted = request.path_params.get("version", served)
     if wanted != served:
         raise NotFound(f"version {wanted[:100]!r} of {name} is not served, expected {served!r}")
-
-
-def outputs_of(pipeline: ModelPipeline) -> tuple[TensorSpec, ...]:
-    """All that a model's clients may ask for."""
-    return output_specs(pipeline.status.outputs, pipeline.card.num_classes)
 
 
 def request_in(body: bytes, request: Request) -> InferRequest:

@@ -1,4 +1,8 @@
-"""``GET /shots``: the page to look at, label and judge a shot. It lives here, beside ``/analyze``, which it asks."""
+"""``GET /shots``, the page to look at, label and judge a shot, and ``GET /docs``, the routes for people.
+
+Their files are all our own and come from this service, so that both work without the internet and under a policy that
+lets nothing else run.
+"""
 
 from pathlib import Path
 from typing import Final
@@ -7,31 +11,37 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from serve_app.security import PAGE_HEADERS
+
 FOLDER: Final = Path(__file__).resolve().parent.parent / "pages"
 MEDIA_TYPES: Final = {
+    "docs.css": "text/css",
+    "docs.js": "text/javascript",
     "shots.css": "text/css",
     "shots.js": "text/javascript",
     "shots_draw.js": "text/javascript",
     "shots_words.js": "text/javascript",
 }
-HEADERS: Final = {
-    "Cache-Control": "no-cache",
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
-        " frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 async def shots(_: Request) -> Response:
-    """The page."""
-    return Response((FOLDER / "shots.html").read_bytes(), media_type="text/html", headers=HEADERS)
+    """The page of shots."""
+    return page("shots.html")
 
 
-async def shots_file(request: Request) -> Response:
-    """One of the page's own files."""
+async def docs(_: Request) -> Response:
+    """The page of the routes."""
+    return page("docs.html")
+
+
+def page(name: str) -> Response:
+    """A page, with what it tells the browser to refuse."""
+    return Response((FOLDER / name).read_bytes(), media_type="text/html", headers=PAGE_HEADERS)
+
+
+async def file(request: Request) -> Response:
+    """One of a page's own files."""
     name = request.path_params["file"]
     if name not in MEDIA_TYPES:
         raise HTTPException(404)
-    return Response((FOLDER / name).read_bytes(), media_type=MEDIA_TYPES[name], headers=HEADERS)
+    return Response((FOLDER / name).read_bytes(), media_type=MEDIA_TYPES[name], headers=PAGE_HEADERS)

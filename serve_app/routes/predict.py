@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from serve_app.http import read_json_body, within_deadline
 from serve_app.preprocess import gesture_window
+from serve_app.security import key_name_of
 from serve_app.service import Service, service_of
 
 
@@ -21,7 +22,11 @@ async def answer(request: Request, service: Service) -> Response:
     started = time.perf_counter()
     card = service.gesture.card
     body = await read_json_body(request, service.arguments.max_body_bytes)
-    encoded = await service.gesture.submit(gesture_window(body, card))
+    began = time.perf_counter()
+    window = gesture_window(body, card)
+    service.counts.read("gesture", service.gesture.status.version or "-", time.perf_counter() - began)
+    service.counts.saw_hands("gesture", key_name_of(request.scope), window["presence"])
+    encoded = await service.gesture.submit(window)
     return Response(with_elapsed(encoded, started), media_type="application/json")
 
 

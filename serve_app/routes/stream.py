@@ -17,6 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 from landmarks.model_card import ModelCard
 from serve_app.errors import DeadlineExceeded, InvalidInput, Overloaded, RequestError
 from serve_app.http import error_response, request_id_of
+from serve_app.security import key_name_of
 from serve_app.service import Service, service_of
 from serve_app.stream_messages import CODES, IDLE, SERVICE_RESTART, UNSUPPORTED_DATA, SessionOver, read_opening
 from serve_app.stream_session import DueWindow, FrameRate, StreamSession
@@ -41,7 +42,7 @@ class Stream:
         except RequestError as refusal:
             await error_response(refusal, connection)(scope, receive, send)
             return
-        session = LiveSession(service, card, request_id_of(connection), receive, send)
+        session = LiveSession(service, card, connection, receive, send)
         service.sessions.add(session)
         try:
             await receive()  # websocket.connect
@@ -55,11 +56,15 @@ class Stream:
 class LiveSession:
     """One accepted WebSocket. ``run`` returns once it is closed, by either side."""
 
-    def __init__(self, service: Service, card: ModelCard, request_id: str, receive: Receive, send: Send) -> None:
+    def __init__(
+        self, service: Service, card: ModelCard, connection: HTTPConnection, receive: Receive, send: Send
+    ) -> None:
         self._pipeline = service.gesture
         self._arguments = service.arguments
         self._card = card
-        self._request_id = request_id
+        self._counts = service.counts
+        self._key = key_name_of(connection.scope)
+        self._request_id = request_id_of(connection)
         self._receive = receive
         self._send = send
         self._answering: asyncio.Task[None] | None = None
@@ -127,6 +132,7 @@ class LiveSession:
         limit_s = self._arguments.request_deadline_s
         try:
             _ = self._pipeline.card  # not ready is said at once
+            self._counts.saw_hands(self._pipeline.status.name, self._key, window.presence)
             async with asyncio.timeout(limit_s):
                 encoded = await self._pipeline.submit({"sequence": window.sequence, "presence": window.presence})
         except RequestError:
@@ -134,7 +140,7 @@ class LiveSession:
         except TimeoutError as error:
             raise DeadlineExceeded(f"the window was not answered within {limit_s:g} s") from error
         except Exception as error:
-            logger.error("session %s failed", self._request_id, exc_info=error)
+            logger.error("session %s failed", self._request_id, exc_info=error, extra={"request_id": self._request_id})
             raise RequestError("the service failed on this window; its log has the details") from error
         elapsed_ms = (time.perf_counter() - started) * 1000
         added = (window.number, len(window.sequence), skipped, elapsed_ms)

@@ -11,9 +11,12 @@ ENCODINGS = ("json", "fp32", "fp16")
 
 
 async def health(request: Request) -> Response:
-    """200 when every model can answer, else 503 with ``starting`` or ``degraded`` and the reason."""
+    """200 when every model can answer, else 503 with ``starting`` or ``degraded`` and the reason.
+
+    Where no shot model was ever published, the rules answer for it, and ``models`` says null.
+    """
     pipelines = service_of(request).pipelines
-    waiting = [pipeline.status for pipeline in pipelines if pipeline.status.card is None]
+    waiting = [pipeline.status for pipeline in pipelines if not pipeline.answering]
     if waiting:
         starting = not all(pipeline.started for pipeline in pipelines)
         reason = "; ".join(status.reason or status.name for status in waiting)

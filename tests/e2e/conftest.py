@@ -12,8 +12,8 @@ from tests.e2e.running_service import RunningService, running_service
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
-    """The service with the bundled gesture model, in a repository that tests may publish to."""
+    """The service with the bundled models, in a repository that tests may publish to."""
     repository: Path = tmp_path_factory.mktemp("models")
-    shutil.copytree(PROJECT_ROOT / "models" / "gesture", repository / "gesture")
+    shutil.copytree(PROJECT_ROOT / "models", repository, dirs_exist_ok=True)
     with running_service(repository) as running:
         yield running

@@ -96,6 +96,7 @@ def fast_path() -> dict[str, str]:
 def running_service(repository: Path) -> Iterator[RunningService]:
     """Start the shipped config on free ports and with smaller limits, wait for its health, and stop all of it."""
     port, statistics, metrics = free_ports(3)
+    first_ingress = 29_000 + os.getpid() % 10 * 100
     config: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "serve_config.yaml").read_text())
     config["http_options"]["port"] = port
     config["applications"][0]["args"] |= {"max_waiting": MAX_WAITING, "max_sessions": MAX_SESSIONS}
@@ -106,6 +107,10 @@ def running_service(repository: Path) -> Iterator[RunningService]:
     environment |= {
         "RAY_ADDRESS": "local",
         "RAY_TMPDIR": str(scratch),
+        # Ray counts up from a fixed port for the ingress replicas; another cluster on this machine would do the same,
+        # and its proxy meet ours. This range begins where ``PORTS`` ends.
+        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(first_ingress),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(first_ingress + 99),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(statistics),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics),
         "HELEN_MODEL_PATHS": str(repository),

@@ -12,7 +12,8 @@ import pytest
 from serve_app.settings import PROJECT_ROOT
 from tests.e2e.load import EXAMPLE, Load, constant_load
 from tests.e2e.running_service import RunningService
-from training import simulate
+from training import simulate, simulate_shots
+from training.shot_checkpoint import read_shot_checkpoint
 
 pytestmark = pytest.mark.e2e
 
@@ -60,6 +61,16 @@ def test_a_job_trains_beside_the_service_and_its_model_goes_live_without_a_faile
     load, said = asyncio.run(story())
     assert "epoch 3/3" in said, "the job's log did not stream"
     assert set(load.statuses) == {200}, load.statuses
+
+
+def test_a_job_trains_the_shot_network_too(service: RunningService, tmp_path: Path) -> None:
+    simulate_shots.main(["--output", str(tmp_path / "made"), "--shots", "8", "--val_shots", "4"])
+    flags = ("--data_dir", str(tmp_path / "made"), "--storage_path", str(tmp_path / "run"), "--max_epochs", "1")
+    trained = run(service, "deploy/train_job.sh", "training.train_tcn", *flags)
+    assert trained.returncode == 0, trained.stdout + trained.stderr
+    assert "best.ckpt: validation loss" in trained.stdout, "the job's log did not stream"
+    _, about = read_shot_checkpoint(tmp_path / "run" / "best.ckpt")
+    assert about.split == "the data's own: 8 windows to train, 4 to choose the epoch"
 
 
 def test_the_exit_code_of_a_job_that_fails_follows(service: RunningService, tmp_path: Path) -> None:

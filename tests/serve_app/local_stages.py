@@ -1,27 +1,36 @@
 """The stages behind the ingress as plain objects: the same code as in the service, without Ray between them."""
 
+import asyncio
+import contextlib
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
+import uvicorn
 from starlette.applications import Starlette
 
+from serve_app.api_keys import KeyRing
 from serve_app.inference import Inference
 from serve_app.ingress import create_app
 from serve_app.messages import ModelStatus, Outputs, Tensors
+from serve_app.metrics import PreprocessCounts, Snapshot
 from serve_app.pipeline import ModelPipeline
 from serve_app.postprocess import Postprocess
 from serve_app.service import Service
 from serve_app.settings import ServiceArguments
+from serve_app.shot_answer import POSES
 from serve_app.shot_pipeline import ShotPipeline
 
 
 class LocalStages:
     """Inference and postprocessing called directly."""
 
-    def __init__(self, repository: Path) -> None:
-        self.inference = Inference("gesture", [str(repository)])
+    def __init__(self, repository: Path, name: str = "gesture") -> None:
+        self.repository = repository
+        self.inference = Inference(name, [str(repository)])
         self.postprocess = Postprocess()
 
     async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
@@ -33,9 +42,6 @@ class LocalStages:
     async def look(self) -> Sequence[ModelStatus]:
         return [await self.inference.look()]
 
-    async def judge(self, batch: Tensors) -> Sequence[bytes | Exception]:
-        return self.postprocess.judge(batch)
-
     async def describe(self) -> ModelStatus:
         return self.inference.describe()
 
@@ -43,23 +49,90 @@ class LocalStages:
         return self.inference.files()
 
 
+class LocalShotStages(LocalStages):
+    """The same for shots, with the rules where a batch has no poses for the model."""
+
+    async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
+        scored = await self.inference.infer({POSES: batch[POSES]}) if POSES in batch else None
+        return self.postprocess.judge(batch, scored)
+
+    async def outputs(self, batch: Tensors) -> Outputs:
+        return await self.postprocess.shot_outputs(await self.inference.infer(batch))
+
+
+class LocalReplicas:
+    """All who count in this process, told apart by a number as replicas are by their process."""
+
+    def __init__(self, counts: PreprocessCounts, *behind: Inference | Postprocess) -> None:
+        self._counts = counts
+        self._behind = behind
+
+    async def snapshots(self) -> list[Snapshot]:
+        each = [self._counts.snapshot(), *[await replica.snapshot() for replica in self._behind]]
+        return [replace(one, replica=f"{one.replica}:{index}") for index, one in enumerate(each)]
+
+
+def local_service(stages: LocalStages, settings: ServiceArguments) -> Service:
+    """The whole service in this process, with the shot model of the same repository."""
+    counts = PreprocessCounts()
+    shots = LocalShotStages(stages.repository, "shot")
+    shots.postprocess = stages.postprocess  # as in the service, where one stage answers for both
+    return Service(
+        ModelPipeline("gesture", stages, settings),
+        ShotPipeline("shot", shots, settings),
+        settings,
+        counts,
+        LocalReplicas(counts, stages.inference, shots.inference, stages.postprocess),
+    )
+
+
 @asynccontextmanager
-async def local_app(stages: LocalStages, api_keys: Sequence[str] = (), **arguments: float) -> AsyncIterator[Starlette]:
+async def local_app(
+    stages: LocalStages, keys: Sequence[str] | KeyRing = (), **arguments: float
+) -> AsyncIterator[Starlette]:
     """The whole service in this process, with its models described once."""
-    settings = ServiceArguments.model_validate(arguments)
-    service = Service(ModelPipeline("gesture", stages, settings), ShotPipeline(stages, settings), settings)
-    app = create_app(service, api_keys)
+    service = local_service(stages, ServiceArguments.model_validate(arguments))
+    app = create_app(service, keys if isinstance(keys, KeyRing) else KeyRing(keys))
     async with service.gesture.watched():
         await service.gesture.refresh()
+        await service.shots.refresh()
         yield app
 
 
 @asynccontextmanager
 async def local_client(
-    repository: Path, api_keys: Sequence[str] = (), **arguments: float
+    repository: Path, keys: Sequence[str] | KeyRing = (), **arguments: float
 ) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client of the whole service in this process."""
-    async with local_app(LocalStages(repository), api_keys, **arguments) as app:
+    async with local_app(LocalStages(repository), keys, **arguments) as app:
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://helen") as client:
             yield client
+
+
+@asynccontextmanager
+async def serving(repository: Path, keys: KeyRing | None = None) -> AsyncIterator[str]:
+    """The address of the whole service in this process, on a port of loopback, once it answers."""
+    settings = ServiceArguments()
+    app = create_app(local_service(LocalStages(repository), settings), keys or KeyRing())
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+        running = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            await until_healthy(url)
+            yield url
+        finally:
+            server.should_exit = True
+            await running
+
+
+async def until_healthy(url: str) -> None:
+    """Wait for the first 200 of ``/health``; the caller sets the deadline."""
+    async with httpx.AsyncClient() as client:
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                if (await client.get(f"{url}/health")).status_code == 200:
+                    return
+            await asyncio.sleep(0.05)

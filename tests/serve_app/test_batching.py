@@ -105,6 +105,37 @@ def test_a_batch_is_never_larger_than_its_limit_and_slots_are_never_exceeded() -
     tell(story)
 
 
+def test_while_a_batch_is_in_flight_only_a_full_one_or_another_shape_takes_the_second_slot() -> None:
+    async def story() -> None:
+        run = Doubler()
+        run.gate.clear()
+        target = batcher(run, size=3, slots=2)
+        first = asyncio.ensure_future(submit_all(target, [1]))
+        await let_others_run()
+        more = [asyncio.ensure_future(submit_all(target, [item])) for item in (2, 3)]
+        await let_others_run()
+        assert run.batches == [[1]]
+        other = asyncio.ensure_future(submit_all(target, ["b"], shape="other"))
+        await let_others_run()
+        assert run.batches == [[1], ["b"]]
+        run.gate.set()
+        assert await asyncio.gather(first, *more, other) == [[2], [4], [6], ["bb"]]
+        assert run.batches == [[1], ["b"], [2, 3]]
+
+    async def full() -> None:
+        run = Doubler()
+        run.gate.clear()
+        target = batcher(run, size=3, slots=2)
+        answers = asyncio.ensure_future(submit_all(target, [1, 2, 3, 4, 5]))
+        await let_others_run()
+        assert run.batches == [[1], [2, 3, 4]]
+        run.gate.set()
+        assert await answers == [2, 4, 6, 8, 10]
+
+    tell(story)
+    tell(full)
+
+
 def test_items_of_different_shape_never_share_a_batch_and_none_starves() -> None:
     async def story() -> None:
         run = Doubler()

@@ -14,6 +14,7 @@ from serve_app.ingress import ROUTES
 from tests.made_models import LABELS
 from tests.serve_app.local_stages import local_client
 
+HELPERS = {"/docs", "/docs/{file}", "/openapi.json", "/shots/{file}"}
 EXAMPLE = {"sequence": [[0.1] * 84] * 10, "mask": [[1.0, 0.0]] * 10}
 
 Story = Callable[[httpx.AsyncClient], Awaitable[None]]
@@ -62,7 +63,7 @@ def test_health_and_metadata_say_what_is_served(repository: Path) -> None:
     async def story(client: httpx.AsyncClient) -> None:
         health = await client.get("/health")
         assert health.status_code == 200
-        assert health.json() == {"status": "ok", "classes": 5, "models": {"gesture": "1"}}
+        assert health.json() == {"status": "ok", "classes": 5, "models": {"gesture": "1", "shot": None}}
         metadata = (await client.get("/metadata")).json()
         models = metadata.pop("models")
         assert metadata == {
@@ -213,7 +214,7 @@ def test_a_burst_of_good_and_bad_windows_gives_each_its_own_answer(repository: P
 def test_the_documentation_lists_the_routes_and_its_example_works(repository: Path) -> None:
     async def story(client: httpx.AsyncClient) -> None:
         document = (await client.get("/openapi.json")).json()
-        assert set(document["paths"]) == {route.path for route in ROUTES} - {"/docs", "/openapi.json", "/shots/{file}"}
+        assert set(document["paths"]) == {route.path for route in ROUTES} - HELPERS
         content = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
         assert (await client.post("/predict", json=content["example"])).status_code == 200
         infer = document["paths"]["/v2/models/{name}/infer"]["post"]["requestBody"]["content"]["application/json"]

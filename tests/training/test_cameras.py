@@ -71,3 +71,23 @@ def test_drawn_cameras_stay_near_their_view() -> None:
     cameras = [Camera.drawn("back", draw) for _ in range(200)]
     assert all(abs(made.azimuth - 180) <= 20 and 4 <= made.distance <= 6.5 for made in cameras)
     assert len({made.azimuth for made in cameras}) == 200
+
+
+def test_cameras_anywhere_have_raised_arms_and_feet_in_the_image() -> None:
+    draw = np.random.default_rng(0)
+    points = np.zeros((1, 33, 3))
+    points[0, 1:, 2] = 2.9
+    points[0, 0, 2] = 0.1
+    for _ in range(200):
+        heights = Camera.anywhere(draw, 640, 480).project(points)[..., 1]
+        assert 0 < heights.min() < heights.max() < 1
+
+
+def test_an_offset_stays_for_the_whole_clip() -> None:
+    points = np.repeat(body(), 20, axis=0)
+    points[:, POINT["left_heel"], 2] = 0.0
+    view = camera("front")
+    off = Tracker(0, 0, 0.02).observe(points, np.arange(20) / 30, view, np.random.default_rng(0))[..., :2]
+    off -= view.project(points)
+    np.testing.assert_allclose(off, np.broadcast_to(off[:1], off.shape), atol=1e-6)
+    assert 0.5 < off[0, :, 1].std() / (0.02 * 0.25) < 2

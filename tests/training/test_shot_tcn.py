@@ -59,6 +59,31 @@ def test_neighbours_in_a_batch_do_not_matter(network: ShotTCN) -> None:
     torch.testing.assert_close(network(x)[0][2:3], network(x[2:3])[0], atol=1e-5, rtol=1e-5)
 
 
+def test_frames_with_nobody_in_them_do_not_count(network: ShotTCN) -> None:
+    x = poses()
+    padded = torch.cat([x, x[:, -1:].repeat(1, 7, 1, 1)], dim=1)
+    padded[:, 21:, :, 2] = 0
+    place = features(padded)[:, :, 20]  # what the pelvis travelled is counted over the window
+    assert place.isfinite().all()
+    frozen = x.clone()
+    frozen[..., :2] = x[:, :1, :, :2]  # a pelvis that stands still has the same mean with and without padding
+    still = torch.cat([frozen, frozen[:, -1:].repeat(1, 7, 1, 1)], dim=1)
+    still[:, 21:, :, 2] = 0
+    for first, second in zip(network(still), network(frozen), strict=True):
+        torch.testing.assert_close(first, second, atol=1e-3, rtol=1e-3)
+
+
+def test_the_delay_sees_pelvis_and_arms_and_nothing_else(network: ShotTCN) -> None:
+    x = poses()
+    delay = network(x)[1][:, 1]
+    for part, matters in (("knee", False), ("index", False), ("foot_index", False), ("hip", True), ("elbow", True)):
+        moved = x.clone()
+        # Both sides by as much, so that the middle of the shoulders, which gives the scale, stays where it was.
+        moved[:, 8:, POINT[f"left_{part}"], :2] += 0.05
+        moved[:, 8:, POINT[f"right_{part}"], :2] += 0.05
+        assert ((network(moved)[1][:, 1] - delay).abs().max() > 1e-3) == matters, part
+
+
 def test_nonsense_gives_finite_features() -> None:
     for x in (torch.zeros(1, 6, 33, 3), torch.full((1, 6, 33, 3), 10.0), -poses(1, 6)):
         found = features(x)

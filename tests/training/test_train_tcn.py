@@ -8,6 +8,7 @@ import onnxruntime as ort
 import pytest
 import torch
 
+from landmarks.keypoint_files import read_labelled
 from landmarks.keypoints import SHOT_LABELS
 from landmarks.pose import POINT
 from landmarks.session import ModelSession
@@ -26,7 +27,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def checkpoint(made: Path) -> Path:
-    flags = ["--data_dir", str(made), "--max_epochs", "2", "--batch_size", "16", "--output_dir", str(made / "run")]
+    flags = ["--data_dir", str(made), "--max_epochs", "2", "--batch_size", "16", "--storage_path", str(made / "run")]
     return train_tcn.main(flags)
 
 
@@ -64,11 +65,30 @@ def test_the_card_proves_the_file(model: Path) -> None:
     assert (card.name, card.class_labels, card.feature_dim) == ("shot", SHOT_LABELS, 99)
 
 
-def test_the_table_has_rules_and_model(made: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    evaluate_shots.main(["--data_dir", str(made / "val"), "--model", str(model.parent)])
+def test_the_table_has_rules_and_model_on_labelled_windows(
+    made: Path, model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("HELEN_DATA_DIR", raising=False)
+    figures = tmp_path / "evaluation.json"
+    evaluate_shots.main(["--data_dir", str(made / "val"), "--model", str(model.parent), "--output", str(figures)])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "8 windows"
-    assert [line.split("|")[1].strip() for line in lines[4:]] == ["rules", "model"]
+    assert lines[0] == f"8 windows of {made / 'val'}: as they are; the release was given."
+    assert [line.split("|")[1].strip() for line in lines[4:6]] == ["rules", "model"]
+    written = export_onnx.read_evaluation(figures, "shot")
+    assert [figure.metric for figure in written] == [
+        f"{column}, {judge}" for judge in ("rules", "model") for column in ("macro F1", "delay_ms MAE", "ite rank")
+    ]
+    assert lines[-1] == "No free throws: HELEN_DATA_DIR names no folder with spl_free_throws."
+
+
+def test_without_a_folder_it_draws_players_that_no_data_set_has(
+    made: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("HELEN_DATA_DIR", raising=False)
+    evaluate_shots.main(["--shots", "4", "--model", str(model.parent)])
+    assert capsys.readouterr().out.startswith("4 made players: bodies and cameras")
+    delays = {window.targets["delay_ms"] for window in evaluate_shots.made_windows(4)}
+    assert not delays & {read_labelled(path).targets["delay_ms"] for path in made.rglob("*.labeled.json")}
 
 
 @pytest.mark.parametrize(
@@ -97,8 +117,22 @@ def test_variation_mirrors_left_and_right_and_keeps_visibility() -> None:
     left = out[:, 0, POINT["left_wrist"], 2]
     assert 15 < int((left == 0.75).sum()) < 50
     assert ((left == 0.25) | (left == 0.75)).all()
-    assert not torch.equal(out[..., :2], x[..., :2])
+    assert not torch.equal(out[:, 0, 0, :2], x[:, 0, 0, :2])
     assert (x[:, :, POINT["left_wrist"], 2] == 0.25).all()
+
+
+def test_variation_leaves_frames_out_at_both_ends_and_none_between() -> None:
+    x = torch.zeros(64, 20, 33, 3)
+    x[..., 2] = torch.arange(20)[None, :, None]
+    draws = torch.Generator().manual_seed(0)
+    lengths, starts = set(), set()
+    for _ in range(40):
+        kept = varied(x, draws)[:, :, 0, 2]
+        assert (kept.diff(dim=1) == 1).all()
+        lengths.add(kept.shape[1])
+        starts |= set(kept[:, 0].tolist())
+    assert lengths == set(range(13, 21))
+    assert starts == set(range(8))
 
 
 def test_files_that_are_no_checkpoint_are_refused(tmp_path: Path, checkpoint: Path) -> None:

@@ -5,11 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import BenchError
-from bench.shots import free_throws, main, rank_correlation, recorded_joint, row
+from landmarks.model_card import Training
 from landmarks.pose import POINT, POSE_NAMES
+from landmarks.session import ModelSession
 from landmarks.shot_rules import judge_shot
 from tests.landmarks.made_shots import made_motion
+from training.cameras import VIEWS
+from training.free_throws import compared, free_throws, rank_correlation, recorded_joint, row, scores, table
+from training.shot_checkpoint import export_shot, write_shot_checkpoint
+from training.shot_tcn import ShotTCN, ShotTCNConfig
 
 
 @pytest.mark.parametrize(
@@ -36,19 +40,10 @@ def test_a_row_counts_frames_off_and_milliseconds() -> None:
     shots = [judge_shot(made_motion(1.0, 1.0)), judge_shot(made_motion(1.0, 1.1))]
     truth = [shots[0], judge_shot(made_motion(1.0, 1.05))]
     releases = np.array([round(shots[0].release * 30), round(shots[1].release * 30) + 2.0])
-    cells = [cell.strip() for cell in row("made", shots, truth, releases).split("|")[1:-1]]
+    figures = scores(shots, truth, releases)
+    cells = [cell.strip() for cell in row("made", figures).split("|")[1:-1]]
     assert cells[:3] == ["made", "50.0%", "100.0%"]
     assert float(cells[4]) == pytest.approx(abs(shots[1].delay_ms - truth[1].delay_ms) / 2, abs=0.1)
-
-
-def test_without_the_data_it_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(BenchError, match="is missing"):
-        free_throws(tmp_path)
-    monkeypatch.setenv("HELEN_DATA_DIR", str(tmp_path))
-    assert main([]) == 1
-    assert "HELEN_DATA_DIR names no folder with the free throws" in capsys.readouterr().err
 
 
 def test_recorded_players_face_the_basket_and_shoot_with_the_right_hand(data_dir: Path) -> None:
@@ -58,3 +53,18 @@ def test_recorded_players_face_the_basket_and_shoot_with_the_right_hand(data_dir
     assert first[POINT["right_wrist"], 2] > first[POINT["left_wrist"], 2] > first[POINT["nose"], 2]
     assert first[POINT["left_shoulder"], 1] > first[POINT["right_shoulder"], 1]
     assert first[POINT["right_foot_index"], 0] > first[POINT["right_heel"], 0]
+
+
+def test_the_table_has_each_view_by_rules_and_model(data_dir: Path, tmp_path: Path) -> None:
+    about = Training(data="none", licence="none", split="none", command="none", date="2026-01-01")
+    write_shot_checkpoint(ShotTCN(ShotTCNConfig(channels=8, blocks=1)), about, tmp_path / "shot.ckpt")
+    export_shot(tmp_path / "shot.ckpt", tmp_path / "model.onnx", name="shot")
+    bodies, releases = free_throws(data_dir)
+    lines = table(compared(bodies[:2], releases[:2], ModelSession.open(tmp_path), 0))
+    views = [f"{view}, {judge}" for view in VIEWS for judge in ("rules", "model")]
+    assert [line.split("|")[1].strip() for line in lines[2:]] == [
+        "3-D, no noise",
+        *views,
+        "all views, rules",
+        "all views, model",
+    ]

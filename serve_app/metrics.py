@@ -1,0 +1,235 @@
+"""What one replica counts, and how all replicas' counts become the one text of ``GET /metrics``.
+
+Every replica of every stage counts for itself, which costs less than a microsecond and no message; a scrape asks all
+of them for a ``Snapshot``. Knows nothing of Ray: ``deployments.py`` does the asking.
+"""
+
+import os
+import socket
+from collections import Counter as Tally
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from landmarks.hands import HANDS
+
+CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
+# Finer around the tens of milliseconds that a gesture may take; the last one is the shipped deadline.
+REQUEST_SECONDS: Final = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+STAGE_SECONDS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5)
+BATCH_SIZES: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
+WINDOWS_AT_ONCE: Final = 64  # whose hands are summed up together: numpy takes as long for one
+CONFIDENCES: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What one replica has counted so far: its stage, ``host:pid``, and every family with its samples."""
+
+    stage: str
+    replica: str
+    families: tuple[Metric, ...]
+
+
+class Queue(Protocol):
+    """Something in which requests wait for a model."""
+
+    @property
+    def waiting(self) -> int:
+        """How many."""
+
+    @property
+    def answering(self) -> bool:
+        """Whether what should answer can."""
+
+
+class Replicas(Protocol):
+    """All who count."""
+
+    def snapshots(self) -> Awaitable[Sequence[Snapshot]]:
+        """One snapshot of each replica that answers."""
+
+
+class Counts:
+    """The counts of one replica. A label takes few values by construction: never what a stranger sent."""
+
+    stage: str
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(namespace="helen", registry=self.registry)
+
+    def snapshot(self) -> Snapshot:
+        """Everything counted so far."""
+        replica = f"{socket.gethostname()}:{os.getpid()}"
+        return Snapshot(self.stage, replica, tuple(self.registry.collect()))
+
+    def _counter(self, name: str, text: str, *labels: str) -> Callable[..., Counter]:
+        return cache(Counter(name, text, labels, registry=self.registry).labels)
+
+    def _histogram(self, name: str, text: str, buckets: Sequence[float], *labels: str) -> Callable[..., Histogram]:
+        # `labels` finds its child under a lock; `cache` spares all but the first call that.
+        return cache(Histogram(name, text, labels, buckets=buckets, registry=self.registry).labels)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry)
+
+    def _stage_seconds(self) -> Callable[..., Histogram]:
+        text = "One stage's own work: on a request in preprocess, on a batch in the others"
+        return self._histogram("helen_stage_seconds", text, STAGE_SECONDS, "model", "version")
+
+
+class PreprocessCounts(Counts):
+    """What an ingress replica sees: requests, queues, and the hands in what it reads."""
+
+    stage = "preprocess"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._requests = self._counter("helen_requests", "Requests; status 499: the client left", "route", "status")
+        text = "From a request's headers to the end of its answer"
+        self._request_seconds = self._histogram("helen_request_seconds", text, REQUEST_SECONDS, "route")
+        self._seconds = self._stage_seconds()
+        self._queue = self._gauge("helen_queue", "Requests that wait for a batch", "model")
+        self._ready = self._gauge("helen_model_ready", "1 while the model answers this ingress replica", "model")
+        self._frames = self._counter("helen_frames", "Frames in the windows that were read", "model", "key")
+        text = "Those of helen_frames in which that hand is there"
+        self._hand_frames = self._counter("helen_hand_frames", text, "model", "key", "hand")
+        self._windows: defaultdict[tuple[str, str], list[npt.NDArray[np.float32]]] = defaultdict(list)
+        self.streams = self._gauge("helen_open_streams", "WebSocket sessions")
+
+    def answered(self, route: str, status: int, seconds: float) -> None:
+        """A request got its answer, or 499 when its client didn't wait for it."""
+        self._requests(route, status).inc()
+        self._request_seconds(route).observe(seconds)
+
+    def read(self, model: str, version: str, seconds: float) -> None:
+        """A body became checked arrays."""
+        self._seconds(model, version).observe(seconds)
+
+    def saw_hands(self, model: str, key: str, presence: npt.NDArray[np.float32]) -> None:
+        """A window came in whose hands are ``presence`` ``(T, 2)``; ``key`` names its API key."""
+        windows = self._windows[model, key]
+        windows.append(presence)
+        if len(windows) == WINDOWS_AT_ONCE:
+            self._count_hands(model, key, windows)
+
+    def snapshot(self) -> Snapshot:
+        """Everything counted so far."""
+        for (model, key), windows in self._windows.items():
+            if windows:
+                self._count_hands(model, key, windows)
+        return super().snapshot()
+
+    def _count_hands(self, model: str, key: str, windows: list[npt.NDArray[np.float32]]) -> None:
+        frames = np.concatenate(windows)
+        windows.clear()
+        self._frames(model, key).inc(len(frames))
+        for hand, seen in zip(HANDS, frames.sum(axis=0, dtype=np.float64).tolist(), strict=True):
+            self._hand_frames(model, key, hand).inc(seen)
+
+    def watch(self, model: str, queue: Queue) -> None:
+        """Look at a model's queue, and whether it can answer, whenever a snapshot is taken."""
+        self._queue.labels(model).set_function(lambda: queue.waiting)
+        self._ready.labels(model).set_function(lambda: queue.answering)
+
+
+class InferenceCounts(Counts):
+    """What a model replica sees: batches, and the model that it serves."""
+
+    stage = "inference"
+
+    def __init__(self, model: str) -> None:
+        super().__init__()
+        self._model = model
+        self._seconds = self._stage_seconds()
+        self._sizes = self._histogram("helen_batch_size", "Items a batch", BATCH_SIZES, "model", "version")
+        self._failed = self._counter("helen_failed_batches", "Batches that raised", "model")
+        self._failed(model)  # so that the first failure is a rise from 0
+        self._served = self._gauge("helen_model_served", "1 for the version that is served", "model", "version")
+        text = "Loading, checking and warming up the served version"
+        self._load_seconds = self._gauge("helen_model_load_seconds", text, "model", "version")
+        self._refused = self._gauge("helen_refused_versions", "Versions that are there and not served", "model")
+
+    def answered(self, version: str, size: int, seconds: float) -> None:
+        """A batch got its outputs."""
+        self._seconds(self._model, version).observe(seconds)
+        self._sizes(self._model, version).observe(size)
+
+    def failed(self) -> None:
+        """A batch raised."""
+        self._failed(self._model).inc()
+
+    def serves(self, version: str | None, load_seconds: float, refused: int) -> None:
+        """Which version is served now (None: no one), what its loading took, how many are refused."""
+        self._served.clear()
+        self._load_seconds.clear()
+        if version is not None:
+            self._served.labels(self._model, version).set(1)
+            self._load_seconds.labels(self._model, version).set(load_seconds)
+        self._refused.labels(self._model).set(refused)
+
+
+class PostprocessCounts(Counts):
+    """What a postprocessing replica sees: what was named, and how surely."""
+
+    stage = "postprocess"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seconds = self._stage_seconds()
+        text = "Answers, by the label that they give"
+        self._predictions = self._counter("helen_predictions", text, "model", "version", "label")
+        text = "Probability of the label that was given"
+        self._confidence = self._histogram("helen_confidence", text, CONFIDENCES, "model", "version")
+
+    def named(self, model: str, version: str, answers: Iterable[tuple[str, float]]) -> None:
+        """Labels that were given, each with its probability."""
+        for label, confidence in answers:
+            self._predictions(model, version, label).inc()
+            self._confidence(model, version).observe(confidence)
+
+    def answered(self, model: str, version: str, seconds: float) -> None:
+        """A batch got its answers."""
+        self._seconds(model, version).observe(seconds)
+
+
+class Merged(Collector):
+    """Snapshots as one set of families; each sample says its ``stage`` and ``replica``.
+
+    Replicas aren't summed up: when one goes, its series end, where a sum would fall and look like a restart.
+    """
+
+    def __init__(self, snapshots: Sequence[Snapshot]) -> None:
+        self._snapshots = snapshots
+
+    def collect(self) -> Iterable[Metric]:
+        """The families, by name."""
+        replicas = GaugeMetricFamily("helen_replicas", "Replicas that answered this scrape", labels=["stage"])
+        for stage, count in sorted(Tally(snapshot.stage for snapshot in self._snapshots).items()):
+            replicas.add_metric([stage], count)
+        merged: dict[str, Metric] = {replicas.name: replicas}
+        for snapshot in self._snapshots:
+            own = {"stage": snapshot.stage, "replica": snapshot.replica}
+            for family in snapshot.families:
+                into = merged.setdefault(family.name, Metric(family.name, family.documentation, family.type))
+                into.samples += [
+                    sample._replace(labels=sample.labels | own)
+                    for sample in family.samples
+                    if not sample.name.endswith("_created")  # twice as many series, for a time that nobody plots
+                ]
+        return [merged[name] for name in sorted(merged)]
+
+
+def exposition(snapshots: Sequence[Snapshot]) -> bytes:
+    """Snapshots as Prometheus text, of ``CONTENT_TYPE``."""
+    return generate_latest(Merged(snapshots))

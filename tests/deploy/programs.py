@@ -1,0 +1,13 @@
+"""The programs that the files of deploy/ are for: found here, or the test says that it is skipped."""
+
+import shutil
+
+import pytest
+
+
+def program(name: str) -> str:
+    """The path of a program; without it the calling test is skipped, saying so."""
+    path = shutil.which(name, path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+    if path is None:
+        pytest.skip(f"{name} is not installed here")
+    return path
