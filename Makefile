@@ -97,4 +97,4 @@ pins: ## write constraints.txt anew from what .venv holds
 	mv constraints.new constraints.txt
 
 clean: ## remove what make has installed
-	rm -rf $(VENV) $(SERVE_VENV) $(EDGE_VENV) $(AUDIT_VENV)
+	rm -rf $(VENV) $(SERVE_VENV) $(EDGE_VENV) $(AUDIT_VENV) bench/out/mlserver-venv

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
+OUT: Final = ROOT / "bench" / "out"
 
 
 class BenchError(Exception):

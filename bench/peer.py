@@ -1,23 +1,34 @@
 """Peer: one server under test, as data; and the list of those that are measured.
 
-A new peer is one more entry of ``peers``. Starting and stopping it is ``processes.py``, loading it ``wrk.py``.
+A new peer is one more entry of ``peers``. Starting and stopping it is ``processes.py``, loading it ``closed.py``
+and ``arrivals.py``.
 """
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from dotenv import dotenv_values
 
-from bench import ROOT, BenchError
+from bench import OUT, ROOT, BenchError
+from bench.peers.mlserver_home import environment_in, write_settings
+from bench.way import STREAM
 
-BASELINES: Final = ("flask_torch", "flask_torch_1_thread", "litserve_onnx")
+FLASK: Final = "flask_torch"
+LITSERVE: Final = "litserve_onnx"
+STARLETTE: Final = "starlette_onnx"
+HELEN: Final = "helen"
+MLSERVER: Final = "mlserver"
 
 _BIN: Final = Path(sys.executable).parent
 _FAST_PATH_FILE: Final = ROOT / "deploy" / "fastpath.env"
 _GESTURE_MODELS: Final = ROOT / "models" / "gesture"
+_MLSERVER_VENV: Final = OUT / "mlserver-venv"
+_MLSERVER_SETTINGS: Final = OUT / "mlserver"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +36,9 @@ class Peer:
     """One server.
 
     ``command`` runs in the project's root with ``env`` added to the environment, and is up when ``GET ready_path``
-    is 200. Peers of equal ``model`` must give equal answers. ``starts_ray`` marks a command that wants to start a
-    Ray cluster of its own.
+    is 200. Peers of equal ``model`` must give equal answers. ``ways`` are those of ``way.py`` that it is asked in.
+    ``prepare`` sets up what the command needs, once. ``starts_ray`` marks a command that wants to start a Ray cluster
+    of its own.
     """
 
     name: str
@@ -34,17 +46,18 @@ class Peer:
     command: tuple[str, ...]
     port: int
     env: dict[str, str] = field(default_factory=dict)
-    predict_path: str = "/predict"
+    ways: tuple[str, ...] = ("json",)
     ready_path: str = "/health"
     starts_ray: bool = False
+    prepare: Callable[[], object] | None = None
 
     @property
-    def predict_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}{self.predict_path}"
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def ready_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}{self.ready_path}"
+        return self.url + self.ready_path
 
 
 def peers(model_folder: Path) -> tuple[Peer, ...]:
@@ -54,7 +67,7 @@ def peers(model_folder: Path) -> tuple[Peer, ...]:
         BenchError: when the file with the fast-path flags is missing or holds a line without a value.
     """
     flask_torch = Peer(
-        name="flask_torch",
+        name=FLASK,
         model="random weights",
         command=(
             str(_BIN / "gunicorn"),
@@ -70,13 +83,39 @@ def peers(model_folder: Path) -> tuple[Peer, ...]:
         flask_torch,
         replace(flask_torch, name="flask_torch_1_thread", env={"OMP_NUM_THREADS": "1"}),  # torch's threads a worker
         Peer(
-            name="litserve_onnx",
+            name=LITSERVE,
             model="gesture",
             command=(sys.executable, "-m", "bench.peers.litserve_onnx", "--model", str(model_folder), "--port", "8102"),
             port=8102,
         ),
         Peer(
-            name="helen",
+            name=STARLETTE,
+            model="gesture",
+            command=(
+                str(_BIN / "uvicorn"),
+                "bench.peers.starlette_onnx:app",
+                *("--port", "8103"),
+                *("--workers", "2"),
+                *("--loop", "uvloop"),
+                *("--http", "httptools"),
+                *("--log-level", "warning"),
+                "--no-access-log",
+            ),
+            port=8103,
+            env={"GESTURE_MODEL": str(model_folder)},
+        ),
+        Peer(
+            name=MLSERVER,
+            model="gesture",
+            command=(str(_MLSERVER_VENV / "bin" / "mlserver"), "start", str(_MLSERVER_SETTINGS)),
+            port=8104,
+            env={"PYTHONPATH": str(ROOT)},
+            ways=("v2_json",),
+            ready_path="/v2/models/gesture/ready",
+            prepare=partial(_prepare_mlserver, model_folder),
+        ),
+        Peer(
+            name=HELEN,
             model="gesture",
             command=(str(_BIN / "serve"), "run", "serve_config.yaml"),
             port=8000,
@@ -85,9 +124,15 @@ def peers(model_folder: Path) -> tuple[Peer, ...]:
                 "HELEN_MODEL_PATHS": str(model_folder / "model.onnx"),
                 "PATH": f"{_BIN}{os.pathsep}{os.environ['PATH']}",  # as `make serve` does
             },
+            ways=("json", "fp16", STREAM),
             starts_ray=True,
         ),
     )
+
+
+def _prepare_mlserver(model_folder: Path) -> None:
+    environment_in(_MLSERVER_VENV)
+    write_settings(_MLSERVER_SETTINGS, model_folder, 8104)
 
 
 def fast_path_flags(path: Path) -> dict[str, str]:

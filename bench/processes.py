@@ -32,8 +32,8 @@ _NOT_INHERITED: Final = ("RAY_ADDRESS", "RAY_SERVE_", "HELEN_", "OMP_", "MKL_")
 
 
 @contextmanager
-def running(peer: Peer, log: Path) -> Iterator[None]:
-    """Run a server while the ``with`` block runs; its output goes to ``log``.
+def running(peer: Peer, log: Path) -> Iterator[float]:
+    """Run a server while the ``with`` block runs; its output goes to ``log``. Gives the seconds until it was ready.
 
     Raises:
         BenchError: when its port or Ray is in use already, or when it ends, or isn't ready, within 60 s.
@@ -41,6 +41,7 @@ def running(peer: Peer, log: Path) -> Iterator[None]:
     refuse_if_taken(peer)
     _adopt_orphans()
     environment = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_INHERITED)} | peer.env
+    started = time.monotonic()
     with log.open("wb") as output:
         # A session of its own: Ctrl-C reaches this process alone, which then stops the server in order.
         process = subprocess.Popen(
@@ -54,7 +55,7 @@ def running(peer: Peer, log: Path) -> Iterator[None]:
         )
     try:
         _wait_until_ready(peer, process, log)
-        yield
+        yield time.monotonic() - started
     finally:
         _stop(process)
 
@@ -103,11 +104,11 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
     with suppress(subprocess.TimeoutExpired):
         process.wait(STOP_WITHIN_S)
     for number in (signal.SIGTERM, signal.SIGKILL):
-        for pid in _descendants():
+        for pid in descendants():
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
         deadline = time.monotonic() + KILL_AFTER_S
-        while _descendants() and time.monotonic() < deadline:
+        while descendants() and time.monotonic() < deadline:
             time.sleep(_POLL_S)
     process.wait(KILL_AFTER_S)
 
@@ -119,7 +120,7 @@ def _adopt_orphans() -> None:
         raise BenchError(f"prctl(PR_SET_CHILD_SUBREAPER) failed: {os.strerror(ctypes.get_errno())}")
 
 
-def _descendants() -> list[int]:
+def descendants() -> list[int]:
     """Live processes that descend from this one; adopted ones that ended are reaped on the way."""
     children: dict[int, list[int]] = {}
     for pid in _pids():

@@ -36,12 +36,13 @@ LAST_ANSWERS_S: Final = 0.5
 
 @dataclass
 class Measured:
-    """What all sessions saw; ``closed`` counts those that the service ended.
+    """What all sessions saw; ``closed`` counts those that the service ended, ``answered`` the warm-up's too.
 
     Latencies count from the time at which a message should have gone, so that a late sender hides nothing.
     """
 
     predictions: int = 0
+    answered: int = 0
     errors: int = 0
     closed: int = 0
     latencies_ms: list[float] = field(default_factory=list)
@@ -145,6 +146,7 @@ class Session(asyncio.Protocol):
             number = int(payload[payload.rindex(b'"frame":') + 8 :].partition(b",")[0])
             intended_s = self._intended.pop(number)
             now_s = time.perf_counter()
+            measured.answered += 1
             if measured.counting:
                 measured.predictions += 1
                 measured.latencies_ms.append((now_s - intended_s) * 1000)
@@ -255,6 +257,7 @@ def main() -> None:
                 "p99_ms": round(percentile(ms, 0.99), 2),
                 "errors": measured.errors,
                 "closed": measured.closed,
+                "answered": measured.answered,
                 "cpu_s": round(time.process_time(), 2),
                 "said": measured.said[:300],
             }

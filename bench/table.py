@@ -1,58 +1,115 @@
-"""The table of a run: rounds become medians, medians become rows of Markdown. Measures nothing itself."""
+"""The tables of a run, in Markdown. Measures nothing itself."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from statistics import median
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from bench.wrk import Load
+from bench.cpu import HAPROXY, RAY, ROLES, SERVER
+from bench.figures import Figure
+from bench.pis import PREDICTIONS_PER_S, Probe
+from bench.results import Cpu, Key, OpenLoop, Results, Rounds, median_of
 
-Rounds = Mapping[tuple[str, int], Sequence[Load]]
-
-HEADER: Final = ("server", "connections", "requests/s", "p50 ms", "p99 ms", "errors")
-
-
-def median_of(rounds: Sequence[Load]) -> Load:
-    """The median of each figure over the rounds; errors are added up, since one round's failure must show."""
-    return Load(
-        requests_per_s=median(load.requests_per_s for load in rounds),
-        p50_ms=median(load.p50_ms for load in rounds),
-        p99_ms=median(load.p99_ms for load in rounds),
-        errors=sum(load.errors for load in rounds),
-    )
+CPU_ROLES: Final = (HAPROXY, *ROLES.values(), RAY, SERVER)
 
 
 def serving_table(rounds: Rounds, baselines: Sequence[str]) -> str:
-    """One row a server and number of connections, in the order of ``rounds``; the last columns are requests/s over
-    each of the ``baselines``' at as many connections, or – where that wasn't measured."""
-    medians = {key: median_of(loads) for key, loads in rounds.items()}
+    """One row a closed loop, in the order of ``rounds``; the last columns are requests/s over each of the
+    ``baselines``' at as many connections, or – where that wasn't measured."""
+    medians = {key: median_of(loads) for key, loads in rounds.items() if loads}
+    bases = {(key.server, key.connections): load for key, load in medians.items() if key.server in baselines}
     rows = []
-    for (name, connections), load in medians.items():
-        bases = [medians.get((baseline, connections)) for baseline in baselines]
+    for key, load in medians.items():
+        ratios = []
+        for baseline in baselines:
+            base = bases.get((baseline, key.connections))
+            measured = base is not None and base.requests_per_s
+            ratios.append(f"{load.requests_per_s / measured:.2f}×" if measured else "–")
         rows.append(
             (
-                name,
-                str(connections),
+                *_named(key),
                 f"{load.requests_per_s:.0f}",
                 f"{load.p50_ms:.1f}",
                 f"{load.p99_ms:.1f}",
                 str(load.errors),
-                *(
-                    f"{load.requests_per_s / base.requests_per_s:.2f}×" if base and base.requests_per_s else "–"
-                    for base in bases
-                ),
+                *ratios,
             )
         )
-    return markdown((*HEADER, *(f"against {baseline}" for baseline in baselines)), rows)
+    header = ("server", "way", "connections", "requests/s", "p50 ms", "p99 ms", "errors")
+    return markdown((*header, *(f"against {baseline}" for baseline in baselines)), rows)
 
 
 def rounds_table(rounds: Rounds) -> str:
     """Requests/s of every round beside each other: how far the machine drifted."""
     count = max((len(loads) for loads in rounds.values()), default=0)
-    rows = [
-        (name, str(connections), *(f"{load.requests_per_s:.0f}" for load in loads))
-        for (name, connections), loads in rounds.items()
-    ]
-    return markdown(("server", "connections", *(f"round {index}" for index in range(1, count + 1))), rows)
+    rows = []
+    for key, loads in rounds.items():
+        cells = [f"{load.requests_per_s:.0f}" for load in loads]
+        rows.append((*_named(key), *cells, *["–"] * (count - len(cells))))
+    return markdown(("server", "way", "connections", *(f"round {index}" for index in range(1, count + 1))), rows)
+
+
+def cpu_table(results: Results) -> str:
+    """CPU seconds of the last round by role, CPU µs a window, and the model's share, one row a closed loop."""
+    rows = []
+    for key, rounds in results.cpu.items():
+        last: Cpu = rounds[-1]
+        seconds = [f"{last.seconds[role]:.1f}" if role in last.seconds else "–" for role in CPU_ROLES]
+        others = sum(value for role, value in last.seconds.items() if role not in CPU_ROLES)
+        cost = f"{last.total_s / last.windows * 1e6:.0f}" if last.windows else "–"
+        share = results.model_share(key)
+        shown = "–" if share is None else f"{share:.0%}"
+        rows.append((*_named(key), *seconds, f"{others:.1f}", f"{last.windows:.0f}", cost, shown))
+    header = ("server", "way", "connections", *CPU_ROLES, "others", "windows", "CPU µs a window", "model's share")
+    return markdown(header, rows)
+
+
+def open_loop_table(rows: Sequence[OpenLoop]) -> str:
+    """Latency from the intended send time at fixed rates."""
+    return markdown(
+        ("server", "way", "of closed loop", "arrivals/s", "answers/s", "p50 ms", "p99 ms", "errors"),
+        [
+            (
+                row.server,
+                row.way,
+                f"{row.percent} %",
+                f"{row.rate:.0f}",
+                f"{row.load.requests_per_s:.0f}",
+                f"{row.load.p50_ms:.1f}",
+                f"{row.load.p99_ms:.1f}",
+                str(row.load.errors),
+            )
+            for row in rows
+        ],
+    )
+
+
+def pis_table(pis: dict[str, list[Probe]]) -> str:
+    """Every number of Pis that was tried, in the order of the tries."""
+    return markdown(
+        ("way", "Pis", "predictions/s", "of", "p50 ms", "p99 ms", "errors", "holds"),
+        [
+            (
+                way,
+                str(probe.pis),
+                f"{probe.load.requests_per_s:.0f}",
+                f"{probe.pis * PREDICTIONS_PER_S}",
+                f"{probe.load.p50_ms:.1f}",
+                f"{probe.load.p99_ms:.1f}",
+                str(probe.load.errors),
+                "yes" if probe.holds else "no",
+            )
+            for way, tries in pis.items()
+            for probe in tries
+        ],
+    )
+
+
+def figures_table(rows: Sequence[Figure]) -> str:
+    """The figures to reach."""
+    return markdown(("figure", "to reach", "found", "verdict"), [row.cells() for row in rows])
+
+
+def _named(key: Key) -> tuple[str, str, str]:
+    return key.server, key.way, str(key.connections)
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

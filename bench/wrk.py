@@ -6,6 +6,7 @@ Closed loop: each connection sends its next request when the answer to the last 
 import math
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -54,7 +55,7 @@ def find_wrk() -> str:
     return path
 
 
-def load(url: str, body: Path, *, connections: int, seconds: int) -> Load:
+def load(url: str, headers: Mapping[str, str], body: Path, *, connections: int, seconds: int) -> Load:
     """Post the bytes of the file ``body`` to ``url`` on ``connections`` connections for ``seconds``.
 
     Raises:
@@ -62,13 +63,14 @@ def load(url: str, body: Path, *, connections: int, seconds: int) -> Load:
     """
     command = [
         find_wrk(),
-        # One thread: it keeps 64 connections busy with ease, and a second one would take the servers' cores.
+        # One thread: it keeps 256 connections busy with ease, and a second one would take the servers' cores.
         *("--threads", "1"),
         *("--connections", str(connections)),
         *("--duration", f"{seconds}s"),
         *("--timeout", f"{TIMEOUT_S}s"),
         *("--script", str(SCRIPT)),
         *(url, "--", str(body)),
+        *(part for header in headers.items() for part in header),
     ]
     try:
         outcome = subprocess.run(command, capture_output=True, text=True, timeout=seconds + _GRACE_S, check=False)

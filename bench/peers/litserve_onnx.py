@@ -16,6 +16,7 @@ from typing import Any, Final
 import litserve
 import numpy as np
 
+from bench.peers.gesture import probabilities_of
 from landmarks.hands import Array, apply_mask, presence_of
 from landmarks.session import ModelSession
 
@@ -52,10 +53,8 @@ class GestureAPI(litserve.LitAPI):
     def predict(self, x: Window, **kwargs: Any) -> tuple[Array, float]:
         started = time.perf_counter()
         sequence, presence = x
-        logits = self.session.run({"sequence": sequence, "presence": presence})["logits"]
-        scaled = logits / self.session.card.temperature
-        powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-        return powers / powers.sum(axis=-1, keepdims=True), (time.perf_counter() - started) * 1000.0
+        probabilities = probabilities_of(self.session, sequence, presence)
+        return probabilities, (time.perf_counter() - started) * 1000.0
 
     def unbatch(self, output: tuple[Array, float]) -> list[tuple[Array, float]]:
         probabilities, elapsed_ms = output

@@ -15,7 +15,7 @@ import pytest
 from bench import ROOT
 
 DRIVER = """
-import json, sys
+import json, sys, time
 from pathlib import Path
 from bench import BenchError
 from bench.peer import Peer
@@ -24,6 +24,10 @@ log, port, server = sys.argv[1:]
 peer = Peer(name="made", model="none", command=(sys.executable, "-c", server, port), port=int(port))
 try:
     with running(peer, Path(log)):
+        deadline = time.monotonic() + 60
+        while Path(log).read_text().count("\\n") < 2:  # the daemon may say its id after the server answers
+            assert time.monotonic() < deadline, "the server and its daemon did not both say their ids"
+            time.sleep(0.05)
         print(json.dumps({"pids": [int(pid) for pid in Path(log).read_text().split()]}))
 except BenchError as error:
     print(json.dumps({"error": str(error)}))

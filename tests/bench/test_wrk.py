@@ -73,16 +73,16 @@ def test_a_server_that_falls_silent_is_a_result_with_errors_and_no_latency(faile
 
 
 @contextmanager
-def answering(status: int) -> Iterator[tuple[str, set[tuple[str, str, bytes]]]]:
+def answering(status: int) -> Iterator[tuple[str, set[tuple[str, str, str, bytes]]]]:
     """A real server that answers ``status`` to everything: its address, and what it was asked."""
-    asked: set[tuple[str, str, bytes]] = set()
+    asked: set[tuple[str, str, str, bytes]] = set()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            asked.add((self.path, self.headers["Content-Type"], body))
+            asked.add((self.path, self.headers["Content-Type"], self.headers["X-Size"], body))
             self.send_response(status)
             self.send_header("Content-Length", "2")
             self.end_headers()
@@ -103,11 +103,11 @@ def answering(status: int) -> Iterator[tuple[str, set[tuple[str, str, bytes]]]]:
 
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
 @pytest.mark.parametrize("status", [200, 503])
-def test_wrk_posts_the_file_as_json_and_counts_what_was_refused(tmp_path: Path, status: int) -> None:
+def test_wrk_posts_the_file_with_its_headers_and_counts_what_was_refused(tmp_path: Path, status: int) -> None:
     body = tmp_path / "window.json"
     body.write_bytes(b'{"sequence": [[0.5]]}')
     with answering(status) as (url, asked):
-        outcome = load(url, body, connections=2, seconds=1)
-    assert asked == {("/predict", "application/json", body.read_bytes())}
+        outcome = load(url, {"Content-Type": "application/json", "X-Size": "21"}, body, connections=2, seconds=1)
+    assert asked == {("/predict", "application/json", "21", body.read_bytes())}
     assert outcome.p99_ms >= outcome.p50_ms > 0
     assert (outcome.requests_per_s > 0, outcome.errors == 0) == ((True, True) if status == 200 else (False, False))

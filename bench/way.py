@@ -1,0 +1,66 @@
+"""Way: how one window is asked for over HTTP, as data: path, headers and bytes of the question, and reading the answer.
+
+A live session (``STREAM``) is a way too, but no request: ``stream_load.py`` speaks it.
+"""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+
+from bench.answer import Prediction, read_json, read_tensors
+from bench.window import DECIMALS, json_body
+from edge_client.encoding import Question, fp16_question
+from landmarks.hands import Array, presence_of
+
+STREAM: Final = "stream"
+
+
+class Way(NamedTuple):
+    """A way over HTTP.
+
+    ``question`` makes a request of a window ``(T, 84)``. ``read`` takes who answered, status, body and headers.
+    ``tolerance`` is how far a probability may be from that of the same model asked in JSON.
+    """
+
+    name: str
+    question: Callable[[Array], Question]
+    read: Callable[[str, int, bytes, dict[str, str]], Prediction]
+    tolerance: float
+
+
+def json_question(window: Array) -> Question:
+    """``POST /predict``: 25 KB of JSON."""
+    return Question("/predict", {"Content-Type": "application/json"}, json_body(window))
+
+
+def v2_json_question(window: Array) -> Question:
+    """Open Inference v2 in JSON, with the digits of ``json_question``."""
+    tensors = {
+        name: [round(float(number), DECIMALS) for number in array.ravel()]
+        for name, array in (("sequence", window), ("presence", presence_of(window)))
+    }
+    inputs = [
+        {"name": name, "shape": [1, len(window), len(data) // len(window)], "datatype": "FP32", "data": data}
+        for name, data in tensors.items()
+    ]
+    body = msgspec.json.encode({"inputs": inputs})
+    return Question("/v2/models/gesture/infer", {"Content-Type": "application/json"}, body)
+
+
+def compact_question(window: Array) -> Question:
+    """Open Inference v2 with the window as raw FP16, as the Pi sends it: 5 KB."""
+    return fp16_question(np.ascontiguousarray(window), None)
+
+
+# Float32 sums in another order, through a batch of another size, differ far less than 0.001; another model differs far
+# more. FP16 moves a point by up to a quarter of a pixel, and with it the answer.
+HTTP_WAYS: Final = {
+    way.name: way
+    for way in (
+        Way("json", json_question, read_json, 1e-3),
+        Way("v2_json", v2_json_question, read_tensors, 1e-3),
+        Way("fp16", compact_question, read_tensors, 2e-2),
+    )
+}

@@ -1,0 +1,57 @@
+"""The search finds the largest number of Pis that holds, whatever it is."""
+
+import math
+
+import pytest
+
+from bench.pis import MOST, Probe, most_of, search
+from bench.wrk import Load
+
+
+def answering(limit: int, tried: list[int] | None = None) -> "Answering":
+    return Answering(limit, tried if tried is not None else [])
+
+
+class Answering:
+    """Answers up to ``limit`` Pis in 20 ms, more of them in 80 ms."""
+
+    def __init__(self, limit: int, tried: list[int]) -> None:
+        self.limit = limit
+        self.tried = tried
+
+    def __call__(self, pis: int) -> Load:
+        self.tried.append(pis)
+        return Load(15.0 * pis, 5.0, 20.0 if pis <= self.limit else 80.0, 0)
+
+
+@pytest.mark.parametrize(
+    ("limit", "found"), [(0, 0), (7, 0), (8, 8), (16, 16), (63, 56), (64, 64), (100, 96), (250, 248), (10_000, MOST)]
+)
+def test_the_largest_number_that_holds_is_found_to_within_8(limit: int, found: int) -> None:
+    assert most_of(search(answering(limit))) == found
+
+
+def test_a_number_that_fails_is_tried_once_more() -> None:
+    probe = answering(8)
+    tries = search(probe)
+    assert probe.tried == [16, 16, 8] == [one.pis for one in tries]
+
+
+def test_a_number_that_fails_once_and_then_holds_is_no_limit() -> None:
+    loads = iter([Load(240.0, 5.0, 80.0, 0), Load(240.0, 5.0, 20.0, 0), Load(0.0, math.nan, math.nan, 32)])
+    tries = search(lambda _: next(loads, Load(0.0, math.nan, math.nan, 1)))
+    assert most_of(tries) == 16
+
+
+@pytest.mark.parametrize(
+    ("load", "holds"),
+    [
+        (Load(150.0, 5.0, 49.9, 0), True),
+        (Load(150.0, 5.0, 50.0, 0), False),
+        (Load(150.0, 5.0, 20.0, 1), False),
+        (Load(146.0, 5.0, 20.0, 0), False),  # a session that skips windows is fast and answers too few
+        (Load(0.0, math.nan, math.nan, 0), False),
+    ],
+)
+def test_a_number_holds_when_all_are_answered_in_time(load: Load, holds: bool) -> None:
+    assert Probe(10, load).holds is holds
