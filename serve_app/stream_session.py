@@ -101,7 +101,9 @@ class StreamSession:
         self.number = self._taken + frames if number is None else number
         block = np.frombuffer(message, dtype=self._dtype, offset=numbered).astype(np.float32)
         # A sum of squares that is small enough proves every number in range at once; a NaN fails the comparison.
-        if not block.dot(block) <= LARGEST * LARGEST:
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is looked at one by one
+            within = block.dot(block) <= LARGEST * LARGEST
+        if not within:
             check_numbers("frames", block.reshape(frames, -1), -LARGEST, LARGEST)
         self._take(block.reshape(frames, -1), number is not None)
         return frames

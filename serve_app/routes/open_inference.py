@@ -58,9 +58,11 @@ async def ready(request: Request) -> Response:
 
 
 async def model_ready(request: Request) -> Response:
-    """200 when this model, in this version where one is named, can answer, else 503."""
+    """200 when this model can answer, else 503; 404 when the path names another version than the one that answers."""
     status = service_of(request).pipeline(request.path_params["name"]).status
-    answers = status.card is not None and request.path_params.get("version", status.version) == status.version
+    answers = status.card is not None
+    if answers:
+        check_version(request, status.name, status.version or "")
     return json_response({"name": status.name, "ready": answers}, 200 if answers else 503)
 
 
