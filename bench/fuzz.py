@@ -110,18 +110,13 @@ async def session(app: ASGIApp, hostile: Hostile) -> str:
     async with accepted_socket(app) as socket:
         for message in hostile.messages:
             socket.send(message)
-        socket.to_app.put_nowait({"type": "websocket.disconnect", "code": 1005})
-        while not socket.to_app.empty() and socket.from_app.empty():
-            await asyncio.sleep(0)
-        seen = "left by the client"
-        await asyncio.sleep(0)
-        while not socket.from_app.empty():
-            event = socket.from_app.get_nowait()
-            if event["type"] == "websocket.close":
-                seen = f"closed {event['code']}"
-            elif '"code":"internal"' in event.get("text", ""):
-                raise Failure(event["text"])
-        return seen
+        events = [await socket.event()]
+    while not socket.from_app.empty():
+        events.append(socket.from_app.get_nowait())
+    if any('"code":"internal"' in event.get("text", "") for event in events):
+        raise Failure(f"a session was told of a fault of the service: {events}")
+    closed = [f"closed {event['code']}" for event in events if event["type"] == "websocket.close"]
+    return closed[0] if closed else "left by the client"
 
 
 async def fuzz(ask: Ask, seed: int, numbers: range, progress: Callable[[int], None]) -> tuple[Outcomes, list[str]]:

@@ -22,7 +22,7 @@ FRAMES: Final = 6
 SHOT: Final = example_shot()
 HUGE: Final = "a number of 5000 digits"  # written by its name, since Python won't print one
 
-# Beside what JSON can't say: the edges of FP16 (65504, and 65520 which overflows), of float32, int64, uint32 and of ours.
+# Beside what JSON can't say: the edges of FP16 (65504, and 65520 overflows), of float32, int64, uint32 and of ours.
 NUMBERS: Final[tuple[Any, ...]] = (
     *(0, -1, 1, -0.0, 0.5, 2, 65504.0, 65520.0, 1e6, 1.0000001e6, -1e6, 1e7, 1e38, 3.5e38, -1e39, 1e308, 5e-324, 1e-45),
     *(

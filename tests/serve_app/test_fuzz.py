@@ -17,7 +17,6 @@ from starlette.types import ASGIApp
 
 from bench.fuzz import ask_app, checked, fuzz
 from bench.hostile import INFER, KINDS, Hostile, fp16_edges, hostile_input
-from landmarks.model_card import ModelCard
 from landmarks.tensors import WireError
 from landmarks.wire import decode_request, decode_response, encode_request
 from serve_app.errors import InvalidInput
@@ -172,7 +171,7 @@ def reads_or_refuses(read: Callable[[], Any], refusal: type[Exception]) -> None:
 OPERATIONS = [(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods if path != "/stream"]
 
 
-@pytest.mark.parametrize(("path", "method"), OPERATIONS, ids=lambda part: str(part))
+@pytest.mark.parametrize(("path", "method"), OPERATIONS, ids=str)
 def test_what_the_openapi_document_allows_and_what_it_forbids_is_answered_as_it_says(
     path: str, method: str, repository: Path
 ) -> None:
