@@ -94,7 +94,7 @@ def paths(error: Any, reasons: dict[int, str]) -> dict[str, Any]:
         },
     }
     index = {"type": "array", "items": {"type": "object"}}
-    infer = call("Answer a batch", (400, 404, 413, 415, 429, 503, 504), INFER_ANSWER, requestBody=body)
+    infer = call("Answer a batch", (400, 404, 408, 413, 415, 429, 503, 504), INFER_ANSWER, requestBody=body)
     model_calls = {
         "": ("get", call("What the model takes and gives", (404, 503), {"type": "object"})),
         "/ready": ("get", asked("Can this model answer?", 404)),
@@ -104,7 +104,7 @@ def paths(error: Any, reasons: dict[int, str]) -> dict[str, Any]:
         "/v2": {"get": call("What serves", (), {"type": "object"})},
         "/v2/health/live": {"get": call("Does the service answer?", ())},
         "/v2/health/ready": {"get": asked("Can every model answer?")},
-        "/v2/repository/index": {"post": call("Every model, and what is refused, with the reason", (400,), index)},
+        "/v2/repository/index": {"post": call("Every model, and what is refused, with the reason", (400, 408), index)},
     }
     for call_name, summary, status in (
         ("load", "Look for the newest version, or the pinned one, now and in every replica", 400),

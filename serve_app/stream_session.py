@@ -147,14 +147,13 @@ class StreamSession:
         if text.frame is None or len(text.frame) != width:
             found = "missing" if text.frame is None else f"{len(text.frame)} numbers"
             raise InvalidInput(f"frame is {found}, expected {width} numbers")
-        with np.errstate(over="ignore"):  # what overflows to infinity is refused by check_numbers
-            frame = np.array(text.frame, dtype=np.float32)
+        frame = numbers(text.frame)
         check_numbers("frame", frame, -LARGEST, LARGEST)
         if text.mask is None:
             return frame[None]
         if len(text.mask) != len(HANDS):
             raise InvalidInput(f"mask has {len(text.mask)} numbers, expected 2: [left, right]")
-        mask = np.array(text.mask, dtype=np.float32)
+        mask = numbers(text.mask)
         check_numbers("mask", mask, 0.0, 1.0)
         return apply_mask(frame, mask)[None]
 
@@ -196,6 +195,12 @@ class StreamSession:
         self._buffer.clear()
         self._since_window = self._stride
         # What was due before the reset is still a right answer to its own frame.
+
+
+def numbers(given: list[float]) -> Array:
+    """Numbers as float32; what overflows to infinity is refused by ``check_numbers``."""
+    with np.errstate(over="ignore"):
+        return np.array(given, dtype=np.float32)
 
 
 class FrameRate:

@@ -84,7 +84,7 @@ async def model_metadata(request: Request) -> Response:
 async def infer(request: Request) -> Response:
     """Answer a batch of windows of equal length."""
     service = service_of(request)
-    return await within_deadline(answer(request, service), service.arguments.request_deadline_s)
+    return await within_deadline(request, answer(request, service), service.arguments.request_deadline_s)
 
 
 async def answer(request: Request, service: Service) -> Response:
@@ -210,7 +210,8 @@ async def json_in(request: Request, decoder: "msgspec.json.Decoder[Decoded]") ->
     Raises:
         InvalidInput: it isn't what the call takes.
     """
-    body = await read_body(request, service_of(request).arguments.max_body_bytes)
+    limits = service_of(request).arguments
+    body = await within_deadline(request, read_body(request, limits.max_body_bytes), limits.request_deadline_s)
     return decode(body or b"{}", decoder)
 
 

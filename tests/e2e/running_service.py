@@ -50,9 +50,12 @@ class RunningService:
 
     def replica_pids(self, deployment: str) -> list[int]:
         """The process ids of a deployment's replicas, by the names that Ray gives its processes."""
-        wanted = f"ray::ServeReplica:helen:{deployment}"
+        return self.pids(f"ray::ServeReplica:helen:{deployment}")
+
+    def pids(self, title: str) -> list[int]:
+        """The process ids of the service's processes that have this in their title."""
         pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-        return [pid for pid in pids if title_of(pid).startswith(wanted) and session_of(pid) == session_of(self.pid)]
+        return [pid for pid in pids if title in title_of(pid) and session_of(pid) == session_of(self.pid)]
 
 
 def title_of(pid: int) -> str:
