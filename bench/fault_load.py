@@ -61,11 +61,13 @@ class FaultLoad:
 
 
 @contextmanager
-def fault_load(url: str, *, clients: int, raw: int, rate: float) -> Iterator[FaultLoad]:
+def fault_load(url: str, *, clients: int, raw: int, rate: float, retries: int) -> Iterator[FaultLoad]:
     """Let ``clients`` Helen clients and ``raw`` raw ones ask ``rate`` times a second each until the context closes."""
     load = FaultLoad()
     window = made_window(0)
-    threads = [threading.Thread(target=_helen, args=(url, window, rate, load), daemon=True) for _ in range(clients)]
+    threads = [
+        threading.Thread(target=_helen, args=(url, window, rate, retries, load), daemon=True) for _ in range(clients)
+    ]
     threads += [threading.Thread(target=_raw, args=(url, window, rate, load), daemon=True) for _ in range(raw)]
     for thread in threads:
         thread.start()
@@ -78,8 +80,8 @@ def fault_load(url: str, *, clients: int, raw: int, rate: float) -> Iterator[Fau
             thread.join(LIMIT_S * 2)
 
 
-def _helen(url: str, window: Array, rate: float, load: FaultLoad) -> None:
-    client = CloudClient(Cloud(url=url))
+def _helen(url: str, window: Array, rate: float, retries: int, load: FaultLoad) -> None:
+    client = CloudClient(Cloud(url=url, retries=retries))
     mask = window.reshape(len(window), len(HANDS), -1).any(axis=-1).astype(window.dtype)
 
     def ask() -> str:
