@@ -179,13 +179,13 @@ def main(options: argparse.Namespace) -> int:
     names = options.only or list(CASES)
     print(f"load average before the run: {os.getloadavg()[0]:.1f}")
     rows = []
-    with repository() as models, running_service(models) as service:
+    with repository() as models, running_service(models, {}) as service:
         for name in names:
             if name != "disk":
                 print(CASES[name].name, flush=True)
                 rows.append(measure(CASES[name], service, options))
     if "disk" in names:
-        with repository() as models, small_disk(), running_service(models) as service:
+        with repository() as models, small_disk(), running_service(models, {}) as service:
             rows.append(measure(CASES["disk"], service, options))
     header = ["what was done", "raw requests", "raw errors", "Helen client", "lost", "trouble for"]
     print(f"\n{markdown(header, rows)}")
