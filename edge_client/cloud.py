@@ -31,6 +31,10 @@ MODEL_FILE_TIMEOUT_S: Final = 120.0  # megabytes over a slow line, and nobody wa
 # Refused for now, not refused for good. A prediction changes nothing on the service, so asking again is safe.
 TEMPORARY: Final = (429, 502, 503, 504)
 LONGEST_RETRY_AFTER: Final = 10
+# So the HAProxy in front of the service answers by itself, in plain text, while it knows no replica: for a moment after
+# its start, and where the last replica died. The service's own 404 and 500 are JSON, and are meant.
+FRONT: Final = (404, 500)
+FRONT_PAUSE_S: Final = 0.5
 
 
 class CloudError(Exception):
@@ -192,23 +196,27 @@ class CloudClient:
         """The body and the headers of an answer of status 200."""
         url = self._settings.url.rstrip("/") + path
         deadline = Timeout(total=self._settings.timeout if timeout is None else timeout)
-        try:
-            answer = self._pool.request(
-                method,
-                url,
-                body=body,
-                headers={**self._pool.headers, **(headers or {})},
-                timeout=deadline,
-                preload_content=False,
-                redirect=False,
-            )
+        for left in range(self._settings.retries, -1, -1):
             try:
-                data = answer.read(limit + 1)
-            finally:
-                answer.drain_conn()
-                answer.release_conn()
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise CloudError(f"{method} {url} failed: {_reason(error)}") from error
+                answer = self._pool.request(
+                    method,
+                    url,
+                    body=body,
+                    headers={**self._pool.headers, **(headers or {})},
+                    timeout=deadline,
+                    preload_content=False,
+                    redirect=False,
+                )
+                try:
+                    data = answer.read(limit + 1)
+                finally:
+                    answer.drain_conn()
+                    answer.release_conn()
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                raise CloudError(f"{method} {url} failed: {_reason(error)}") from error
+            if not left or answer.status not in FRONT or answer.headers.get("Content-Type") != "text/plain":
+                break
+            time.sleep(FRONT_PAUSE_S)
         if len(data) > limit:
             raise CloudError(f"{method} {url} answered with more than {limit} bytes")
         if answer.status != 200:

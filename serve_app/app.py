@@ -16,6 +16,8 @@ from serve_app.settings import FAST_PATH_FLAGS, Environment, ServiceArguments, c
 
 logger = logging.getLogger(__name__)
 
+MODEL_PATIENCE_S = 60.0  # then the replica comes up without a model, so that /health can say why
+
 
 def build(arguments: ServiceArguments) -> Application:
     """Bind the three stages; ``arguments`` are the ``args`` of the Serve config."""
@@ -32,7 +34,7 @@ def build(arguments: ServiceArguments) -> Application:
     postprocess = serve.deployment(name="Postprocess")(Postprocess)
     ingress = serve.deployment(name="Preprocess")(serve.ingress()(Preprocess))
     return ingress.bind(
-        gesture.bind("gesture", environment.model_paths, arguments.inference_threads),
+        gesture.bind("gesture", environment.model_paths, arguments.inference_threads, MODEL_PATIENCE_S),
         postprocess.bind(),
         shot.bind("shot", repositories, arguments.inference_threads),
         arguments,

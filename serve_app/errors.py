@@ -54,6 +54,13 @@ class NotFound(RequestError):
     code = "not_found"
 
 
+class BodyTooSlow(RequestError):
+    """The body was not all there within the request's deadline."""
+
+    status = 408
+    code = "body_too_slow"
+
+
 class BodyTooLarge(RequestError):
     """The body has more bytes than the service reads."""
 

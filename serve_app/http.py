@@ -8,19 +8,29 @@ import logging
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 
-from serve_app.errors import BodyTooLarge, DeadlineExceeded, InvalidInput, RequestError, UnsupportedContentType
+from serve_app.errors import (
+    BodyTooLarge,
+    BodyTooSlow,
+    DeadlineExceeded,
+    InvalidInput,
+    RequestError,
+    UnsupportedContentType,
+)
 
 logger = logging.getLogger(__name__)
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 JSON_TYPES = ("application/json", "application/x-json", "text/json")
+
+BODY_READ = "helen_body_read"  # in a request's scope, once all of its body is here
+Answer = TypeVar("Answer")
 
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
 
@@ -70,19 +80,23 @@ async def read_body(request: Request, limit: int) -> bytes:
             chunks.append(chunk)
     except ClientDisconnect as error:
         raise InvalidInput(f"the client went away after {size} bytes of the body") from error
+    request.scope[BODY_READ] = True
     return b"".join(chunks)
 
 
-async def within_deadline(answer: Awaitable[Response], seconds: float) -> Response:
+async def within_deadline(request: Request, answer: Awaitable[Answer], seconds: float) -> Answer:
     """Await a route's answer for ``seconds`` at most.
 
     Raises:
+        BodyTooSlow: the request's body had not all come until then, which is the client's fault.
         DeadlineExceeded: it took longer.
     """
     try:
         async with asyncio.timeout(seconds):
             return await answer
     except TimeoutError as error:
+        if BODY_READ not in request.scope:
+            raise BodyTooSlow(f"the body was not all there within {seconds:g} s") from error
         raise DeadlineExceeded(f"the request was not answered within {seconds:g} s") from error
 
 

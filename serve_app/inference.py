@@ -21,6 +21,8 @@ from serve_app.settings import Environment, ModelSettings, configure_logging
 
 logger = logging.getLogger(__name__)
 
+LOOK_AGAIN_S = 0.5
+
 
 class Inference:
     """One replica of one model.
@@ -29,15 +31,21 @@ class Inference:
         name: the model's name, such as ``gesture``.
         paths: where it may come from, as ``ServingModel`` takes them.
         threads: ONNX Runtime threads, by default what the card says.
+        patience_s: how long the start waits for a model. A replica that comes up without one would take its share of
+            the requests from those that loaded theirs before the repository went away, and refuse them.
     """
 
-    def __init__(self, name: str, paths: Sequence[str], threads: int | None = None) -> None:
+    def __init__(self, name: str, paths: Sequence[str], threads: int | None = None, patience_s: float = 0.0) -> None:
         configure_logging(Environment().log_level)
         self._counts = InferenceCounts(name)
         self._model = ServingModel(name, paths, threads=threads)
         self._model.look()
+        give_up_s = time.monotonic() + patience_s
         if self._model.current is None:
             logger.warning("%s", self._model.reason)  # no fault where none was published: rules may answer instead
+        while self._model.current is None and time.monotonic() < give_up_s:
+            time.sleep(LOOK_AGAIN_S)
+            self._model.look()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inference")
         self._looking = threading.Lock()
         self._look_now = threading.Event()

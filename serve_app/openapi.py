@@ -49,6 +49,7 @@ REASONS = {
     403: "the API key is not one of the service's",
     400: "not JSON, or not a window of this model; the sentence names the field",
     404: "there is no such model, version or file",
+    408: "the body did not come within the deadline",
     413: "the body is too large",
     415: "the body is declared as something other than JSON",
     429: "overloaded; `Retry-After` says when to come back",
@@ -85,7 +86,7 @@ ANALYZE = {
         }
     ],
     "requestBody": {"required": True, "content": json_content(ANALYZE_REQUEST, example_shot())},
-    "responses": answered("the shot", ANALYZE_ANSWER) | errors(400, 401, 403, 413, 415, 429, 503, 504),
+    "responses": answered("the shot", ANALYZE_ANSWER) | errors(400, 401, 403, 408, 413, 415, 429, 503, 504),
 }
 
 STREAM = {
@@ -196,7 +197,8 @@ DOCUMENT: dict[str, Any] = {
                 "tags": ["gestures"],
                 "summary": "Name the gesture of one window of landmarks",
                 "requestBody": {"required": True, "content": json_content(PREDICT_REQUEST, EXAMPLE_WINDOW)},
-                "responses": answered("the gesture", PREDICT_ANSWER) | errors(400, 401, 403, 413, 415, 429, 503, 504),
+                "responses": answered("the gesture", PREDICT_ANSWER)
+                | errors(400, 401, 403, 408, 413, 415, 429, 503, 504),
             }
         },
         **v2_paths(ERROR, REASONS),

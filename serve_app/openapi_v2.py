@@ -74,6 +74,12 @@ def paths(error: Any, reasons: dict[int, str]) -> dict[str, Any]:
         responses = {"200": {"description": "yes" if answer is None else "the answer", "content": content}} | refusals
         return {"tags": ["open inference v2"], "summary": summary, "responses": responses} | more
 
+    def asked(question: str, *statuses: int) -> dict[str, Any]:
+        """A call whose status is the answer; a 503 has the same body as the 200."""
+        described = call(question, statuses)
+        no = {"description": "no", "content": described["responses"]["200"]["content"]}
+        return described | {"responses": described["responses"] | {"503": no}}
+
     def parameter(name: str, place: str = "path", example: str | None = None) -> dict[str, Any]:
         shown = {} if example is None else {"example": example}
         return {"name": name, "in": place, "required": place == "path", "schema": {"type": "string"}} | shown
@@ -88,17 +94,17 @@ def paths(error: Any, reasons: dict[int, str]) -> dict[str, Any]:
         },
     }
     index = {"type": "array", "items": {"type": "object"}}
-    infer = call("Answer a batch", (400, 404, 413, 415, 429, 503, 504), INFER_ANSWER, requestBody=body)
+    infer = call("Answer a batch", (400, 404, 408, 413, 415, 429, 503, 504), INFER_ANSWER, requestBody=body)
     model_calls = {
         "": ("get", call("What the model takes and gives", (404, 503), {"type": "object"})),
-        "/ready": ("get", call("Can this model answer?", (404,))),
+        "/ready": ("get", asked("Can this model answer?", 404)),
         "/infer": ("post", infer),
     }
     found: dict[str, Any] = {
         "/v2": {"get": call("What serves", (), {"type": "object"})},
         "/v2/health/live": {"get": call("Does the service answer?", ())},
-        "/v2/health/ready": {"get": call("Can every model answer?", ())},
-        "/v2/repository/index": {"post": call("Every model, and what is refused, with the reason", (400,), index)},
+        "/v2/health/ready": {"get": asked("Can every model answer?")},
+        "/v2/repository/index": {"post": call("Every model, and what is refused, with the reason", (400, 408), index)},
     }
     for call_name, summary, status in (
         ("load", "Look for the newest version, or the pinned one, now and in every replica", 400),

@@ -101,7 +101,9 @@ class StreamSession:
         self.number = self._taken + frames if number is None else number
         block = np.frombuffer(message, dtype=self._dtype, offset=numbered).astype(np.float32)
         # A sum of squares that is small enough proves every number in range at once; a NaN fails the comparison.
-        if not block.dot(block) <= LARGEST * LARGEST:
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is looked at one by one
+            within = block.dot(block) <= LARGEST * LARGEST
+        if not within:
             check_numbers("frames", block.reshape(frames, -1), -LARGEST, LARGEST)
         self._take(block.reshape(frames, -1), number is not None)
         return frames
@@ -145,14 +147,13 @@ class StreamSession:
         if text.frame is None or len(text.frame) != width:
             found = "missing" if text.frame is None else f"{len(text.frame)} numbers"
             raise InvalidInput(f"frame is {found}, expected {width} numbers")
-        with np.errstate(over="ignore"):  # what overflows to infinity is refused by check_numbers
-            frame = np.array(text.frame, dtype=np.float32)
+        frame = numbers(text.frame)
         check_numbers("frame", frame, -LARGEST, LARGEST)
         if text.mask is None:
             return frame[None]
         if len(text.mask) != len(HANDS):
             raise InvalidInput(f"mask has {len(text.mask)} numbers, expected 2: [left, right]")
-        mask = np.array(text.mask, dtype=np.float32)
+        mask = numbers(text.mask)
         check_numbers("mask", mask, 0.0, 1.0)
         return apply_mask(frame, mask)[None]
 
@@ -194,6 +195,12 @@ class StreamSession:
         self._buffer.clear()
         self._since_window = self._stride
         # What was due before the reset is still a right answer to its own frame.
+
+
+def numbers(given: list[float]) -> Array:
+    """Numbers as float32; what overflows to infinity is refused by ``check_numbers``."""
+    with np.errstate(over="ignore"):
+        return np.array(given, dtype=np.float32)
 
 
 class FrameRate:

@@ -15,7 +15,7 @@ from serve_app.shot_frames import shot_tensors
 async def analyze(request: Request) -> Response:
     """Judge the shot in the frames."""
     service = service_of(request)
-    return await within_deadline(answer(request, service), service.arguments.request_deadline_s)
+    return await within_deadline(request, answer(request, service), service.arguments.request_deadline_s)
 
 
 async def answer(request: Request, service: Service) -> Response:

@@ -58,9 +58,11 @@ async def ready(request: Request) -> Response:
 
 
 async def model_ready(request: Request) -> Response:
-    """200 when this model, in this version where one is named, can answer, else 503."""
+    """200 when this model can answer, else 503; 404 when the path names another version than the one that answers."""
     status = service_of(request).pipeline(request.path_params["name"]).status
-    answers = status.card is not None and request.path_params.get("version", status.version) == status.version
+    answers = status.card is not None
+    if answers:
+        check_version(request, status.name, status.version or "")
     return json_response({"name": status.name, "ready": answers}, 200 if answers else 503)
 
 
@@ -82,7 +84,7 @@ async def model_metadata(request: Request) -> Response:
 async def infer(request: Request) -> Response:
     """Answer a batch of windows of equal length."""
     service = service_of(request)
-    return await within_deadline(answer(request, service), service.arguments.request_deadline_s)
+    return await within_deadline(request, answer(request, service), service.arguments.request_deadline_s)
 
 
 async def answer(request: Request, service: Service) -> Response:
@@ -210,7 +212,8 @@ async def json_in(request: Request, decoder: "msgspec.json.Decoder[Decoded]") ->
     Raises:
         InvalidInput: it isn't what the call takes.
     """
-    body = await read_body(request, service_of(request).arguments.max_body_bytes)
+    limits = service_of(request).arguments
+    body = await within_deadline(request, read_body(request, limits.max_body_bytes), limits.request_deadline_s)
     return decode(body or b"{}", decoder)
 
 

@@ -14,7 +14,7 @@ from serve_app.service import Service, service_of
 async def predict(request: Request) -> Response:
     """Name the gesture of one window."""
     service = service_of(request)
-    return await within_deadline(answer(request, service), service.arguments.request_deadline_s)
+    return await within_deadline(request, answer(request, service), service.arguments.request_deadline_s)
 
 
 async def answer(request: Request, service: Service) -> Response:

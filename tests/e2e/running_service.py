@@ -10,10 +10,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -29,6 +30,7 @@ PORTS = range(20_000, 29_000)  # Ray's and Serve's own begin at 30 000, the kern
 # Less than shipped, so that a test can be one caller or one session too many without a thousand connections.
 MAX_WAITING = 160
 MAX_SESSIONS = 12
+SMALLER = {"max_waiting": MAX_WAITING, "max_sessions": MAX_SESSIONS}
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,12 @@ class RunningService:
 
     def replica_pids(self, deployment: str) -> list[int]:
         """The process ids of a deployment's replicas, by the names that Ray gives its processes."""
-        wanted = f"ray::ServeReplica:helen:{deployment}"
+        return self.pids(f"ray::ServeReplica:helen:{deployment}")
+
+    def pids(self, title: str) -> list[int]:
+        """The process ids of the service's processes that have this in their title."""
         pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-        return [pid for pid in pids if title_of(pid).startswith(wanted) and session_of(pid) == session_of(self.pid)]
+        return [pid for pid in pids if title in title_of(pid) and session_of(pid) == session_of(self.pid)]
 
 
 def title_of(pid: int) -> str:
@@ -93,13 +98,15 @@ def fast_path() -> dict[str, str]:
 
 
 @contextmanager
-def running_service(repository: Path) -> Iterator[RunningService]:
-    """Start the shipped config on free ports and with smaller limits, wait for its health, and stop all of it."""
+def running_service(
+    repository: Path, arguments: Mapping[str, Any] = MappingProxyType(SMALLER)
+) -> Iterator[RunningService]:
+    """Start the shipped config on free ports, with other ``arguments`` where given, and stop all of it at the end."""
     port, statistics, metrics = free_ports(3)
     first_ingress = 29_000 + os.getpid() % 10 * 100
     config: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "serve_config.yaml").read_text())
     config["http_options"]["port"] = port
-    config["applications"][0]["args"] |= {"max_waiting": MAX_WAITING, "max_sessions": MAX_SESSIONS}
+    config["applications"][0]["args"] |= arguments
     scratch = Path(tempfile.mkdtemp(prefix="helen-"))  # short: Ray puts sockets in it
     config_file = scratch / "serve_config.yaml"
     config_file.write_text(yaml.safe_dump(config))

@@ -107,6 +107,19 @@ def test_lasting_faults_are_not_asked_again(service: HttpService, status: int) -
     assert service.paths().count("/predict") == 1
 
 
+@pytest.mark.parametrize("status", [404, 500])
+def test_what_haproxy_says_while_it_knows_no_replica_is_asked_again(
+    service: HttpService, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr("edge_client.cloud.FRONT_PAUSE_S", 0.0)
+    said = Reply(status, b"no replica", {"Content-Type": "text/plain"})
+    replies(service, said, said)
+    assert client_of(service, retries=2).get_prediction_from_cloud(WINDOW, MASK) is not None
+    replies(service, *[said] * 9)
+    assert client_of(service, retries=1).get_prediction_from_cloud(WINDOW, MASK) is None
+    assert service.paths().count("/predict") == 3 + 2
+
+
 def test_retries_are_limited(service: HttpService) -> None:
     replies(service, *[Reply(503)] * 9)
     assert client_of(service, retries=1).get_prediction_from_cloud(WINDOW, MASK) is None

@@ -254,7 +254,7 @@ def test_health_and_metadata_say_what_is_served(repository: Path) -> None:
         assert (await client.get("/v2/health/ready")).json() == {"ready": True}
         assert (await client.get("/v2/models/gesture/ready")).json() == {"name": "gesture", "ready": True}
         assert (await client.get("/v2/models/gesture/versions/1/ready")).status_code == 200
-        assert (await client.get("/v2/models/gesture/versions/2/ready")).status_code == 503
+        assert (await client.get("/v2/models/gesture/versions/2/ready")).status_code == 404
         versioned = await client.get("/v2/models/gesture/versions/1")
         assert (await client.get("/v2/models/gesture")).json() == versioned.json()
         assert versioned.json() == {
