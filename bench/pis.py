@@ -14,7 +14,7 @@ FRAMES: Final = 2
 P99_BELOW_MS: Final = 50.0
 ANSWERED: Final = 0.98  # of what was asked: a live session skips windows when it falls behind, which is no answer
 FIRST: Final = 16
-STEP: Final = 8
+STEP: Final = 4
 MOST: Final = 256  # the service's limit of live sessions a replica
 
 

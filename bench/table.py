@@ -58,7 +58,16 @@ def cpu_table(results: Results) -> str:
         share = results.model_share(key)
         shown = "–" if share is None else f"{share:.0%}"
         rows.append((*_named(key), *seconds, f"{others:.1f}", f"{last.windows:.0f}", cost, shown))
-    header = ("server", "way", "connections", *CPU_ROLES, "others", "windows", "CPU µs a window", "model's share")
+    header = (
+        "server",
+        "way",
+        "connections",
+        *CPU_ROLES,
+        "other replicas",
+        "windows",
+        "CPU µs a window",
+        "model's share",
+    )
     return markdown(header, rows)
 
 

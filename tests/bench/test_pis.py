@@ -25,16 +25,16 @@ class Answering:
 
 
 @pytest.mark.parametrize(
-    ("limit", "found"), [(0, 0), (7, 0), (8, 8), (16, 16), (63, 56), (64, 64), (100, 96), (250, 248), (10_000, MOST)]
+    ("limit", "found"), [(0, 0), (7, 4), (8, 8), (16, 16), (63, 60), (64, 64), (98, 96), (250, 248), (10_000, MOST)]
 )
-def test_the_largest_number_that_holds_is_found_to_within_8(limit: int, found: int) -> None:
+def test_the_largest_number_that_holds_is_found_to_within_4(limit: int, found: int) -> None:
     assert most_of(search(answering(limit))) == found
 
 
 def test_a_number_that_fails_is_tried_once_more() -> None:
     probe = answering(8)
     tries = search(probe)
-    assert probe.tried == [16, 16, 8] == [one.pis for one in tries]
+    assert probe.tried == [16, 16, 8, 12, 12] == [one.pis for one in tries]
 
 
 def test_a_number_that_fails_once_and_then_holds_is_no_limit() -> None:

@@ -49,7 +49,7 @@ def test_cpu_time_is_shown_by_role_with_its_cost_a_window_and_the_models_share()
     results = Results(cpu={key: [Cpu({"model": 1.0, HAPROXY: 0.5, "scores": 0.5}, 4000)]}, model_us={1: 500, 32: 250})
     header, _, row = rows_of(cpu_table(results))
     found = dict(zip(header, row, strict=True))
-    assert (found["model"], found[HAPROXY], found["others"], found[SERVER]) == ("1.0", "0.5", "0.5", "–")
+    assert (found["model"], found[HAPROXY], found["other replicas"], found[SERVER]) == ("1.0", "0.5", "0.5", "–")
     assert (found["windows"], found["CPU µs a window"], found["model's share"]) == ("4000", "500", "50%")
 
 
