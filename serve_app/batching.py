@@ -14,6 +14,8 @@ from typing import Generic, TypeVar
 
 from serve_app.errors import NotReady, Overloaded
 
+PACE_WEIGHT = 0.1  # of the last batch in what is known of the pace
+
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
@@ -28,6 +30,8 @@ class MicroBatcher(Generic[Item, Answer]):
         max_batch_size: items a batch at most.
         max_in_flight: batches that may run at the same time: of one shape a second one only when it is full.
         max_waiting: items that may wait; one more is refused with ``Overloaded``.
+        max_wait_s: and no more than are answered in this time at the pace of late, two full batches always excepted.
+            What waits longer is of no use to a live client, and keeps others waiting.
     """
 
     def __init__(
@@ -37,11 +41,15 @@ class MicroBatcher(Generic[Item, Answer]):
         max_batch_size: int,
         max_in_flight: int,
         max_waiting: int,
+        max_wait_s: float = float("inf"),
     ) -> None:
         self._run = run
         self._max_batch_size = max_batch_size
         self._max_in_flight = max_in_flight
         self._max_waiting = max_waiting
+        self._max_wait_s = max_wait_s
+        self._item_s = 0.0  # seconds an item of late, while others waited
+        self._answered_s = 0.0
         # Shapes in the order in which their oldest item came; each with its items, oldest first.
         self._groups: OrderedDict[Hashable, deque[tuple[Item, asyncio.Future[Answer]]]] = OrderedDict()
         self._waiting = 0
@@ -52,11 +60,23 @@ class MicroBatcher(Generic[Item, Answer]):
         """Items that wait for a slot."""
         return self._waiting
 
+    def refuse_if_full(self, items: int = 1) -> None:
+        """Refuse ``items`` that would come now, before anybody has spent work on reading them.
+
+        Raises:
+            Overloaded: they may not wait.
+        """
+        limit = self._max_waiting
+        if self._item_s > 0 and self._max_wait_s / self._item_s < limit:
+            limit = min(limit, max(int(self._max_wait_s / self._item_s), 2 * self._max_batch_size))
+        if self._waiting + items > limit:
+            raise Overloaded(f"{self._waiting} requests are waiting already, the limit; try again in a second")
+
     async def submit(self, item: Item, shape: Hashable) -> Answer:
         """Wait for the answer to one item; only items of equal ``shape`` share a batch.
 
         Raises:
-            Overloaded: at once, when ``max_waiting`` items wait already.
+            Overloaded: at once, when as many as may wait already do.
             Exception: whatever ``run`` gave or raised for this item.
         """
         (future,) = self._admit((item,), shape)
@@ -74,8 +94,7 @@ class MicroBatcher(Generic[Item, Answer]):
         return [future.result() for future in futures]
 
     def _admit(self, items: Sequence[Item], shape: Hashable) -> "list[asyncio.Future[Answer]]":
-        if self._waiting + len(items) > self._max_waiting:
-            raise Overloaded(f"{self._waiting} requests are waiting already, the limit; try again in a second")
+        self.refuse_if_full(len(items))
         loop = asyncio.get_running_loop()
         futures: list[asyncio.Future[Answer]] = [loop.create_future() for _ in items]
         self._groups.setdefault(shape, deque()).extend(zip(items, futures, strict=True))
@@ -117,6 +136,8 @@ class MicroBatcher(Generic[Item, Answer]):
         return batch
 
     async def _answer(self, batch: list[tuple[Item, asyncio.Future[Answer]]]) -> None:
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
         try:
             answers = await self._run([item for item, _ in batch])
             if len(answers) != len(batch):
@@ -132,8 +153,16 @@ class MicroBatcher(Generic[Item, Answer]):
             else:
                 await asyncio.gather(*(self._answer([entry]) for entry in batch))
             return
+        self._note_pace(len(batch), began_s, loop.time())
         for (_, future), answer in zip(batch, answers, strict=True):
             settle(future, answer)
+
+    def _note_pace(self, items: int, began_s: float, now_s: float) -> None:
+        """Learn from a batch that others waited for: the time since the one before was answered is its own."""
+        if self._waiting:
+            item_s = (now_s - max(began_s, self._answered_s)) / items
+            self._item_s += PACE_WEIGHT * (item_s - self._item_s) if self._item_s else item_s
+        self._answered_s = now_s
 
 
 def settle(future: "asyncio.Future[Answer]", answer: Answer | Exception) -> None:

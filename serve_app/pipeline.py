@@ -81,6 +81,7 @@ class ModelPipeline:
             max_batch_size=arguments.max_batch_size,
             max_in_flight=arguments.batches_in_flight,
             max_waiting=arguments.max_waiting,
+            max_wait_s=arguments.max_wait_s,
         )
 
     @property
@@ -112,6 +113,14 @@ class ModelPipeline:
     def waiting(self) -> int:
         """Items that wait for a slot."""
         return self._batcher.waiting
+
+    def refuse_if_full(self) -> None:
+        """Refuse a request before its body is read, so that refusing costs little when it has to be done often.
+
+        Raises:
+            Overloaded: it could not wait.
+        """
+        self._batcher.refuse_if_full()
 
     async def submit(self, item: Tensors) -> bytes:
         """One item's encoded answer; items of equal shapes share batches."""

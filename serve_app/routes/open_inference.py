@@ -91,6 +91,7 @@ async def answer(request: Request, service: Service) -> Response:
     """Read, check, batch, infer: the path of a v2 request from top to bottom."""
     started = time.perf_counter()
     pipeline = pipeline_of(request)
+    pipeline.refuse_if_full()
     body = await read_body(request, service.arguments.max_body_bytes)
     began = time.perf_counter()
     asked = request_in(body, request)

@@ -21,6 +21,7 @@ async def answer(request: Request, service: Service) -> Response:
     """Read, check, batch, infer: the path of a window from top to bottom."""
     started = time.perf_counter()
     card = service.gesture.card
+    service.gesture.refuse_if_full()
     body = await read_json_body(request, service.arguments.max_body_bytes)
     began = time.perf_counter()
     window = gesture_window(body, card)

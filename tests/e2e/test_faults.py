@@ -1,11 +1,14 @@
-"""A replica is killed while requests flow."""
+"""A part of the service is killed while requests flow."""
 
 import asyncio
 import os
 import signal
+import time
+from collections.abc import Callable
 
 import pytest
 
+from bench.fault_load import fault_load
 from tests.e2e.load import Load, constant_load
 from tests.e2e.running_service import RunningService
 
@@ -19,6 +22,38 @@ async def replaced(service: RunningService, deployment: str, killed: list[int]) 
     async with asyncio.timeout(BACK_WITHIN_S):
         while not set(await asyncio.to_thread(service.replica_pids, deployment)) - set(killed):  # noqa: ASYNC110
             await asyncio.sleep(0.2)
+
+
+def test_with_the_helen_client_no_request_is_lost_when_every_ingress_replica_is_killed(service: RunningService) -> None:
+    killed = service.replica_pids("Preprocess")
+    with fault_load(service.url, clients=4, raw=0, rate=4, retries=8) as load:
+        wait_until(lambda: len(load.helen) > 20, "requests before the fault")
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: bool(set(service.replica_pids("Preprocess")) - set(killed)), "another replica")
+        since = len(load.helen)
+        wait_until(lambda: len(load.helen) > since + 20, "requests after the fault")
+    assert not load.lost(), load.lost()
+
+
+def test_another_controller_takes_over_and_no_request_fails(service: RunningService) -> None:
+    killed = service.pids("ray::ServeController")
+    with fault_load(service.url, clients=0, raw=4, rate=4, retries=0) as load:
+        wait_until(lambda: len(load.raw) > 20, "requests before the fault")
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: bool(set(service.pids("ray::ServeController")) - set(killed)), "another controller")
+        since = len(load.raw)
+        wait_until(lambda: len(load.raw) > since + 20, "requests after the fault")
+    assert not load.errors(), load.errors()
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Wait for something that the fault brings about."""
+    deadline = time.monotonic() + BACK_WITHIN_S
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not come within {BACK_WITHIN_S} s"
+        time.sleep(0.2)
 
 
 @pytest.mark.parametrize("deployment", ["GestureGRU", "Postprocess"])

@@ -91,7 +91,8 @@ async def local_app(
     stages: LocalStages, keys: Sequence[str] | KeyRing = (), **arguments: float
 ) -> AsyncIterator[Starlette]:
     """The whole service in this process, with its models described once."""
-    service = local_service(stages, ServiceArguments.model_validate(arguments))
+    unhurried = {"max_wait_s": 300}  # so that nothing depends on this machine's pace
+    service = local_service(stages, ServiceArguments.model_validate(unhurried | arguments))
     app = create_app(service, keys if isinstance(keys, KeyRing) else KeyRing(keys))
     async with service.gesture.watched():
         await service.gesture.refresh()

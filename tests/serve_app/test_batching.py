@@ -271,3 +271,39 @@ def test_of_items_that_belong_together_the_first_that_fails_is_raised() -> None:
         assert await target.submit_all([1, 4], "s") == [1, 4]
 
     tell(story)
+
+
+def test_no_more_may_wait_than_are_answered_within_the_longest_wait_at_the_pace_of_late() -> None:
+    async def slow(items: Sequence[object]) -> Sequence[object]:
+        await asyncio.sleep(0.02)
+        return items
+
+    async def story() -> None:
+        target: MicroBatcher[object, object] = MicroBatcher(
+            slow, max_batch_size=1, max_in_flight=1, max_waiting=100, max_wait_s=0.02
+        )
+        assert len(await submit_all(target, range(12))) == 12  # before any pace is known, the count alone limits
+        answers = await submit_all(target, range(12))
+        # One is under way, and two full batches may always wait.
+        assert [answer for answer in answers if not isinstance(answer, Overloaded)] == [0, 1, 2]
+        assert target.waiting == 0
+
+    tell(story)
+
+
+def test_a_full_queue_refuses_before_anything_is_read() -> None:
+    run = Doubler()
+    run.gate.clear()
+
+    async def story() -> None:
+        target = batcher(run, size=1, waiting=1)
+        target.refuse_if_full()
+        asked = [asyncio.create_task(target.submit(number, "s")) for number in range(2)]
+        await let_others_run()
+        with pytest.raises(Overloaded):
+            target.refuse_if_full()
+        run.gate.set()
+        assert await asyncio.gather(*asked) == [0, 2]
+        target.refuse_if_full()
+
+    tell(story)
