@@ -16,7 +16,7 @@ import urllib3
 from bench.window import json_body, made_window
 from edge_client.cloud import CloudClient, CloudError
 from edge_client.settings import Cloud
-from landmarks.hands import HANDS, Array
+from landmarks.hands import Array, presence_of
 
 LIMIT_S: Final = 30.0
 SLOW_S: Final = 1.0
@@ -82,7 +82,7 @@ def fault_load(url: str, *, clients: int, raw: int, rate: float, retries: int) -
 
 def _helen(url: str, window: Array, rate: float, retries: int, load: FaultLoad) -> None:
     client = CloudClient(Cloud(url=url, retries=retries))
-    mask = window.reshape(len(window), len(HANDS), -1).any(axis=-1).astype(window.dtype)
+    mask = presence_of(window)
 
     def ask() -> str:
         try:

@@ -183,6 +183,8 @@ KINDS: Final[tuple[Callable[[random.Random], Hostile], ...]] = (
 def made_frames(dice: random.Random, count: int, points: int) -> dict[str, Any]:
     """An ``/analyze`` body of ``count`` frames with the first ``points`` of the pose."""
     start, step = dice.choice((0.0, -1e7, 9.9e6, 1.7e9)), dice.choice((1 / 30, 1e-9, 1e5, 0.5))
+    place: Callable[[], float]
+    seen: Callable[[], float]
     place = dice.choice((lambda: 0.5, lambda: 0.0, dice.random, lambda: dice.choice((-9.9, 9.9, 1e-38, 0.5))))
     seen = dice.choice((lambda: 1.0, lambda: 0.0, dice.random))
     frames = [

@@ -100,18 +100,24 @@ def window_request(url: str) -> bytes:
     return f"{head}{HEADER_LENGTH}: {length}\r\n\r\n".encode() + body
 
 
-async def at_rate(url: str, rate: float, seconds: float, connections: int) -> Answers:
-    """Ask ``rate`` times a second for ``seconds``, evenly, then wait for the answers that are due.
+def place_of(url: str) -> tuple[str, int]:
+    """Host and port of a URL."""
+    parts = urlsplit(url)
+    return parts.hostname or "127.0.0.1", parts.port or 80
+
+
+async def at_rate(url: str, rate: float, seconds: float, connections: int, wait_s: float = LAST_ANSWERS_S) -> Answers:
+    """Ask ``rate`` times a second for ``seconds``, evenly, then wait ``wait_s`` at most for the answers that are due.
 
     Raises:
         BenchError: no connection is left.
     """
-    address = urlsplit(url)
+    host, port = place_of(url)
     answers = Answers()
     idle: list[Connection] = []
     make = partial(Connection, window_request(url), answers, idle)
     loop = asyncio.get_running_loop()
-    opened = [(await loop.create_connection(make, address.hostname, address.port))[1] for _ in range(connections)]
+    opened = [(await loop.create_connection(make, host, port))[1] for _ in range(connections)]
     began_s = time.perf_counter()
     count = round(rate * seconds)
     while answers.asked < count:
@@ -126,7 +132,7 @@ async def at_rate(url: str, rate: float, seconds: float, connections: int) -> An
         if all(connection.transport.is_closing() for connection in opened):
             raise BenchError("the service closed every connection")
         await asyncio.sleep(max(TICK_S, began_s + due / rate - time.perf_counter()))
-    give_up_s = time.perf_counter() + LAST_ANSWERS_S
+    give_up_s = time.perf_counter() + wait_s
     # An event for each of a hundred thousand answers would cost more than looking.
     while time.perf_counter() < give_up_s and answers.statuses.total() + answers.broken + answers.not_sent < count:  # noqa: ASYNC110
         await asyncio.sleep(TICK_S)
@@ -137,12 +143,12 @@ async def at_rate(url: str, rate: float, seconds: float, connections: int) -> An
 
 async def capacity(url: str, seconds: float, connections: int) -> float:
     """Answers a second when each connection asks again as soon as it has its answer."""
-    address = urlsplit(url)
+    host, port = place_of(url)
     answers = Answers()
     idle: list[Connection] = []
     make = partial(Connection, window_request(url), answers, idle)
     loop = asyncio.get_running_loop()
-    opened = [(await loop.create_connection(make, address.hostname, address.port))[1] for _ in range(connections)]
+    opened = [(await loop.create_connection(make, host, port))[1] for _ in range(connections)]
     began_s = time.perf_counter()
     while (now_s := time.perf_counter()) < began_s + seconds:
         while idle:

@@ -207,13 +207,20 @@ class CloudClient:
                     preload_content=False,
                     redirect=False,
                 )
-                try:
-                    data = answer.read(limit + 1)
-                finally:
-                    answer.drain_conn()
-                    answer.release_conn()
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 raise CloudError(f"{method} {url} failed: {_reason(error)}") from error
+            try:
+                data = answer.read(limit + 1)
+            except (
+                urllib3.exceptions.HTTPError,
+                OSError,
+            ) as error:  # cut off in the middle, which urllib3 leaves to us
+                if not left:
+                    raise CloudError(f"{method} {url} failed: {_reason(error)}") from error
+                continue
+            finally:
+                answer.drain_conn()
+                answer.release_conn()
             if not left or answer.status not in FRONT or answer.headers.get("Content-Type") != "text/plain":
                 break
             time.sleep(FRONT_PAUSE_S)

@@ -62,9 +62,8 @@ def http_service(answer: Callable[[Request], Reply], port: int = 0) -> Iterator[
             reply = service.answer(request)
             try:
                 self.send_response(reply.status)
-                for name, value in reply.headers.items():
+                for name, value in ({"Content-Length": str(len(reply.body))} | reply.headers).items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(reply.body)))
                 self.end_headers()
                 self.wfile.write(reply.body)
             except (BrokenPipeError, ConnectionResetError):

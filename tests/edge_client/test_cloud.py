@@ -120,6 +120,15 @@ def test_what_haproxy_says_while_it_knows_no_replica_is_asked_again(
     assert service.paths().count("/predict") == 3 + 2
 
 
+def test_an_answer_that_breaks_off_is_asked_for_again(service: HttpService) -> None:
+    cut = Reply(200, b'{"prediction":', {"Content-Length": "500", "Connection": "close"})
+    replies(service, cut)
+    assert client_of(service, retries=1).get_prediction_from_cloud(WINDOW, MASK) is not None
+    replies(service, cut, cut)
+    assert client_of(service, retries=1).get_prediction_from_cloud(WINDOW, MASK) is None
+    assert service.paths().count("/predict") == 4
+
+
 def test_retries_are_limited(service: HttpService) -> None:
     replies(service, *[Reply(503)] * 9)
     assert client_of(service, retries=1).get_prediction_from_cloud(WINDOW, MASK) is None

@@ -1,0 +1,93 @@
+"""Half an hour at 70 % load: ``python -m bench.soak --minutes 30`` starts the service and prints a row a minute.
+
+The load is 0.7 of what 64 connections get that each wait for their answer, sent evenly. Memory is compared with that
+after the first row, when every replica has met its largest batch.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+from typing import Final
+
+import uvloop
+
+from bench.chaos import repository
+from bench.open_loop import at_rate, capacity
+from bench.overload import LIMIT_CONNECTIONS, TITLES, memory_of
+from bench.table import markdown
+from tests.e2e.running_service import RunningService, running_service, title_of
+
+SHARE: Final = 0.7
+MEMORY_GROWTH: Final = 1.05
+SLOWER: Final = 1.5
+CONNECTIONS: Final = 256
+
+
+def memories(service: RunningService) -> dict[str, float]:
+    """Resident MiB of each process of the service, by its title and id."""
+    pids = {pid for title in TITLES for pid in service.pids(title)}
+    named = {f"{title_of(pid).split()[0].rpartition('/')[2]} {pid}": memory_of(pid) for pid in sorted(pids)}
+    return {name: memory for name, memory in named.items() if memory}
+
+
+async def measure(service: RunningService, options: argparse.Namespace) -> int:
+    """Load, a row each step; 1 when an aim is missed."""
+    url = service.url
+    await capacity(url, 5, LIMIT_CONNECTIONS)
+    rate = SHARE * await capacity(url, 5, LIMIT_CONNECTIONS)
+    step_s = min(60.0, options.minutes * 6)
+    steps = round(options.minutes * 60 / step_s)
+    print(f"{rate:.0f} requests/s, {steps} rows of {step_s:g} s", flush=True)
+    header = ["minute", "answered", "others", "p50 ms", "p99 ms", "processes", "MiB"]
+    rows: list[list[str]] = []
+    first: dict[str, float] = {}
+    medians: list[float] = []
+    errors = 0
+    for step in range(steps):
+        answers = await at_rate(url, rate, step_s, CONNECTIONS)
+        now = memories(service)
+        first = first or now
+        others = answers.asked - answers.statuses[200]
+        errors += others
+        medians.append(answers.percentile_ms(200, 50))
+        minute = f"{(step + 1) * step_s / 60:.1f}"
+        latency = (f"{medians[-1]:.1f}", f"{answers.percentile_ms(200, 99):.1f}")
+        rows.append(
+            [minute, str(answers.statuses[200]), str(others), *latency, str(len(now)), f"{sum(now.values()):.0f}"]
+        )
+        print("  ".join(f"{name} {cell}" for name, cell in zip(header, rows[-1], strict=True)), flush=True)
+    print(f"\n{markdown(header, rows)}\n")
+    last = memories(service)
+    grown = {name: last[name] / first[name] for name in first if name in last}
+    print(
+        markdown(
+            ["process", "MiB at first", "MiB at last", "ratio"],
+            [[name, f"{first[name]:.0f}", f"{last[name]:.0f}", f"{ratio:.3f}"] for name, ratio in grown.items()],
+        )
+    )
+    third = max(1, steps // 3)
+    early, late = sorted(medians[:third])[third // 2], sorted(medians[-third:])[third // 2]
+    aims = {
+        "every process that was there all the time within 5 % of its memory": max(grown.values()) <= MEMORY_GROWTH,
+        "no process was replaced": set(first) <= set(last),
+        "no error": errors == 0,
+        f"no slow-down: p50 {early:.1f} ms in the first third, {late:.1f} ms in the last": late <= SLOWER * early,
+    }
+    print()
+    for aim, met in aims.items():
+        print(f"{'met   ' if met else 'MISSED'} {aim}")
+    return 0 if all(aims.values()) else 1
+
+
+def main(options: argparse.Namespace) -> int:
+    """Run it against a service of its own."""
+    print(f"load average before the run: {os.getloadavg()[0]:.1f}")
+    with repository() as models, running_service(models, {}) as service:
+        return asyncio.Runner(loop_factory=uvloop.new_event_loop).run(measure(service, options))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m bench.soak", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--minutes", type=float, default=30, help="of load (30)")
+    sys.exit(main(parser.parse_args()))
