@@ -1,4 +1,4 @@
-"""Hostile inputs against the service, counted: ``python -m bench.fuzz``, or with ``--url`` against one that runs.
+"""Hostile inputs against the service, counted: ``python -m bench.fuzz``, or with ``--served`` a real one over HTTP.
 
 In this process it is all of the service's own code and the bundled model, without Ray and sockets between the stages,
 and a numpy warning counts as a failure too. A failure is a 5xx that isn't a foreseen one (501, 503), an answer that is
@@ -8,22 +8,25 @@ not the contract's, or an exception that leaves the app.
 import argparse
 import asyncio
 import json
+import os
 import sys
 import time
 import warnings
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Final
 from urllib.parse import quote, unquote
 
+import h11
 import httpx
 from starlette.types import ASGIApp, Message
 
 from bench import ROOT
+from bench.chaos import repository
 from bench.hostile import Hostile, hostile_input
+from bench.memory import memory_of
 from bench.table import markdown
+from tests.e2e.running_service import RunningService, running_service
 from tests.serve_app.live_socket import accepted_socket
 from tests.serve_app.local_stages import LocalStages, local_app
 
@@ -143,7 +146,7 @@ def over_http(client: httpx.AsyncClient) -> Ask:
         path = quote(hostile.path, safe="/%?")
         try:
             answer = await client.request(hostile.method, path, headers=headers, content=hostile.body)
-        except (httpx.LocalProtocolError, httpx.InvalidURL):
+        except (h11.LocalProtocolError, httpx.LocalProtocolError, httpx.InvalidURL):
             return "not sendable"
         except httpx.TransportError as error:
             if any(name.lower() == "content-length" for name, _ in hostile.headers):
@@ -182,38 +185,58 @@ def progress_of(total: int) -> Callable[[int], None]:
 
 def resident_mib() -> float:
     """This process's resident memory."""
-    fields = Path("/proc/self/status").read_text()
-    return int(fields.partition("VmRSS:")[2].split()[0]) / 1024
+    return memory_of(os.getpid())
 
 
-async def main(options: argparse.Namespace) -> int:
-    """Run; 1 when anything failed."""
+async def attack(ask: Ask, options: argparse.Namespace, memory_mib: Callable[[], float]) -> int:
+    """Put all inputs to the service and print what came of them; 1 when anything failed."""
     progress = progress_of(options.inputs)
     warm = options.inputs // 10
-    async with AsyncExitStack() as stack:
-        if options.url:
-            ask = over_http(await stack.enter_async_context(httpx.AsyncClient(base_url=options.url, timeout=30)))
-        else:
-            warnings.simplefilter("error")
-            app = await stack.enter_async_context(local_app(LocalStages(ROOT / "models")))
-
-            async def ask(hostile: Hostile) -> str:
-                return await ask_app(app, hostile)
-
-        outcomes, failures = await fuzz(ask, options.seed, range(warm), progress)
-        before = resident_mib()
-        more, later = await fuzz(ask, options.seed, range(warm, options.inputs), lambda done: progress(done + warm))
+    outcomes, failures = await fuzz(ask, options.seed, range(warm), progress)
+    before = memory_mib()
+    more, later = await fuzz(ask, options.seed, range(warm, options.inputs), lambda done: progress(done + warm))
     for failure in (failures + later)[:20]:
         print(failure, file=sys.stderr)
     print(f"\n{report(outcomes + more)}\n")
-    if not options.url:
-        print(f"resident memory: {before:.0f} MiB after a tenth of the inputs, {resident_mib():.0f} MiB after all")
+    print(f"resident memory: {before:.0f} MiB after a tenth of the inputs, {memory_mib():.0f} MiB after all")
     return 1 if failures or later else 0
+
+
+async def in_process(options: argparse.Namespace) -> int:
+    """The service's code in this process."""
+    warnings.simplefilter("error")
+    async with local_app(LocalStages(ROOT / "models")) as app:
+
+        async def ask(hostile: Hostile) -> str:
+            return await ask_app(app, hostile)
+
+        return await attack(ask, options, resident_mib)
+
+
+async def against(service: RunningService, options: argparse.Namespace) -> int:
+    """A service that runs; 1 as well when a replica was restarted."""
+
+    def replicas() -> set[int]:
+        return set(service.pids("ray::ServeReplica"))
+
+    before = replicas()
+    async with httpx.AsyncClient(base_url=service.url, timeout=30) as client:
+        failed = await attack(over_http(client), options, lambda: sum(map(memory_of, replicas())))
+    print(f"replicas: {len(before)}, of which {len(before - replicas())} were replaced")
+    return failed or int(bool(before - replicas()))
+
+
+def main(options: argparse.Namespace) -> int:
+    """Run; 1 when anything failed."""
+    if not options.served:
+        return asyncio.run(in_process(options))
+    with repository() as models, running_service(models, {}) as service:
+        return asyncio.run(against(service, options))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench.fuzz", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--inputs", type=int, default=100_000, help="how many (default 100000)")
     parser.add_argument("--seed", type=int, default=0, help="of the inputs (default 0)")
-    parser.add_argument("--url", help="a running service (default: the service's code in this process)")
-    sys.exit(asyncio.run(main(parser.parse_args())))
+    parser.add_argument("--served", action="store_true", help="a real service, started for it, over HTTP")
+    sys.exit(main(parser.parse_args()))

@@ -8,12 +8,12 @@ import asyncio
 import os
 import sys
 import time
-from pathlib import Path
 from typing import Final
 
 import uvloop
 
 from bench.chaos import repository
+from bench.memory import memory_of
 from bench.open_loop import Answers, at_rate, capacity
 from bench.table import markdown
 from tests.e2e.running_service import RunningService, running_service
@@ -29,14 +29,6 @@ TITLES: Final = ("ray::ServeReplica", "ray::ServeController", "ray::HAProxyManag
 def resident_mib(service: RunningService) -> float:
     """The resident memory of the service's own processes together."""
     return sum(memory_of(pid) for title in TITLES for pid in service.pids(title))
-
-
-def memory_of(pid: int) -> float:
-    """A process's resident memory in MiB; 0 when it has gone."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
-    except OSError:
-        return 0.0
 
 
 def recovered_after_s(answers: Answers, began_s: float, bound_ms: float) -> float:

@@ -13,8 +13,9 @@ from typing import Final
 import uvloop
 
 from bench.chaos import repository
+from bench.memory import memory_of
 from bench.open_loop import at_rate, capacity
-from bench.overload import LIMIT_CONNECTIONS, TITLES, memory_of
+from bench.overload import LIMIT_CONNECTIONS, TITLES
 from bench.table import markdown
 from tests.e2e.running_service import RunningService, running_service, title_of
 
