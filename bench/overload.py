@@ -88,6 +88,7 @@ async def measure(service: RunningService, options: argparse.Namespace) -> int:
         "MiB",
     ]
     print(f"\n{markdown(header, rows)}\n")
+    print(f"statuses under overload: {dict(over.statuses)}; {over.broken} connections ended without an answer\n")
     bound = 3 * calm.percentile_ms(200, 99)
     back = recovered_after_s(after, began_s, bound)
     aims = {

@@ -22,7 +22,7 @@ from tests.e2e.running_service import RunningService, running_service, title_of
 SHARE: Final = 0.7
 MEMORY_GROWTH: Final = 1.05
 SLOWER: Final = 1.5
-CONNECTIONS: Final = 256
+CONNECTIONS: Final = 512
 
 
 def memories(service: RunningService) -> dict[str, float]:
@@ -40,7 +40,7 @@ async def measure(service: RunningService, options: argparse.Namespace) -> int:
     step_s = min(60.0, options.minutes * 6)
     steps = round(options.minutes * 60 / step_s)
     print(f"{rate:.0f} requests/s, {steps} rows of {step_s:g} s", flush=True)
-    header = ["minute", "answered", "others", "p50 ms", "p99 ms", "processes", "MiB"]
+    header = ["minute", "answered", "429", "not sent", "others", "p50 ms", "p99 ms", "processes", "MiB"]
     rows: list[list[str]] = []
     first: dict[str, float] = {}
     medians: list[float] = []
@@ -49,13 +49,23 @@ async def measure(service: RunningService, options: argparse.Namespace) -> int:
         answers = await at_rate(url, rate, step_s, CONNECTIONS)
         now = memories(service)
         first = first or now
-        others = answers.asked - answers.statuses[200]
-        errors += others
+        refused = answers.statuses[429]
+        others = answers.asked - answers.statuses[200] - refused - answers.not_sent
+        errors += refused + others + answers.not_sent
         medians.append(answers.percentile_ms(200, 50))
         minute = f"{(step + 1) * step_s / 60:.1f}"
         latency = (f"{medians[-1]:.1f}", f"{answers.percentile_ms(200, 99):.1f}")
         rows.append(
-            [minute, str(answers.statuses[200]), str(others), *latency, str(len(now)), f"{sum(now.values()):.0f}"]
+            [
+                minute,
+                str(answers.statuses[200]),
+                str(refused),
+                str(answers.not_sent),
+                str(others),
+                *latency,
+                str(len(now)),
+                f"{sum(now.values()):.0f}",
+            ]
         )
         print("  ".join(f"{name} {cell}" for name, cell in zip(header, rows[-1], strict=True)), flush=True)
     print(f"\n{markdown(header, rows)}\n")
