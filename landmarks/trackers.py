@@ -4,6 +4,9 @@ The only module that imports MediaPipe, so import it only where frames are read.
 left/right over time and smoothing are ``hand_tracks.py``.
 """
 
+import signal
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,11 +23,24 @@ from landmarks.hands import Array
 Image = npt.NDArray[np.uint8]
 
 
+def survive_profiling() -> None:
+    """Ignore ``SIGPROF`` where nobody handles it.
+
+    When its threads stall, as on a machine with too much to do, MediaPipe's library profiles itself for a moment. The
+    timer's last signal can come when its handler is gone, and would then end the process ("Profiling timer expired").
+    """
+    in_main_thread = threading.current_thread() is threading.main_thread()  # Python sets dispositions there only
+    if in_main_thread and signal.getsignal(signal.SIGPROF) == signal.SIG_DFL:
+        signal.signal(signal.SIGPROF, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPROF})  # the threads that MediaPipe starts from here inherit it
+
+
 class _VideoTracker:
     """What both trackers share: a landmarker in VIDEO mode, times that must increase, and closing it."""
 
-    def __init__(self, landmarker: Any) -> None:
-        self._landmarker = landmarker
+    def __init__(self, create: Callable[[Any], Any], options: Any) -> None:
+        survive_profiling()
+        self._landmarker = create(options)
         self._time_ms = -1
 
     def _detect(self, image: Image, time_ms: int) -> Any:
@@ -64,7 +80,7 @@ class HandTracker(_VideoTracker):
             min_hand_presence_confidence=confidence,
             min_tracking_confidence=confidence,
         )
-        super().__init__(vision.HandLandmarker.create_from_options(options))
+        super().__init__(vision.HandLandmarker.create_from_options, options)
 
     def detect(self, image: Image, time_ms: int) -> list[SeenHand]:
         """Find the hands of an RGB frame ``(H, W, 3)`` uint8 taken ``time_ms`` after the start."""
@@ -93,7 +109,7 @@ class PoseTracker(_VideoTracker):
             min_pose_presence_confidence=confidence,
             min_tracking_confidence=confidence,
         )
-        super().__init__(vision.PoseLandmarker.create_from_options(options))
+        super().__init__(vision.PoseLandmarker.create_from_options, options)
 
     def detect(self, image: Image, time_ms: int) -> Array | None:
         """Points ``(33, 4)`` float32: x, y in 0..1 of the image, z, and visibility 0..1; ``None`` without a person."""

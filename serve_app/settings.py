@@ -32,7 +32,7 @@ class ServiceArguments(BaseModel):
     max_batch_size: int = Field(default=32, ge=1, le=1024, description="windows a batch at most")
     batches_in_flight: int = Field(default=2, ge=1, le=64, description="batches that one ingress replica has under way")
     max_waiting: int = Field(default=256, ge=1, le=100_000, description="requests that may wait in one ingress replica")
-    max_wait_s: float = Field(default=0.5, gt=0, le=300, description="seconds that a request may have to wait")
+    max_wait_s: float = Field(default=2.0, gt=0, le=300, description="seconds that a request may have to wait")
     request_deadline_s: float = Field(default=10.0, gt=0, le=300, description="seconds until a request is answered 504")
     max_body_bytes: int = Field(default=1_048_576, ge=1024, le=64 * 1_048_576, description="bytes a body at most")
     max_sessions: int = Field(default=256, ge=1, le=10_000, description="live sessions in one ingress replica")

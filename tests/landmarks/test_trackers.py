@@ -1,5 +1,7 @@
 """MediaPipe on real videos. Skipped where MediaPipe, its model files or the videos aren't there."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,19 @@ def test_a_hand_is_found_and_keeps_its_side(data_dir: Path, name: str, least: fl
             sides |= {side for side in (0, 1) if raw[side].any()}
     assert found / total >= least
     assert sides == {1}
+
+
+def test_a_late_signal_of_the_profiler_does_not_end_the_process() -> None:
+    program = """
+import os, signal
+from landmarks.trackers import survive_profiling
+survive_profiling()
+os.kill(os.getpid(), signal.SIGPROF)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
+print("alive")
+"""
+    child = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (child.returncode, child.stdout) == (0, "alive\n"), child.stderr
 
 
 def test_times_that_stand_still_do_not_end_the_session(data_dir: Path) -> None:
