@@ -12,6 +12,7 @@ from typing import Final
 
 import uvloop
 
+from bench.aims import judged
 from bench.chaos import repository
 from bench.memory import memory_of
 from bench.open_loop import Answers, at_rate, capacity
@@ -97,9 +98,7 @@ async def measure(service: RunningService, options: argparse.Namespace) -> int:
         "each refusal is a 429 with Retry-After": set(over.statuses) <= {200, 429} and not over.without_retry_after,
         f"recovery within 2 s: {back:g} s": back <= 2,
     }
-    for aim, met in aims.items():
-        print(f"{'met   ' if met else 'MISSED'} {aim}")
-    return 0 if all(aims.values()) else 1
+    return judged(aims)
 
 
 def main(options: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from typing import Final
 
 import uvloop
 
+from bench.aims import judged
 from bench.chaos import repository
 from bench.memory import memory_of
 from bench.open_loop import at_rate, capacity
@@ -86,9 +87,7 @@ async def measure(service: RunningService, options: argparse.Namespace) -> int:
         f"no slow-down: p50 {early:.1f} ms in the first third, {late:.1f} ms in the last": late <= SLOWER * early,
     }
     print()
-    for aim, met in aims.items():
-        print(f"{'met   ' if met else 'MISSED'} {aim}")
-    return 0 if all(aims.values()) else 1
+    return judged(aims)
 
 
 def main(options: argparse.Namespace) -> int:
