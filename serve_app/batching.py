@@ -1,9 +1,10 @@
 """MicroBatcher: what is waiting when a slot is free becomes one batch. Knows nothing of Ray, HTTP or models.
 
-Greedy, with no timer: a lone request leaves at once, and under load batches grow by themselves while the one before
-is in flight; only a full batch doesn't wait for it. Two half batches would cost each stage twice the calls and bring
-no answer sooner. Items of different shape never share a batch and never wait for each other's. An item that makes
-its batch fail, fails alone.
+Greedy: a lone request leaves at once, and under load batches grow by themselves while the one before is in flight;
+only a full batch doesn't wait for it. Two half batches would cost each stage twice the calls and bring no answer
+sooner. For the same reason whoever was answered together is expected to ask again together: the first of them would
+else go alone, and all others wait for it. Items of different shape never share a batch and never wait for each
+other's. An item that makes its batch fail, fails alone.
 """
 
 import asyncio
@@ -15,6 +16,9 @@ from typing import Generic, TypeVar
 from serve_app.errors import NotReady, Overloaded
 
 PACE_WEIGHT = 0.1  # of the last batch in what is known of the pace
+# After a batch was answered the next one of its shape waits until it is as large, for so long at most:
+GATHER_S = 0.01
+QUIET_S = 0.001  # and no longer than until nothing has come for this time. Event loops count in milliseconds
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -49,7 +53,11 @@ class MicroBatcher(Generic[Item, Answer]):
         self._max_waiting = max_waiting
         self._max_wait_s = max_wait_s
         self._item_s = 0.0  # seconds an item of late, while others waited
-        self._answered_s = 0.0
+        self._answered_s = float("-inf")
+        self._answered_shape: Hashable = None
+        self._answered_items = 0
+        self._came_s = float("-inf")  # the last item
+        self._gathered: asyncio.TimerHandle | None = None
         # Shapes in the order in which their oldest item came; each with its items, oldest first.
         self._groups: OrderedDict[Hashable, deque[tuple[Item, asyncio.Future[Answer]]]] = OrderedDict()
         self._waiting = 0
@@ -99,6 +107,7 @@ class MicroBatcher(Generic[Item, Answer]):
         futures: list[asyncio.Future[Answer]] = [loop.create_future() for _ in items]
         self._groups.setdefault(shape, deque()).extend(zip(items, futures, strict=True))
         self._waiting += len(items)
+        self._came_s = loop.time()
         self._fill_slots()
         return futures
 
@@ -109,7 +118,7 @@ class MicroBatcher(Generic[Item, Answer]):
                 return
             batch = self._next_batch(shape)
             if batch:
-                task = asyncio.get_running_loop().create_task(self._answer(batch))
+                task = asyncio.get_running_loop().create_task(self._answer(batch, shape))
                 self._in_flight[task] = shape
                 task.add_done_callback(self._free_slot)
 
@@ -118,10 +127,26 @@ class MicroBatcher(Generic[Item, Answer]):
         self._fill_slots()
 
     def _next_shape(self) -> Hashable | None:
-        """The shape that has waited longest of those with a full batch, or with none in flight."""
-        flying = self._in_flight.values()
-        ready = (s for s, group in self._groups.items() if len(group) >= self._max_batch_size or s not in flying)
-        return next(ready, None)
+        """The shape that has waited longest of those with a full batch, or with none in flight and nobody expected."""
+        for shape, group in self._groups.items():
+            if len(group) >= self._max_batch_size:
+                return shape
+            if shape not in self._in_flight.values() and not self._gathers(shape, len(group)):
+                return shape
+        return None
+
+    def _gathers(self, shape: Hashable, items: int) -> bool:
+        """Whether more items of a shape are expected any moment; then the slots are looked at again in time."""
+        if shape != self._answered_shape or items >= self._answered_items:
+            return False
+        loop = asyncio.get_running_loop()
+        until_s = min(self._answered_s + GATHER_S, max(self._answered_s, self._came_s) + QUIET_S)
+        if loop.time() >= until_s:
+            return False
+        if self._gathered is not None:
+            self._gathered.cancel()
+        self._gathered = loop.call_at(until_s, self._fill_slots)
+        return True
 
     def _next_batch(self, shape: Hashable) -> list[tuple[Item, asyncio.Future[Answer]]]:
         group = self._groups.pop(shape)
@@ -135,7 +160,7 @@ class MicroBatcher(Generic[Item, Answer]):
             self._groups[shape] = group  # the rest queues behind the other shapes, so that none starves
         return batch
 
-    async def _answer(self, batch: list[tuple[Item, asyncio.Future[Answer]]]) -> None:
+    async def _answer(self, batch: list[tuple[Item, asyncio.Future[Answer]]], shape: Hashable) -> None:
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         try:
@@ -151,9 +176,10 @@ class MicroBatcher(Generic[Item, Answer]):
                 for _, future in batch:
                     settle(future, error)
             else:
-                await asyncio.gather(*(self._answer([entry]) for entry in batch))
+                await asyncio.gather(*(self._answer([entry], shape) for entry in batch))
             return
         self._note_pace(len(batch), began_s, loop.time())
+        self._answered_shape, self._answered_items = shape, len(batch)
         for (_, future), answer in zip(batch, answers, strict=True):
             settle(future, answer)
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
+from serve_app import batching
 from serve_app.batching import MicroBatcher
 from serve_app.errors import NotReady, Overloaded
 
@@ -134,6 +135,58 @@ def test_while_a_batch_is_in_flight_only_a_full_one_or_another_shape_takes_the_s
 
     tell(story)
     tell(full)
+
+
+async def answered_together(run: Doubler) -> MicroBatcher[object, object]:
+    """A batcher of batches of 8 that has just answered one of 4."""
+    target = batcher(run)
+    run.gate.clear()
+    answers = asyncio.ensure_future(submit_all(target, [0, 1, 2, 3, 4]))
+    await let_others_run()
+    run.gate.set()
+    await answers
+    assert run.batches == [[0], [1, 2, 3, 4]]
+    run.batches.clear()
+    return target
+
+
+def test_those_answered_together_are_waited_for_and_go_together_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "GATHER_S", 60)
+    monkeypatch.setattr(batching, "QUIET_S", 60)
+
+    async def story() -> None:
+        run = Doubler()
+        target = await answered_together(run)
+        answers = [asyncio.ensure_future(submit_all(target, [item])) for item in (1, 2, 3)]
+        await let_others_run()
+        assert run.batches == []
+        answers.append(asyncio.ensure_future(submit_all(target, [4])))
+        assert await asyncio.gather(*answers) == [[2], [4], [6], [8]]
+        assert run.batches == [[1, 2, 3, 4]]
+
+    async def another_shape_does_not_wait() -> None:
+        run = Doubler()
+        target = await answered_together(run)
+        assert await submit_all(target, ["b"], shape="other") == ["bb"]
+
+    tell(story)
+    tell(another_shape_does_not_wait)
+
+
+@pytest.mark.parametrize(("gather_s", "quiet_s"), [(0.01, 60), (60, 0.01)])
+def test_nobody_is_waited_for_who_does_not_come(
+    monkeypatch: pytest.MonkeyPatch, gather_s: float, quiet_s: float
+) -> None:
+    monkeypatch.setattr(batching, "GATHER_S", gather_s)
+    monkeypatch.setattr(batching, "QUIET_S", quiet_s)
+
+    async def story() -> None:
+        run = Doubler()
+        target = await answered_together(run)
+        assert await submit_all(target, [1, 2]) == [2, 4]
+        assert run.batches in ([[1, 2]], [[1], [2]])  # as the machine was quick or slow
+
+    tell(story)
 
 
 def test_items_of_different_shape_never_share_a_batch_and_none_starves() -> None:
