@@ -58,6 +58,7 @@ def _measure(options: argparse.Namespace, command: str, results: Results) -> lis
         rounds=options.rounds,
         seconds=options.seconds,
         warm_up=options.warm_up,
+        awake=options.awake,
     )
     # All that can be refused or missing, now rather than minutes later when it is that server's turn.
     for peer in plan.peers:
@@ -104,6 +105,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--parts", type=_some_of(PARTS), default=list(PARTS), help=f"default {','.join(PARTS)}")
     parser.add_argument("--ways", type=_some_of(WAYS), default=list(WAYS), help=f"default {','.join(WAYS)}")
+    parser.add_argument(
+        "--awake", action="store_true", help="keep the cores from halting while servers are measured (README)"
+    )
     parser.add_argument("--model", type=Path, help="folder of model.onnx and card.json (default: the newest bundled)")
     return parser.parse_args(arguments)
 

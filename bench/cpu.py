@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from bench.awake import NAME
 from bench.processes import descendants
 
 TICK_S: Final = 1.0 / os.sysconf("SC_CLK_TCK")
@@ -29,14 +30,17 @@ class Process(NamedTuple):
 
 
 def snapshot() -> dict[int, Process]:
-    """Every process that descends from this one, by id."""
+    """Every process that descends from this one and isn't there to keep a core awake, by id."""
     found = {}
     for pid in descendants():
         with suppress(OSError):  # it ended meanwhile
             folder = Path(f"/proc/{pid}")
+            title = (folder / "cmdline").read_text()
+            if title.endswith(f"{NAME}\0"):
+                continue
             # "pid (command) state ...": user and system time are the 14th and 15th field.
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            role = role_of((folder / "comm").read_text().strip(), (folder / "cmdline").read_text())
+            role = role_of((folder / "comm").read_text().strip(), title)
             found[pid] = Process(role, (int(fields[11]) + int(fields[12])) * TICK_S)
     return found
 

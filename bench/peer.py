@@ -21,6 +21,7 @@ from bench.way import STREAM
 FLASK: Final = "flask_torch"
 LITSERVE: Final = "litserve_onnx"
 STARLETTE: Final = "starlette_onnx"
+STARLETTE_PLAIN: Final = "starlette_plain"
 HELEN: Final = "helen"
 MLSERVER: Final = "mlserver"
 
@@ -79,6 +80,7 @@ def peers(model_folder: Path) -> tuple[Peer, ...]:
         ),
         port=8101,
     )
+    workers = ("--workers", "2", "--log-level", "warning", "--no-access-log")
     return (
         flask_torch,
         replace(flask_torch, name="flask_torch_1_thread", env={"OMP_NUM_THREADS": "1"}),  # torch's threads a worker
@@ -95,13 +97,18 @@ def peers(model_folder: Path) -> tuple[Peer, ...]:
                 str(_BIN / "uvicorn"),
                 "bench.peers.starlette_onnx:app",
                 *("--port", "8103"),
-                *("--workers", "2"),
                 *("--loop", "uvloop"),
                 *("--http", "httptools"),
-                *("--log-level", "warning"),
-                "--no-access-log",
+                *workers,
             ),
             port=8103,
+            env={"GESTURE_MODEL": str(model_folder)},
+        ),
+        Peer(
+            name=STARLETTE_PLAIN,
+            model="gesture",
+            command=(str(_BIN / "uvicorn"), "bench.peers.starlette_plain:app", *("--port", "8105"), *workers),
+            port=8105,
             env={"GESTURE_MODEL": str(model_folder)},
         ),
         Peer(

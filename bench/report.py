@@ -4,12 +4,12 @@ import datetime
 
 from bench import model_alone
 from bench.figures import figures
-from bench.peer import FLASK, LITSERVE, MLSERVER, STARLETTE
+from bench.peer import FLASK, LITSERVE, MLSERVER, STARLETTE, STARLETTE_PLAIN
 from bench.pis import ANSWERED, FRAMES, P99_BELOW_MS, PREDICTIONS_PER_S
 from bench.results import Results
 from bench.table import cpu_table, figures_table, markdown, open_loop_table, pis_table, rounds_table, serving_table
 
-BASELINES = (FLASK, LITSERVE, STARLETTE, MLSERVER)
+BASELINES = (FLASK, LITSERVE, STARLETTE_PLAIN, STARLETTE, MLSERVER)
 
 SHARE = (
     "CPU seconds are those of all the server's processes during the load of the last round, from `/proc`. The model's "

@@ -5,11 +5,13 @@ It keeps the order and shows progress; what it drives is in the modules beside i
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from bench import BenchError, answer, client, closed, pis
+from bench.awake import awake
 from bench.peer import HELEN, LITSERVE, STARLETTE, Peer
 from bench.processes import running
 from bench.progress import Progress
@@ -39,6 +41,7 @@ class Plan:
     rounds: int
     seconds: int
     warm_up: int
+    awake: bool
 
 
 class Run:
@@ -69,7 +72,10 @@ class Run:
         if not ways or not parts:
             return
         self._progress.say(f"starting {peer.name}")
-        with running(peer, self._folder / f"{peer.name}.log") as ready_s:
+        with (
+            running(peer, self._folder / f"{peer.name}.log") as ready_s,
+            awake() if self._plan.awake else nullcontext(),
+        ):
             self._results.ready_s.setdefault(peer.name, []).append(ready_s)
             self._progress.step(START_S.get(peer.name, 5.0), f"{peer.name} was ready after {ready_s:.1f} s")
             for way in ways:

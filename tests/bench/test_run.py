@@ -29,7 +29,7 @@ peers = [
 ]
 for chosen in (peers[:1], peers):
     results = Results()
-    plan = Plan(chosen, frozenset({"closed", "open", "pis"}), frozenset({"json"}), [1], 1, 1, 1)
+    plan = Plan(chosen, frozenset({"closed", "open", "pis"}), frozenset({"json"}), [1], 1, 1, 1, awake=True)
     said = ""
     try:
         Run(plan, Path(folder), results).measure()

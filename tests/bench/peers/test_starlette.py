@@ -1,4 +1,4 @@
-"""The Starlette peer answers as the bundled model does, and refuses what is no window."""
+"""The Starlette peers answer as the bundled model does, and refuse what is no window."""
 
 import asyncio
 import importlib
@@ -19,11 +19,10 @@ from landmarks.session import ModelSession
 Post = Callable[[bytes], httpx.Response]
 
 
-@pytest.fixture(scope="module")
-def post() -> Post:
+def posting_to(module: str) -> Post:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GESTURE_MODEL", str(latest_model()))
-        app = importlib.import_module("bench.peers.starlette_onnx").app
+        app = importlib.import_module(module).app
 
     async def ask(body: bytes) -> httpx.Response:
         transport = httpx.ASGITransport(app=app)
@@ -33,9 +32,10 @@ def post() -> Post:
     return lambda body: asyncio.run(ask(body))
 
 
-def test_a_window_gets_the_models_answer(post: Post) -> None:
+@pytest.mark.parametrize("module", ["bench.peers.starlette_onnx", "bench.peers.starlette_plain"])
+def test_a_window_gets_the_models_answer(module: str) -> None:
     window = made_window(seed=1)
-    reply = post(json_question(window).body)
+    reply = posting_to(module)(json_question(window).body)
     answer = read_json("starlette", reply.status_code, reply.content, {})
     session = ModelSession.open(latest_model())
     expected = probabilities_of(session, window[None], presence_of(window)[None])[0]
@@ -52,6 +52,8 @@ def test_a_window_gets_the_models_answer(post: Post) -> None:
         ({"sequence": "none"}, "Expected `array`, got `str` - at `$.sequence`"),
     ],
 )
-def test_what_is_no_window_is_refused(post: Post, body: dict[str, object], sentence: str) -> None:
-    reply = post(json.dumps(body).encode())
+def test_what_is_no_window_is_refused(body: dict[str, object], sentence: str) -> None:
+    question = json.dumps(body).encode()
+    reply = posting_to("bench.peers.starlette_onnx")(question)
     assert (reply.status_code, reply.json()["error"]) == (400, sentence)
+    assert posting_to("bench.peers.starlette_plain")(question).status_code == 400
