@@ -87,7 +87,7 @@ evaluate: $(VENV)/.installed ## print the held-out figures of training, from the
 	@[ -n "$${HELEN_DATA_DIR:-}" ] || { echo "make evaluate needs HELEN_DATA_DIR=the folder of the recordings"; exit 1; }
 	$(VENV)/bin/python -m training.evaluate $(if $(ROWS),--rows $(ROWS)) --output runs/evaluation --notes training/README.md
 
-bench: $(VENV)/.installed ## measure this service against its peers, in one run
+bench: $(VENV)/.installed $(SERVE_VENV)/.installed ## measure this service against its peers, in one run
 	@command -v wrk >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq wrk; } || { echo "make bench needs wrk: sudo apt-get install wrk"; exit 1; }
 	$(VENV)/bin/python -m bench
 

@@ -26,6 +26,8 @@ HELEN: Final = "helen"
 MLSERVER: Final = "mlserver"
 
 _BIN: Final = Path(sys.executable).parent
+# As `make serve` starts it: an environment without training's packages, where Ray has no pandas to import in each process.
+_SERVE_BIN: Final = ROOT / ".venv-serve" / "bin"
 _FAST_PATH_FILE: Final = ROOT / "deploy" / "fastpath.env"
 _GESTURE_MODELS: Final = ROOT / "models" / "gesture"
 _MLSERVER_VENV: Final = OUT / "mlserver-venv"
@@ -80,6 +82,7 @@ def peers(model_folder: Path) -> tuple[Peer, ...]:
         ),
         port=8101,
     )
+    serve_bin = _SERVE_BIN if (_SERVE_BIN / "serve").exists() else _BIN
     workers = ("--workers", "2", "--log-level", "warning", "--no-access-log")
     return (
         flask_torch,
@@ -124,12 +127,12 @@ def peers(model_folder: Path) -> tuple[Peer, ...]:
         Peer(
             name=HELEN,
             model="gesture",
-            command=(str(_BIN / "serve"), "run", "serve_config.yaml"),
+            command=(str(serve_bin / "serve"), "run", "serve_config.yaml"),
             port=8000,
             env={
                 **fast_path_flags(_FAST_PATH_FILE),
                 "HELEN_MODEL_PATHS": str(model_folder / "model.onnx"),
-                "PATH": f"{_BIN}{os.pathsep}{os.environ['PATH']}",  # as `make serve` does
+                "PATH": f"{serve_bin}{os.pathsep}{os.environ['PATH']}",  # as `make serve` does
             },
             ways=("json", "fp16", STREAM),
             starts_ray=True,
