@@ -26,7 +26,7 @@ HELEN: Final = "helen"
 MLSERVER: Final = "mlserver"
 
 _BIN: Final = Path(sys.executable).parent
-# As `make serve` starts it: an environment without training's packages, where Ray has no pandas to import in each process.
+# As `make serve` starts it: without training's packages, so that Ray finds no pandas to import in each process.
 _SERVE_BIN: Final = ROOT / ".venv-serve" / "bin"
 _FAST_PATH_FILE: Final = ROOT / "deploy" / "fastpath.env"
 _GESTURE_MODELS: Final = ROOT / "models" / "gesture"
