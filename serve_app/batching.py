@@ -2,13 +2,14 @@
 
 Greedy: a lone request leaves at once, and under load batches grow by themselves while the one before is in flight;
 only a full batch doesn't wait for it. Two half batches would cost each stage twice the calls and bring no answer
-sooner. For the same reason whoever was answered together is expected to ask again together: the first of them would
-else go alone, and all others wait for it. Items of different shape never share a batch and never wait for each
+sooner. For the same reason whoever was just answered is expected to ask again, and waited for, for some milliseconds:
+the first of them would else go alone and all others wait for it, or two groups would take turns. Items of different shape never share a batch and never wait for each
 other's. An item that makes its batch fail, fails alone.
 """
 
 import asyncio
 import contextlib
+import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar
@@ -16,9 +17,10 @@ from typing import Generic, TypeVar
 from serve_app.errors import NotReady, Overloaded
 
 PACE_WEIGHT = 0.1  # of the last batch in what is known of the pace
-# After a batch was answered the next one of its shape waits until it is as large, for so long at most:
-GATHER_S = 0.01
-QUIET_S = 0.001  # and no longer than until nothing has come for this time. Event loops count in milliseconds
+# Within this time after a batch was answered the next one of its shape waits until as many are there as were answered
+# and waited then,
+GATHER_S = 0.05
+QUIET_S = 0.002  # or until nothing has come for this time: it is that which ends the waiting for those who don't come
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -54,8 +56,8 @@ class MicroBatcher(Generic[Item, Answer]):
         self._max_wait_s = max_wait_s
         self._item_s = 0.0  # seconds an item of late, while others waited
         self._answered_s = float("-inf")
-        self._answered_shape: Hashable = None
-        self._answered_items = 0
+        self._expected_shape: Hashable = None
+        self._expected_items = 0
         self._came_s = float("-inf")  # the last item
         self._gathered: asyncio.TimerHandle | None = None
         # Shapes in the order in which their oldest item came; each with its items, oldest first.
@@ -107,7 +109,7 @@ class MicroBatcher(Generic[Item, Answer]):
         futures: list[asyncio.Future[Answer]] = [loop.create_future() for _ in items]
         self._groups.setdefault(shape, deque()).extend(zip(items, futures, strict=True))
         self._waiting += len(items)
-        self._came_s = loop.time()
+        self._came_s = time.monotonic()
         self._fill_slots()
         return futures
 
@@ -137,15 +139,15 @@ class MicroBatcher(Generic[Item, Answer]):
 
     def _gathers(self, shape: Hashable, items: int) -> bool:
         """Whether more items of a shape are expected any moment; then the slots are looked at again in time."""
-        if shape != self._answered_shape or items >= self._answered_items:
+        if shape != self._expected_shape or items >= self._expected_items:
             return False
-        loop = asyncio.get_running_loop()
         until_s = min(self._answered_s + GATHER_S, max(self._answered_s, self._came_s) + QUIET_S)
-        if loop.time() >= until_s:
+        left_s = until_s - time.monotonic()
+        if left_s <= 0:
             return False
         if self._gathered is not None:
             self._gathered.cancel()
-        self._gathered = loop.call_at(until_s, self._fill_slots)
+        self._gathered = asyncio.get_running_loop().call_later(left_s, self._fill_slots)
         return True
 
     def _next_batch(self, shape: Hashable) -> list[tuple[Item, asyncio.Future[Answer]]]:
@@ -161,8 +163,7 @@ class MicroBatcher(Generic[Item, Answer]):
         return batch
 
     async def _answer(self, batch: list[tuple[Item, asyncio.Future[Answer]]], shape: Hashable) -> None:
-        loop = asyncio.get_running_loop()
-        began_s = loop.time()
+        began_s = time.monotonic()
         try:
             answers = await self._run([item for item, _ in batch])
             if len(answers) != len(batch):
@@ -178,8 +179,9 @@ class MicroBatcher(Generic[Item, Answer]):
             else:
                 await asyncio.gather(*(self._answer([entry], shape) for entry in batch))
             return
-        self._note_pace(len(batch), began_s, loop.time())
-        self._answered_shape, self._answered_items = shape, len(batch)
+        self._note_pace(len(batch), began_s, time.monotonic())
+        self._expected_shape = shape
+        self._expected_items = min(len(batch) + len(self._groups.get(shape, ())), self._max_batch_size)
         for (_, future), answer in zip(batch, answers, strict=True):
             settle(future, answer)
 

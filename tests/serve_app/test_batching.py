@@ -137,8 +137,10 @@ def test_while_a_batch_is_in_flight_only_a_full_one_or_another_shape_takes_the_s
     tell(full)
 
 
-async def answered_together(run: Doubler) -> MicroBatcher[object, object]:
-    """A batcher of batches of 8 that has just answered one of 4."""
+async def answered_together(
+    run: Doubler, monkeypatch: pytest.MonkeyPatch, gather_s: float = 60, quiet_s: float = 60
+) -> MicroBatcher[object, object]:
+    """A batcher of batches of 8 that has just answered one of 4, and waits longer than any test for 4 to come again."""
     target = batcher(run)
     run.gate.clear()
     answers = asyncio.ensure_future(submit_all(target, [0, 1, 2, 3, 4]))
@@ -147,16 +149,15 @@ async def answered_together(run: Doubler) -> MicroBatcher[object, object]:
     await answers
     assert run.batches == [[0], [1, 2, 3, 4]]
     run.batches.clear()
+    monkeypatch.setattr(batching, "GATHER_S", gather_s)
+    monkeypatch.setattr(batching, "QUIET_S", quiet_s)
     return target
 
 
 def test_those_answered_together_are_waited_for_and_go_together_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batching, "GATHER_S", 60)
-    monkeypatch.setattr(batching, "QUIET_S", 60)
-
     async def story() -> None:
         run = Doubler()
-        target = await answered_together(run)
+        target = await answered_together(run, monkeypatch)
         answers = [asyncio.ensure_future(submit_all(target, [item])) for item in (1, 2, 3)]
         await let_others_run()
         assert run.batches == []
@@ -164,25 +165,45 @@ def test_those_answered_together_are_waited_for_and_go_together_again(monkeypatc
         assert await asyncio.gather(*answers) == [[2], [4], [6], [8]]
         assert run.batches == [[1, 2, 3, 4]]
 
-    async def another_shape_does_not_wait() -> None:
+    tell(story)
+
+
+def test_another_shape_than_the_one_answered_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
         run = Doubler()
-        target = await answered_together(run)
+        target = await answered_together(run, monkeypatch)
         assert await submit_all(target, ["b"], shape="other") == ["bb"]
 
     tell(story)
-    tell(another_shape_does_not_wait)
+
+
+def test_who_waited_when_others_were_answered_waits_for_them_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        run = Doubler()
+        target = await answered_together(run, monkeypatch)
+        run.gate.clear()
+        first = asyncio.ensure_future(submit_all(target, [1, 2, 3, 4]))
+        await let_others_run()
+        second = asyncio.ensure_future(submit_all(target, [5, 6]))
+        await let_others_run()
+        run.gate.set()
+        assert await first == [2, 4, 6, 8]
+        await let_others_run()
+        assert run.batches == [[1, 2, 3, 4]]
+        again = asyncio.ensure_future(submit_all(target, [1, 2, 3, 4]))
+        assert await asyncio.gather(second, again) == [[10, 12], [2, 4, 6, 8]]
+        assert run.batches == [[1, 2, 3, 4], [5, 6, 1, 2, 3, 4]]
+
+    tell(story)
 
 
 @pytest.mark.parametrize(("gather_s", "quiet_s"), [(0.01, 60), (60, 0.01)])
 def test_nobody_is_waited_for_who_does_not_come(
     monkeypatch: pytest.MonkeyPatch, gather_s: float, quiet_s: float
 ) -> None:
-    monkeypatch.setattr(batching, "GATHER_S", gather_s)
-    monkeypatch.setattr(batching, "QUIET_S", quiet_s)
-
     async def story() -> None:
         run = Doubler()
-        target = await answered_together(run)
+        target = await answered_together(run, monkeypatch, gather_s, quiet_s)
         assert await submit_all(target, [1, 2]) == [2, 4]
         assert run.batches in ([[1, 2]], [[1], [2]])  # as the machine was quick or slow
 
