@@ -2,9 +2,9 @@
 
 Greedy: a lone request leaves at once, and under load batches grow by themselves while the one before is in flight;
 only a full batch doesn't wait for it. Two half batches would cost each stage twice the calls and bring no answer
-sooner. For the same reason whoever was just answered is expected to ask again, and waited for, for some milliseconds:
-the first of them would else go alone and all others wait for it, or two groups would take turns. Items of different shape never share a batch and never wait for each
-other's. An item that makes its batch fail, fails alone.
+sooner. For the same reason whoever was just answered is expected to ask again, and waited for, for milliseconds: the
+first of them would else go alone and all others wait for it, or two groups would take turns. Items of different shape
+never share a batch and never wait for each other's. An item that makes its batch fail, fails alone.
 """
 
 import asyncio
