@@ -205,7 +205,7 @@ def test_nobody_is_waited_for_who_does_not_come(
         run = Doubler()
         target = await answered_together(run, monkeypatch, gather_s, quiet_s)
         assert await submit_all(target, [1, 2]) == [2, 4]
-        assert sum(run.batches, []) == [1, 2]
+        assert [item for batch in run.batches for item in batch] == [1, 2]
 
     tell(story)
 
