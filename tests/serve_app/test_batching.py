@@ -191,7 +191,7 @@ def test_who_waited_when_others_were_answered_waits_for_them_too(monkeypatch: py
         await let_others_run()
         assert run.batches == [[1, 2, 3, 4]]
         again = asyncio.ensure_future(submit_all(target, [1, 2, 3, 4]))
-        assert await asyncio.gather(second, again) == [[10, 12], [2, 4, 6, 8]]
+        assert (await second, await again) == ([10, 12], [2, 4, 6, 8])
         assert run.batches == [[1, 2, 3, 4], [5, 6, 1, 2, 3, 4]]
 
     tell(story)
