@@ -5,7 +5,6 @@ after the first row, when every replica has met its largest batch.
 """
 
 import argparse
-import asyncio
 import os
 import sys
 from typing import Final
@@ -13,9 +12,12 @@ from typing import Final
 import uvloop
 
 from bench.aims import judged
+from bench.arrivals import closed_loop, on_free
 from bench.chaos import repository
+from bench.closed import question_of
+from bench.connection import Target
+from bench.load_line import percentile
 from bench.memory import memory_of
-from bench.open_loop import at_rate, capacity
 from bench.overload import LIMIT_CONNECTIONS, TITLES
 from bench.table import markdown
 from tests.e2e.running_service import RunningService, running_service, title_of
@@ -35,9 +37,10 @@ def memories(service: RunningService) -> dict[str, float]:
 
 async def measure(service: RunningService, options: argparse.Namespace) -> int:
     """Load, a row each step; 1 when an aim is missed."""
-    url = service.url
-    await capacity(url, 5, LIMIT_CONNECTIONS)
-    rate = SHARE * await capacity(url, 5, LIMIT_CONNECTIONS)
+    question = question_of("fp16")
+    target = Target.post(service.url + question.path, question.headers, question.body)
+    await closed_loop(target, seconds=5, connections=LIMIT_CONNECTIONS)
+    rate = SHARE * (await closed_loop(target, seconds=5, connections=LIMIT_CONNECTIONS)).statuses[200] / 5
     step_s = min(60.0, options.minutes * 6)
     steps = round(options.minutes * 60 / step_s)
     print(f"{rate:.0f} requests/s, {steps} rows of {step_s:g} s", flush=True)
@@ -47,15 +50,16 @@ async def measure(service: RunningService, options: argparse.Namespace) -> int:
     medians: list[float] = []
     errors = 0
     for step in range(steps):
-        answers = await at_rate(url, rate, step_s, CONNECTIONS)
+        answers = await on_free(target, rate=rate, seconds=step_s, connections=CONNECTIONS)
         now = memories(service)
         first = first or now
         refused = answers.statuses[429]
         others = answers.asked - answers.statuses[200] - refused - answers.not_sent
         errors += refused + others + answers.not_sent
-        medians.append(answers.percentile_ms(200, 50))
+        latencies_ms = answers.latencies_ms(200)
+        medians.append(percentile(latencies_ms, 0.5))
         minute = f"{(step + 1) * step_s / 60:.1f}"
-        latency = (f"{medians[-1]:.1f}", f"{answers.percentile_ms(200, 99):.1f}")
+        latency = (f"{medians[-1]:.1f}", f"{percentile(latencies_ms, 0.99):.1f}")
         rows.append(
             [
                 minute,
@@ -94,7 +98,7 @@ def main(options: argparse.Namespace) -> int:
     """Run it against a service of its own."""
     print(f"load average before the run: {os.getloadavg()[0]:.1f}")
     with repository() as models, running_service(models, {}) as service:
-        return asyncio.Runner(loop_factory=uvloop.new_event_loop).run(measure(service, options))
+        return uvloop.run(measure(service, options))
 
 
 if __name__ == "__main__":
