@@ -91,7 +91,9 @@ async def front(folder: Path, upstream: str, changes: Changes = ()) -> AsyncIter
         f"events {{ worker_connections 2048; }}\nhttp {{ {kept}\ninclude {folder / 'helen.conf'}; }}\n"
     )
     child = await asyncio.create_subprocess_exec(
-        *(program("nginx"), "-e", str(folder / "error.log"), "-c", str(main)), stderr=subprocess.PIPE
+        *(program("nginx"), "-e", str(folder / "error.log"), "-c", str(main)),
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # as on a box, where the kernel shares the cores between it and the others as equals
     )
     try:
         await until_open(plain, child)
