@@ -18,12 +18,11 @@ from bench.closed import question_of
 from bench.connection import Target
 from bench.load_line import percentile
 from bench.memory import memory_of
-from bench.overload import LIMIT_CONNECTIONS, TITLES
+from bench.overload import LIMIT_CONNECTIONS, MEMORY_GROWTH, TITLES
 from bench.table import markdown
 from tests.e2e.running_service import RunningService, running_service, title_of
 
 SHARE: Final = 0.7
-MEMORY_GROWTH: Final = 1.05
 SLOWER: Final = 1.5
 CONNECTIONS: Final = 512
 

@@ -33,7 +33,9 @@ class Front:
 
     def client(self) -> httpx.AsyncClient:
         """A client that believes the certificate and asks by its name."""
-        return httpx.AsyncClient(base_url=f"https://{NAME}:{self.tls}", verify=self.trust(), transport=self.here())
+        return httpx.AsyncClient(
+            base_url=f"https://{NAME}:{self.tls}", verify=self.trust(), transport=self.here(), timeout=60
+        )
 
     def here(self) -> httpx.AsyncHTTPTransport:
         """Connections to the name that end up on this machine."""

@@ -4,13 +4,11 @@ import asyncio
 import contextlib
 import json
 import re
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 import websockets
 import yaml
 from starlette.applications import Starlette
@@ -22,6 +20,7 @@ from starlette.websockets import WebSocket
 from serve_app.api_keys import KeyRing
 from serve_app.settings import PROJECT_ROOT, ServiceArguments
 from tests.deploy.front import CONFIG, NAME, Changes, Front, Loopback, front
+from tests.deploy.listening import listening
 from tests.deploy.programs import program
 from tests.e2e.load import EXAMPLE
 from tests.e2e.running_service import free_ports
@@ -168,15 +167,8 @@ async def mirror() -> AsyncIterator[str]:
             await socket.send_text(f"{socket.headers['x-request-id']} {message}")
 
     app = Starlette(routes=[WebSocketRoute("/stream", echo), Route("/{path:path}", headers)])
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="websockets-sansio"))
-        running = asyncio.create_task(server.serve(sockets=[listener]))
-        try:
-            yield f"127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            await running
+    async with listening(app) as place:
+        yield place
 
 
 def test_a_live_session_passes(tmp_path: Path) -> None:
