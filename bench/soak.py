@@ -1,6 +1,6 @@
 """Half an hour at 70 % load: ``python -m bench.soak --minutes 30`` starts the service and prints a row a minute.
 
-The load is 0.7 of what 64 connections get that each wait for their answer, sent evenly. Memory is compared with that
+The load is 0.7 of the limit that ``overload.py`` finds, here without nginx, sent evenly. Memory is compared with that
 after the first row, when every replica has met its largest batch.
 """
 
@@ -12,17 +12,18 @@ from typing import Final
 import uvloop
 
 from bench.aims import judged
-from bench.arrivals import closed_loop, on_free
+from bench.arrivals import on_free
 from bench.chaos import repository
 from bench.closed import question_of
 from bench.connection import Target
 from bench.load_line import percentile
 from bench.memory import memory_of
-from bench.overload import LIMIT_CONNECTIONS, MEMORY_GROWTH, TITLES
+from bench.overload import MEMORY_GROWTH, TITLES, sustained
 from bench.table import markdown
 from tests.e2e.running_service import RunningService, running_service, title_of
 
 SHARE: Final = 0.7
+WARM_UP_S: Final = 10.0
 SLOWER: Final = 1.5
 CONNECTIONS: Final = 512
 
@@ -38,8 +39,8 @@ async def measure(service: RunningService, options: argparse.Namespace) -> int:
     """Load, a row each step; 1 when an aim is missed."""
     question = question_of("fp16")
     target = Target.post(service.url + question.path, question.headers, question.body)
-    await closed_loop(target, seconds=5, connections=LIMIT_CONNECTIONS)
-    rate = SHARE * (await closed_loop(target, seconds=5, connections=LIMIT_CONNECTIONS)).statuses[200] / 5
+    limit, _ = await sustained(target, WARM_UP_S)
+    rate = SHARE * limit
     step_s = min(60.0, options.minutes * 6)
     steps = round(options.minutes * 60 / step_s)
     print(f"{rate:.0f} requests/s, {steps} rows of {step_s:g} s", flush=True)
