@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import uvloop
 
@@ -143,30 +144,36 @@ async def measure(service: RunningService, target: Target, options: argparse.Nam
     return judged(aims)
 
 
-async def in_front(service: RunningService, options: argparse.Namespace) -> int:
-    """Measure the service behind nginx as shipped, asked by many addresses, each within its own limits."""
+def target_at(port: int, name: str | None = None) -> Target:
+    """A window as a Pi sends it, to a port of this machine, from many addresses."""
+    question = question_of("fp16")
+    url = f"http://127.0.0.1:{port}{question.path}"
     addresses = [f"127.0.1.{1 + index}" for index in range(ADDRESSES)]
+    return Target.post(url, question.headers, question.body, name=name, addresses=addresses)
+
+
+async def behind_nginx(service: RunningService, options: argparse.Namespace) -> int:
+    """Measure the service behind nginx as shipped."""
     with tempfile.TemporaryDirectory(prefix="helen-") as folder:
         async with front(Path(folder), service.url.removeprefix("http://"), NO_TLS) as nginx:
-            question = question_of("fp16")
-            target = Target.post(
-                f"http://127.0.0.1:{nginx.tls}{question.path}",
-                question.headers,
-                question.body,
-                name=NAME,
-                addresses=addresses,
-            )
-            return await measure(service, target, options)
+            return await measure(service, target_at(nginx.tls, NAME), options)
+
+
+async def bare(service: RunningService, options: argparse.Namespace) -> int:
+    """Measure the service without anything in front, for comparison."""
+    return await measure(service, target_at(urlsplit(service.url).port or 80), options)
 
 
 def main(options: argparse.Namespace) -> int:
     """Run it against a service of its own."""
-    if found("nginx") is None:
+    if options.front == "nginx" and found("nginx") is None:
         raise SystemExit("nginx is not installed, it stands in front of the service: apt-get install nginx")
     print(f"load average before the run: {os.getloadavg()[0]:.1f}")
     with repository() as models, running_service(models, {}) as service:
-        return uvloop.run(in_front(service, options))
+        return uvloop.run(FRONTS[options.front](service, options))
 
+
+FRONTS: Final = {"nginx": behind_nginx, "none": bare}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench.overload", description=(__doc__ or "").split("\n")[0])
@@ -175,4 +182,5 @@ if __name__ == "__main__":
         "--warm-up", type=float, default=10, help="seconds at full speed before, for the autoscaler (10)"
     )
     parser.add_argument("--connections", type=int, default=1000, help="connections of the overload (1000)")
+    parser.add_argument("--front", choices=FRONTS, default="nginx", help="what stands in front of the service (nginx)")
     sys.exit(main(parser.parse_args()))

@@ -8,17 +8,16 @@ import argparse
 import os
 import sys
 from typing import Final
+from urllib.parse import urlsplit
 
 import uvloop
 
 from bench.aims import judged
 from bench.arrivals import on_free
 from bench.chaos import repository
-from bench.closed import question_of
-from bench.connection import Target
 from bench.load_line import percentile
 from bench.memory import memory_of
-from bench.overload import MEMORY_GROWTH, TITLES, sustained
+from bench.overload import MEMORY_GROWTH, TITLES, sustained, target_at
 from bench.table import markdown
 from tests.e2e.running_service import RunningService, running_service, title_of
 
@@ -37,8 +36,7 @@ def memories(service: RunningService) -> dict[str, float]:
 
 async def measure(service: RunningService, options: argparse.Namespace) -> int:
     """Load, a row each step; 1 when an aim is missed."""
-    question = question_of("fp16")
-    target = Target.post(service.url + question.path, question.headers, question.body)
+    target = target_at(urlsplit(service.url).port or 80)
     limit, _ = await sustained(target, WARM_UP_S)
     rate = SHARE * limit
     step_s = min(60.0, options.minutes * 6)
