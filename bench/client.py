@@ -10,22 +10,10 @@ from typing import Final, NamedTuple
 import msgspec
 
 from bench import ROOT, BenchError
+from bench.load_line import Line
 from bench.wrk import Load
 
 _GRACE_S: Final = 90.0  # for opening every session or connection, and for late answers
-
-
-class Line(msgspec.Struct, frozen=True):
-    """The line of JSON that both clients print. ``answered`` counts the windows of a session's warm-up too."""
-
-    predictions_per_s: float
-    p50_ms: float | None  # null: nothing was answered
-    p99_ms: float | None
-    errors: int
-    closed: int
-    answered: int
-    cpu_s: float
-    said: str
 
 
 class Outcome(NamedTuple):
@@ -70,7 +58,7 @@ def parse(output: str) -> Outcome:
     if not lines:
         raise BenchError(f"the load client printed no line of JSON: {output.strip()[-500:]}")
     try:
-        line = msgspec.json.decode(lines[-1].replace(": NaN", ": null"), type=Line)  # Python writes NaN, JSON has none
+        line = msgspec.json.decode(lines[-1], type=Line)
     except msgspec.DecodeError as error:
         raise BenchError(f"the load client printed {lines[-1]!r}: {error}") from error
     p50_ms, p99_ms = (math.nan if figure is None else figure for figure in (line.p50_ms, line.p99_ms))

@@ -1,27 +1,28 @@
 """Half an hour at 70 % load: ``python -m bench.soak --minutes 30`` starts the service and prints a row a minute.
 
-The load is 0.7 of what 64 connections get that each wait for their answer, sent evenly. Memory is compared with that
+The load is 0.7 of the limit that ``overload.py`` finds, here without nginx, sent evenly. Memory is compared with that
 after the first row, when every replica has met its largest batch.
 """
 
 import argparse
-import asyncio
 import os
 import sys
 from typing import Final
+from urllib.parse import urlsplit
 
 import uvloop
 
 from bench.aims import judged
+from bench.arrivals import on_free
 from bench.chaos import repository
+from bench.load_line import percentile
 from bench.memory import memory_of
-from bench.open_loop import at_rate, capacity
-from bench.overload import LIMIT_CONNECTIONS, TITLES
+from bench.overload import MEMORY_GROWTH, TITLES, sustained, target_at
 from bench.table import markdown
 from tests.e2e.running_service import RunningService, running_service, title_of
 
 SHARE: Final = 0.7
-MEMORY_GROWTH: Final = 1.05
+WARM_UP_S: Final = 10.0
 SLOWER: Final = 1.5
 CONNECTIONS: Final = 512
 
@@ -35,9 +36,9 @@ def memories(service: RunningService) -> dict[str, float]:
 
 async def measure(service: RunningService, options: argparse.Namespace) -> int:
     """Load, a row each step; 1 when an aim is missed."""
-    url = service.url
-    await capacity(url, 5, LIMIT_CONNECTIONS)
-    rate = SHARE * await capacity(url, 5, LIMIT_CONNECTIONS)
+    target = target_at(urlsplit(service.url).port or 80)
+    limit, _ = await sustained(target, WARM_UP_S)
+    rate = SHARE * limit
     step_s = min(60.0, options.minutes * 6)
     steps = round(options.minutes * 60 / step_s)
     print(f"{rate:.0f} requests/s, {steps} rows of {step_s:g} s", flush=True)
@@ -47,15 +48,16 @@ async def measure(service: RunningService, options: argparse.Namespace) -> int:
     medians: list[float] = []
     errors = 0
     for step in range(steps):
-        answers = await at_rate(url, rate, step_s, CONNECTIONS)
+        answers = await on_free(target, rate=rate, seconds=step_s, connections=CONNECTIONS)
         now = memories(service)
         first = first or now
         refused = answers.statuses[429]
         others = answers.asked - answers.statuses[200] - refused - answers.not_sent
         errors += refused + others + answers.not_sent
-        medians.append(answers.percentile_ms(200, 50))
+        latencies_ms = answers.latencies_ms(200)
+        medians.append(percentile(latencies_ms, 0.5))
         minute = f"{(step + 1) * step_s / 60:.1f}"
-        latency = (f"{medians[-1]:.1f}", f"{answers.percentile_ms(200, 99):.1f}")
+        latency = (f"{medians[-1]:.1f}", f"{percentile(latencies_ms, 0.99):.1f}")
         rows.append(
             [
                 minute,
@@ -94,7 +96,7 @@ def main(options: argparse.Namespace) -> int:
     """Run it against a service of its own."""
     print(f"load average before the run: {os.getloadavg()[0]:.1f}")
     with repository() as models, running_service(models, {}) as service:
-        return asyncio.Runner(loop_factory=uvloop.new_event_loop).run(measure(service, options))
+        return uvloop.run(measure(service, options))
 
 
 if __name__ == "__main__":

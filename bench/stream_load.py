@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import base64
 import json
-import math
 import os
 import struct
 import time
@@ -22,6 +21,7 @@ import numpy as np
 import uvloop
 
 from bench import BenchError
+from bench.load_line import line_of
 from bench.window import FRAMES, made_window
 from landmarks.hands import FEATURE_DIM_XY
 
@@ -41,7 +41,6 @@ class Measured:
     Latencies count from the time at which a message should have gone, so that a late sender hides nothing.
     """
 
-    predictions: int = 0
     answered: int = 0
     errors: int = 0
     closed: int = 0
@@ -148,7 +147,6 @@ class Session(asyncio.Protocol):
             now_s = time.perf_counter()
             measured.answered += 1
             if measured.counting:
-                measured.predictions += 1
                 measured.latencies_ms.append((now_s - intended_s) * 1000)
 
             if self._eager:
@@ -229,11 +227,6 @@ async def _send_at(session: Session, begin_s: float, rate: float, seconds: float
         session.send(intended_s)
 
 
-def percentile(values: list[float], share: float) -> float:
-    """The value below which ``share`` (0..1) of the values lie; NaN without any."""
-    return float(np.quantile(values, share)) if values else math.nan
-
-
 def main() -> None:
     """Run the load that the command line asks for and print one line of JSON."""
     parser = argparse.ArgumentParser(prog="python -m bench.stream_load", description="Load on WS /stream.")
@@ -248,19 +241,14 @@ def main() -> None:
             options.url, sessions=options.sessions, seconds=options.seconds, rate=options.rate, frames=options.frames
         )
     )
-    ms = measured.latencies_ms
     print(
-        json.dumps(
-            {
-                "predictions_per_s": round(measured.predictions / options.seconds, 1),
-                "p50_ms": round(percentile(ms, 0.5), 2),
-                "p99_ms": round(percentile(ms, 0.99), 2),
-                "errors": measured.errors,
-                "closed": measured.closed,
-                "answered": measured.answered,
-                "cpu_s": round(time.process_time(), 2),
-                "said": measured.said[:300],
-            }
+        line_of(
+            measured.latencies_ms,
+            options.seconds,
+            errors=measured.errors,
+            closed=measured.closed,
+            answered=measured.answered,
+            said=measured.said,
         )
     )
 

@@ -1,13 +1,12 @@
 """The load client of ``WS /stream`` against the service's own code."""
 
 import asyncio
-import math
 from pathlib import Path
 
 import pytest
 
 from bench import BenchError
-from bench.stream_load import measure, percentile
+from bench.stream_load import measure
 from tests.edge_client.live_service import live_service
 
 FRAME_BYTES = 84 * 2
@@ -21,7 +20,7 @@ def test_every_prediction_is_of_a_whole_window_and_counted_once(
     with live_service(repository) as service:
         measured = asyncio.run(measure(service.url, sessions=3, seconds=0.5, rate=rate, frames=frames))
     assert (measured.errors, measured.closed, measured.said) == (0, 0, "")
-    assert measured.predictions == len(measured.latencies_ms) > 0
+    assert measured.answered >= len(measured.latencies_ms) > 0
     assert service.sessions == 3
     sizes = {len(message) for message in service.received}
     assert sizes == {(30 - frames) * FRAME_BYTES, frames * FRAME_BYTES + NUMBER_BYTES}
@@ -30,8 +29,3 @@ def test_every_prediction_is_of_a_whole_window_and_counted_once(
 def test_a_service_that_admits_no_more_sessions_is_an_error_and_no_figure(repository: Path) -> None:
     with live_service(repository, max_sessions=1) as service, pytest.raises(BenchError, match="429"):
         asyncio.run(measure(service.url, sessions=2, seconds=0.1, rate=None))
-
-
-def test_percentiles_of_nothing_are_no_number() -> None:
-    assert math.isnan(percentile([], 0.99))
-    assert percentile([1.0, 2.0, 3.0], 0.5) == 2.0

@@ -3,18 +3,12 @@
 import asyncio
 import contextlib
 import json
-import os
 import re
-import socket
-import ssl
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 import websockets
 import yaml
 from starlette.applications import Starlette
@@ -25,97 +19,16 @@ from starlette.websockets import WebSocket
 
 from serve_app.api_keys import KeyRing
 from serve_app.settings import PROJECT_ROOT, ServiceArguments
+from tests.deploy.front import CONFIG, NAME, Changes, Front, Loopback, front
+from tests.deploy.listening import listening
 from tests.deploy.programs import program
 from tests.e2e.load import EXAMPLE
 from tests.e2e.running_service import free_ports
 from tests.serve_app.local_stages import serving
 from tests.serve_app.test_stream import PACKED
 
-CONFIG = PROJECT_ROOT / "deploy" / "nginx.conf"
-NAME = "helen.example.org"
 DEADLINE_S = 120
 ON_EVERY_ANSWER = ("strict-transport-security", "x-content-type-options", "x-request-id")
-
-
-@dataclass(frozen=True)
-class Front:
-    """A running nginx: its ports, the certificate that it shows, and the folder of its logs."""
-
-    plain: int
-    tls: int
-    certificate: Path
-    folder: Path
-
-    def client(self) -> httpx.AsyncClient:
-        """A client that believes the certificate and asks by its name."""
-        return httpx.AsyncClient(base_url=f"https://{NAME}:{self.tls}", verify=self.trust(), transport=self.here())
-
-    def here(self) -> httpx.AsyncHTTPTransport:
-        """Connections to the name that end up on this machine."""
-        return Loopback(verify=self.trust())
-
-    def trust(self) -> ssl.SSLContext:
-        """A TLS context in which this certificate alone is good."""
-        return ssl.create_default_context(cafile=str(self.certificate))
-
-
-class Loopback(httpx.AsyncHTTPTransport):
-    """Connects to 127.0.0.1, and names the host that was asked for in TLS and in the request."""
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        request.extensions = dict(request.extensions) | {"sni_hostname": request.url.host}
-        request.url = request.url.copy_with(host="127.0.0.1")
-        return await super().handle_async_request(request)
-
-
-def adapted(folder: Path, upstream: str, rate: str | None) -> tuple[str, int, int]:
-    """The shipped config as it stands, on ports and with paths of the test, and, with ``rate``, a smaller limit."""
-    plain, tls = free_ports(2)
-    text = CONFIG.read_text()
-    replacements = [
-        (r"listen 80\b", f"listen 127.0.0.1:{plain}"),
-        (r"listen 443\b", f"listen 127.0.0.1:{tls}"),
-        (r"/etc/helen/tls", str(folder)),
-        (r"/var/log/nginx", str(folder)),
-        (r"server 127\.0\.0\.1:8000", f"server {upstream}"),
-    ]
-    if rate:
-        replacements += [(r"rate=\w+/s", f"rate={rate}"), (r"burst=\d+", "burst=3")]
-    for pattern, replacement in replacements:
-        text, count = re.subn(pattern, replacement, text)
-        assert count, f"{pattern} is no longer in the config"
-    return text, plain, tls
-
-
-@contextlib.asynccontextmanager
-async def front(folder: Path, upstream: str, rate: str | None = None) -> AsyncIterator[Front]:
-    """nginx with the shipped config in front of ``upstream`` (``host:port``)."""
-    certificate, key = folder / "fullchain.pem", folder / "privkey.pem"
-    made = f"req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN={NAME} -addext subjectAltName=DNS:{NAME}".split()
-    made += ["-keyout", str(key), "-out", str(certificate)]
-    openssl = await asyncio.create_subprocess_exec(program("openssl"), *made, stderr=subprocess.DEVNULL)
-    assert await openssl.wait() == 0
-    text, plain, tls = adapted(folder, upstream, rate)
-    (folder / "helen.conf").write_text(text)
-    user = "user root;" if os.geteuid() == 0 else ""
-    kept = " ".join(
-        f"{name}_temp_path {folder / name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    main = folder / "nginx.conf"
-    main.write_text(
-        f"daemon off; {user} worker_processes 1; pid {folder / 'nginx.pid'}; error_log {folder / 'error.log'};\n"
-        f"events {{ worker_connections 512; }}\nhttp {{ {kept}\ninclude {folder / 'helen.conf'}; }}\n"
-    )
-    child = await asyncio.create_subprocess_exec(
-        *(program("nginx"), "-e", str(folder / "error.log"), "-c", str(main)), stderr=subprocess.PIPE
-    )
-    try:
-        await until_open(plain, child)
-        yield Front(plain, tls, certificate, folder)
-    finally:
-        if child.returncode is None:
-            child.terminate()
-        await child.communicate()
 
 
 async def logged(nginx: Front, count: int) -> list[str]:
@@ -127,38 +40,22 @@ async def logged(nginx: Front, count: int) -> list[str]:
         await asyncio.sleep(0.05)
 
 
-async def until_open(port: int, child: asyncio.subprocess.Process) -> None:
-    """Wait until nginx listens; the caller sets the deadline."""
-    while True:
-        if child.returncode is not None:
-            _, said = await child.communicate()
-            raise AssertionError(f"nginx did not start: {said.decode()}")
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.05)
-        else:
-            writer.close()
-            await writer.wait_closed()
-            return
-
-
 def tell(
-    story: Callable[[Front], Awaitable[None]], folder: Path, upstream: str | None = None, rate: str | None = None
+    story: Callable[[Front], Awaitable[None]], folder: Path, upstream: str | None = None, changes: Changes = ()
 ) -> None:
     """Run a story against nginx in front of ``upstream``, by default a port where nobody listens."""
     program("nginx")
 
     async def run() -> None:
         async with asyncio.timeout(DEADLINE_S):
-            async with front(folder, upstream or f"127.0.0.1:{free_ports(1)[0]}", rate) as running:
+            async with front(folder, upstream or f"127.0.0.1:{free_ports(1)[0]}", changes) as running:
                 await story(running)
 
     asyncio.run(run())
 
 
 def tell_of_the_service(
-    story: Callable[[Front], Awaitable[None]], repository: Path, folder: Path, rate: str | None = None
+    story: Callable[[Front], Awaitable[None]], repository: Path, folder: Path, changes: Changes = ()
 ) -> None:
     """Run a story against nginx in front of the whole service."""
     program("nginx")
@@ -167,7 +64,7 @@ def tell_of_the_service(
         async with (
             asyncio.timeout(DEADLINE_S),
             serving(repository) as url,
-            front(folder, url.removeprefix("http://"), rate) as running,
+            front(folder, url.removeprefix("http://"), changes) as running,
         ):
             await story(running)
 
@@ -235,7 +132,7 @@ def test_an_address_that_asks_too_often_gets_a_429_in_json(repository: Path, tmp
             is_the_contracts_error(answers[-1], 429, "overloaded")
             assert int(answers[-1].headers["retry-after"]) >= 1
 
-    tell_of_the_service(story, repository, tmp_path, rate="1r/m")
+    tell_of_the_service(story, repository, tmp_path, [(r"rate=\w+/s", "rate=1r/m"), (r"burst=\d+", "burst=3")])
 
 
 def test_while_the_service_is_away_clients_are_told_to_come_back(tmp_path: Path) -> None:
@@ -270,15 +167,8 @@ async def mirror() -> AsyncIterator[str]:
             await socket.send_text(f"{socket.headers['x-request-id']} {message}")
 
     app = Starlette(routes=[WebSocketRoute("/stream", echo), Route("/{path:path}", headers)])
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="websockets-sansio"))
-        running = asyncio.create_task(server.serve(sockets=[listener]))
-        try:
-            yield f"127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            await running
+    async with listening(app) as place:
+        yield place
 
 
 def test_a_live_session_passes(tmp_path: Path) -> None:
@@ -374,4 +264,4 @@ def test_its_limits_and_timeouts_go_with_the_serve_config() -> None:
 
 
 def test_only_the_service_is_reachable_through_it() -> None:
-    assert set(re.findall(r"proxy_pass ([^;]+);", CONFIG.read_text())) == {"http://helen"}
+    assert set(re.findall(r"proxy_pass ([^;]+);", CONFIG.read_text())) == {"http://helen", "http://helen_models"}
