@@ -15,6 +15,7 @@ from torch import Tensor
 
 from landmarks.hands import feature_dim
 from landmarks.model_card import Normalization, Training
+from training.ensemble import EnsembleConfig, GestureEnsemble
 from training.gru import GestureGRU, GRUConfig, SeedGRU
 from training.networks import KINDS, Network
 from training.tcn import GestureTCN, TCNConfig
@@ -23,7 +24,7 @@ MAX_CHECKPOINT_BYTES = 256 * 1024 * 1024
 # The service's clients send partial windows from 6 frames up.
 MIN_SEQ_LEN = 6
 
-Sizes = TypeVar("Sizes", GRUConfig, TCNConfig)
+Sizes = TypeVar("Sizes", EnsembleConfig, GRUConfig, TCNConfig)
 
 
 class CheckpointError(Exception):
@@ -88,6 +89,8 @@ def _trained_here(content: dict[str, Any]) -> Checkpoint:
     def build() -> Network:
         if kind is SeedGRU:
             return SeedGRU(_config(GRUConfig, sizes))
+        if kind is GestureEnsemble:
+            return GestureEnsemble(_config(EnsembleConfig, sizes))
         if kind is GestureTCN:
             return GestureTCN(_config(TCNConfig, sizes))
         return GestureGRU(_config(GRUConfig, sizes))

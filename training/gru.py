@@ -42,23 +42,33 @@ class GRUConfig:
             raise ValueError(f"bidirectional is {self.bidirectional!r}, expected true or false")
 
 
-class GestureGRU(nn.Module):
-    """Raw landmarks → features → bidirectional GRU → a head that reads its two ends and its mean over time."""
+class GRUReader(nn.Module):
+    """Features ``(B, T, width)`` → bidirectional GRU → a head that reads its two ends and its mean over time."""
 
-    def __init__(self, config: GRUConfig, layout: Layout = TWO_HANDS) -> None:
+    def __init__(self, config: GRUConfig, width: int) -> None:
         super().__init__()
-        self.config = config
-        self.features = ScaledFeatures(layout)
-        self.gru = _gru(config, layout.features)
-        width = 2 * config.hidden_dim * (2 if config.bidirectional else 1)
-        self.head = gesture_head(width, config.num_classes)
+        self.gru = _gru(config, width)
+        pooled = 2 * config.hidden_dim * (2 if config.bidirectional else 1)
+        self.head = gesture_head(pooled, config.num_classes)
 
-    def forward(self, sequence: Tensor, presence: Tensor) -> Tensor:
-        states, last = self.gru(self.features(sequence, presence).transpose(0, 1))
+    def forward(self, frames: Tensor) -> Tensor:
+        states, last = self.gru(frames.transpose(0, 1))
         directions = 2 if self.gru.bidirectional else 1
         ends = last[-directions:].transpose(0, 1).flatten(1)
         logits: Tensor = self.head(torch.cat([ends, states.mean(dim=0)], dim=-1))
         return logits
+
+
+class GestureGRU(GRUReader):
+    """Raw landmarks → features → ``GRUReader``; its weights have no other prefix than in older checkpoints."""
+
+    def __init__(self, config: GRUConfig, layout: Layout = TWO_HANDS) -> None:
+        super().__init__(config, layout.features)
+        self.config = config
+        self.features = ScaledFeatures(layout)
+
+    def forward(self, sequence: Tensor, presence: Tensor) -> Tensor:  # type: ignore[override] # not frames: landmarks
+        return super().forward(self.features(sequence, presence))
 
 
 def gesture_head(width: int, classes: int) -> nn.Sequential:

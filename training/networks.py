@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from training.ensemble import EnsembleConfig, GestureEnsemble
 from training.gru import GestureGRU, GRUConfig, SeedGRU
 from training.layouts import TWO_HANDS, Layout
 from training.tcn import GestureTCN, TCNConfig
@@ -10,14 +11,21 @@ from training.tcn import GestureTCN, TCNConfig
 # The label of everything that is no gesture.
 NONE: Final = "none"
 
-Network = GestureGRU | GestureTCN | SeedGRU
-KINDS: Final[dict[str, type[Network]]] = {"recipe": GestureGRU, "seed": SeedGRU, "tcn": GestureTCN}
+Network = GestureEnsemble | GestureGRU | GestureTCN | SeedGRU
+KINDS: Final[dict[str, type[Network]]] = {
+    "ensemble": GestureEnsemble,
+    "recipe": GestureGRU,
+    "seed": SeedGRU,
+    "tcn": GestureTCN,
+}
 
 
 def network_of(architecture: str, classes: int, layout: Layout = TWO_HANDS) -> Network:
     """A fresh network of an architecture."""
     if architecture == "seed":
         return SeedGRU(GRUConfig(layout.width, classes))
+    if architecture == "ensemble":
+        return GestureEnsemble(EnsembleConfig(layout.width, classes), layout)
     if architecture == "tcn":
         return GestureTCN(TCNConfig(layout.width, classes), layout)
     return GestureGRU(GRUConfig(layout.width, classes), layout)

@@ -18,6 +18,7 @@ from landmarks.hands import Array, drop_z, hand_box_normalise
 from landmarks.model_card import Normalization
 from training.augment import Augmentation, augment
 from training.datasets import Windows
+from training.ensemble import GestureEnsemble
 from training.gru import SeedGRU
 from training.layouts import TWO_HANDS, Layout
 from training.negatives import hold_still, still_labels
@@ -48,6 +49,7 @@ class Recipe:
 # Recordings have 20 frames; the service takes 6 to 30. So half of the batches keep 20, and half go from 10 to 30.
 MANY_LENGTHS: Final = (20,) * 5 + (10, 15, 20, 25, 30)
 RECIPES: Final = {
+    "ensemble": Recipe("ensemble", 3e-3, "image", Augmentation(), MANY_LENGTHS),
     "recipe": Recipe("recipe", 3e-3, "image", Augmentation(), MANY_LENGTHS),
     # The source system augmented nothing and weighed all classes alike.
     "seed": Recipe("seed", 1e-3, "hand_box", None, label_smoothing=0.0, class_weight_power=0.0),
@@ -98,14 +100,22 @@ class GestureTraining(L.LightningModule):
                 still, there = hold_still(hands[some], presence[some], recipe.augmentation.noise, self.draws)
                 hands, presence = torch.cat([hands, still]), torch.cat([presence, there])
                 target = torch.cat([target, torch.full_like(target[some], self.none)])
-        logits = self.network(hands, presence)
-        loss = nn.functional.cross_entropy(
-            logits, target, weight=self.class_weight, label_smoothing=self.recipe.label_smoothing
-        )
+        loss = torch.stack([self._loss(logits, target) for logits in self._answers(hands, presence)]).sum()
         self.log(
             "train_loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(target), sync_dist=True
         )
         return loss
+
+    def _answers(self, hands: Tensor, presence: Tensor) -> Tensor:
+        """Logits ``(answers, B, classes)``: one answer a network, but of an ensemble that of each member."""
+        if isinstance(self.network, GestureEnsemble):
+            return self.network.logits_of_members(hands, presence)
+        answer: Tensor = self.network(hands, presence)
+        return answer[None]
+
+    def _loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        smoothing = self.recipe.label_smoothing
+        return nn.functional.cross_entropy(logits, target, weight=self.class_weight, label_smoothing=smoothing)
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         hands, presence, target = batch
