@@ -10,10 +10,10 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from training.checkpoint import read_checkpoint
 from training.datasets import Windows
-from training.recipe import RECIPES, GestureTraining, Recipe, fit, prepared
+from training.recipe import RECIPES, GestureTraining, Recipe, build_network, fit, prepared
 from training.simulate import make_windows
 
-NETWORKS = ("recipe", "tcn")
+NETWORKS = ("ensemble", "recipe", "tcn")
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*does not have many workers", "ignore:.*LeafSpec", "ignore:.*val_dataloader"
 )
@@ -96,3 +96,23 @@ def test_nothing_is_held_still_where_a_label_is_itself_still() -> None:
     windows.points[still] = windows.points[still][:, :1]
     (batch,) = steps_on(windows, replace(RECIPES["recipe"], held_still=1.0))
     assert len(batch) == len(windows)
+
+
+def member_gradients(windows: Windows, *, others_say: float) -> torch.Tensor:
+    """The gradient of the first member's output layer after a step, the other members biased towards a class."""
+    torch.manual_seed(0)
+    module = GestureTraining(build_network(RECIPES["ensemble"], windows), RECIPES["ensemble"], windows, 0, {})
+    module.log = lambda *_, **__: None  # type: ignore[method-assign]
+    first, *others = (module.network.get_submodule(f"members.{index}.head.2") for index in range(3))
+    for other in others:
+        torch.nn.init.constant_(other.bias[:1], others_say)  # type: ignore[index]
+    batch = prepared(windows, module.recipe, for_augmentation=True).tensors
+    module.training_step(batch, 0).backward()  # type: ignore[arg-type]
+    gradient = first.weight.grad  # type: ignore[union-attr]
+    assert isinstance(gradient, torch.Tensor)
+    return gradient
+
+
+def test_each_member_of_an_ensemble_learns_from_its_own_answer() -> None:
+    windows = made()
+    assert torch.equal(member_gradients(windows, others_say=0.0), member_gradients(windows, others_say=9.0))
