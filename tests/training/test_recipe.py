@@ -107,8 +107,8 @@ def member_gradients(windows: Windows, *, others_say: float) -> torch.Tensor:
     for other in others:
         torch.nn.init.constant_(other.bias[:1], others_say)  # type: ignore[index]
     batch = prepared(windows, module.recipe, for_augmentation=True).tensors
-    module.training_step(batch, 0).backward()  # type: ignore[arg-type]
-    gradient = first.weight.grad  # type: ignore[union-attr]
+    module.training_step(batch, 0).backward()  # type: ignore[arg-type,no-untyped-call]
+    gradient = first.weight.grad
     assert isinstance(gradient, torch.Tensor)
     return gradient
 
