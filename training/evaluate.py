@@ -119,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rows", nargs="+", default=[], help="rows of the table, as ROW or ROW:SEEDS (default: all)")
     parser.add_argument("--data_dir", type=Path, help="instead: a folder of .npz windows with a signer or session")
     parser.add_argument(
-        "--architectures", nargs="+", choices=tuple(RECIPES), default=["recipe"], help="for --data_dir: what to train"
+        "--architectures", nargs="+", choices=tuple(RECIPES), default=["ensemble"], help="for --data_dir: what to train"
     )
     parser.add_argument("--max_epochs", type=int, default=15, help="for --data_dir")
     parser.add_argument("--batch_size", type=int, default=64, help="for --data_dir")

@@ -149,7 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--max_epochs", type=int, default=20)
     parser.add_argument("--batch_size", type=int, default=16, help="windows a step, over all workers")
-    parser.add_argument("--architecture", choices=tuple(RECIPES), default="recipe")
+    parser.add_argument("--architecture", choices=tuple(RECIPES), default="ensemble")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--split",
