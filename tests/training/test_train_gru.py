@@ -71,7 +71,9 @@ def whole(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("architecture, normalization", [("ensemble", "image"), ("recipe", "image"), ("seed", "hand_box")])
+@pytest.mark.parametrize(
+    "architecture, normalization", [("ensemble", "image"), ("recipe", "image"), ("seed", "hand_box")]
+)
 def test_a_training_run_ends_in_a_model_that_answers(
     made: Path, tmp_path: Path, architecture: str, normalization: str
 ) -> None:
