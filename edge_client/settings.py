@@ -85,7 +85,7 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     sharpness: Annotated[
         float,
         Meta(gt=0, le=10, description="power an output is raised to before the thresholds; 1 leaves it"),
-    ] = 1.75
+    ] = 1.4
     mean_of: Annotated[int, Meta(ge=1, le=100, description="outputs in the mean")] = 7
     votes: Annotated[int, Meta(ge=1, le=100, description="outputs in a row that must name the same label")] = 4
     early: Annotated[Share, Meta(description="mean probability from which fewer votes are needed")] = 0.995

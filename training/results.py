@@ -19,7 +19,7 @@ from training.temperature import fit_temperature
 # From here on a prediction counts as accepted: where the edge's trigger begins,
 ACCEPT_FROM: Final = 0.95
 # after it has raised every probability to this power, as label smoothing keeps even a sure answer below 0.95.
-SHARPNESS: Final = 1.75
+SHARPNESS: Final = 1.4
 
 
 @dataclass(frozen=True)

@@ -171,7 +171,7 @@ def test_every_stage_is_timed_for_every_frame() -> None:
     assert len(client.pipeline.times.own_ms()) == 20
 
 
-@pytest.mark.parametrize(("sharpness", "events"), [(1.0, 0), (1.75, 1)])
+@pytest.mark.parametrize(("sharpness", "events"), [(1.0, 0), (1.4, 1)])
 def test_outputs_are_sharpened_before_the_thresholds(sharpness: float, events: int) -> None:
     live = Scripted(hello)
     usual = live.submit
