@@ -6,16 +6,14 @@ This file reads the flags and writes what comes out; ``run.py`` keeps the order 
 import argparse
 import os
 import shlex
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 from bench import OUT, BenchError, machine, model_alone, plot, wrk
 from bench.peer import Peer, latest_model, peers
-from bench.processes import refuse_if_taken
+from bench.processes import leave_in_order, refuse_if_taken
 from bench.report import report
 from bench.results import Results
 from bench.run import Plan, Run
@@ -29,7 +27,7 @@ WAYS: Final = (*HTTP_WAYS, STREAM)
 def main(arguments: list[str]) -> int:
     """Run the benchmark; 0 when everything was measured, 1 with a sentence on stderr when something couldn't be."""
     options = _parse(arguments)
-    signal.signal(signal.SIGTERM, _leave)
+    leave_in_order()
     results = Results()
     try:
         setting = _measure(options, shlex.join(["python", "-m", "bench", *arguments]), results)
@@ -130,10 +128,6 @@ def _count(text: str) -> int:
 
 def _counts(text: str) -> list[int]:
     return [_count(part) for part in text.split(",")]
-
-
-def _leave(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)  # unwinds the with blocks, which stop the server
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ import yaml
 
 from bench import ROOT
 from bench.fault_load import FaultLoad, fault_load
+from bench.processes import leave_in_order
 from bench.table import markdown
 from tests.e2e.running_service import RunningService, running_service
 
@@ -176,6 +177,7 @@ def small_disk() -> Iterator[None]:
 
 def main(options: argparse.Namespace) -> int:
     """Break, count, print."""
+    leave_in_order()
     names = options.only or list(CASES)
     print(f"load average before the run: {os.getloadavg()[0]:.1f}")
     rows = []

@@ -25,6 +25,7 @@ from bench import ROOT
 from bench.chaos import repository
 from bench.hostile import Hostile, hostile_input
 from bench.memory import memory_of
+from bench.processes import leave_in_order
 from bench.table import markdown
 from tests.e2e.running_service import RunningService, running_service
 from tests.serve_app.live_socket import accepted_socket
@@ -228,6 +229,7 @@ async def against(service: RunningService, options: argparse.Namespace) -> int:
 
 def main(options: argparse.Namespace) -> int:
     """Run; 1 when anything failed."""
+    leave_in_order()
     if not options.served:
         return asyncio.run(in_process(options))
     with repository() as models, running_service(models, {}) as service:

@@ -25,6 +25,7 @@ import yaml
 from bench import ROOT, BenchError
 from bench.chaos import repository, told
 from bench.fault_load import fault_load
+from bench.processes import leave_in_order
 from bench.table import markdown
 from tests.e2e.running_service import fast_path
 
@@ -188,6 +189,7 @@ def measure(options: argparse.Namespace) -> str:
 
 def main(options: argparse.Namespace) -> int:
     """Start both nodes, kill one, print; the second half runs in the head's namespace."""
+    leave_in_order()
     if options.inside:
         print(measure(options))
         return 0

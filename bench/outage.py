@@ -27,6 +27,7 @@ import msgspec
 import numpy as np
 
 from bench import ROOT
+from bench.processes import leave_in_order
 from edge_client.fallback import DeviceModel
 from edge_client.settings import Settings
 from edge_client.sources import REST_SECONDS
@@ -235,6 +236,7 @@ def differences(expected: list[str], found: list[str]) -> list[str]:
 
 def main() -> None:
     """Print the report."""
+    leave_in_order()
     parser = argparse.ArgumentParser(prog="python -m bench.outage", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--seconds", type=float, default=60, help="how long the service is away (60)")
     parser.add_argument("--start-allowance", type=float, default=45, help="seconds allowed for its start (45)")

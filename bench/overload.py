@@ -24,6 +24,7 @@ from bench.closed import question_of
 from bench.connection import Answers, Target
 from bench.load_line import percentile
 from bench.memory import memory_of
+from bench.processes import leave_in_order
 from bench.table import markdown
 from tests.deploy.front import NAME, front
 from tests.deploy.programs import found
@@ -166,6 +167,7 @@ async def bare(service: RunningService, options: argparse.Namespace) -> int:
 
 def main(options: argparse.Namespace) -> int:
     """Run it against a service of its own."""
+    leave_in_order()
     if options.front == "nginx" and found("nginx") is None:
         raise SystemExit("nginx is not installed, it stands in front of the service: apt-get install nginx")
     print(f"load average before the run: {os.getloadavg()[0]:.1f}")

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 import httpx
@@ -29,6 +30,15 @@ _RAY_PROCESSES: Final = {"raylet", "gcs_server"}
 _POLL_S: Final = 0.1
 # What the caller's shell may hold and would change what is measured: another cluster, flags, API keys, thread counts.
 _NOT_INHERITED: Final = ("RAY_ADDRESS", "RAY_SERVE_", "HELEN_", "OMP_", "MKL_")
+
+
+def leave_in_order() -> None:
+    """Let SIGTERM end this program as Ctrl-C does: through its ``with`` blocks, which stop what they have started."""
+    signal.signal(signal.SIGTERM, _leave)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from bench.chaos import repository
 from bench.load_line import percentile
 from bench.memory import memory_of
 from bench.overload import MEMORY_GROWTH, TITLES, sustained, target_at
+from bench.processes import leave_in_order
 from bench.table import markdown
 from tests.e2e.running_service import RunningService, running_service, title_of
 
@@ -94,6 +95,7 @@ async def measure(service: RunningService, options: argparse.Namespace) -> int:
 
 def main(options: argparse.Namespace) -> int:
     """Run it against a service of its own."""
+    leave_in_order()
     print(f"load average before the run: {os.getloadavg()[0]:.1f}")
     with repository() as models, running_service(models, {}) as service:
         return uvloop.run(measure(service, options))

@@ -92,3 +92,22 @@ def test_a_port_in_use_is_refused(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         number = other.getsockname()[1]
         assert f"port {number} is in use, made needs it" in str(drive(tmp_path / "log", number, SERVER)["error"])
+
+
+def test_sigterm_ends_a_program_through_its_with_blocks() -> None:
+    program = (
+        "import contextlib, time\n"
+        "from bench.processes import leave_in_order\n"
+        "leave_in_order()\n"
+        "with contextlib.ExitStack() as stack:\n"
+        "    stack.callback(print, 'stopped what it had started', flush=True)\n"
+        "    print('ready', flush=True)\n"
+        "    time.sleep(300)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.terminate()
+        said, _ = process.communicate(timeout=60)
+    assert said == "stopped what it had started\n"
+    assert process.returncode == 128 + 15
