@@ -61,7 +61,7 @@ def test_a_temperature_is_fitted_on_the_people_that_each_fold_trains_with(
     assert len(list((tmp_path / "report" / "answers").iterdir())) == 3 + 6
     (entry,) = [
         entry
-        for entry in read_evaluation(tmp_path / "report" / "evaluation.json", "recipe")
+        for entry in read_evaluation(tmp_path / "report" / "evaluation.json", "ensemble")
         if entry.metric == "ECE at fitted temperatures"
     ]
     assert entry.protocol.endswith("one seed")
