@@ -71,7 +71,7 @@ def own(data_dir: Path, architecture: str, max_epochs: int, batch_size: int) -> 
 def rows(root: Path) -> dict[str, Row]:
     """The public data sets in the folders ``asl_coffee_hands``, ``ksl13_hands``, ``natops``, ``isl30_kinect``."""
     asl = replace(
-        own(root / "asl_coffee_hands", "recipe", 15, 64),
+        own(root / "asl_coffee_hands", "ensemble", 15, 64),
         protocol="leave one signer out, 11 labels",
         before="86.5",
         reach="95.5",
