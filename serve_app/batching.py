@@ -17,10 +17,11 @@ from typing import Generic, TypeVar
 from serve_app.errors import NotReady, Overloaded
 
 PACE_WEIGHT = 0.1  # of the last batch in what is known of the pace
-# Within this time after a batch was answered the next one of its shape waits until as many are there as were answered
-# and waited then,
-GATHER_S = 0.05
-QUIET_S = 0.002  # or until nothing has come for this time: it is that which ends the waiting for those who don't come
+# Whoever was just answered is waited for so long, and for each one more who is missing a little longer. Callers who
+# ask again at once come faster than that; cameras with a rhythm of their own don't, at any rate two cores can answer.
+GATHER_S = 0.002
+GATHER_ITEM_S = 0.0008
+HOLD_OFF = 64  # batches that go as they are, after somebody was waited for in vain
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -58,7 +59,8 @@ class MicroBatcher(Generic[Item, Answer]):
         self._answered_s = float("-inf")
         self._expected_shape: Hashable = None
         self._expected_items = 0
-        self._came_s = float("-inf")  # the last item
+        self._gather_until_s: float | None = None
+        self._hold_off = 0
         self._gathered: asyncio.TimerHandle | None = None
         # Shapes in the order in which their oldest item came; each with its items, oldest first.
         self._groups: OrderedDict[Hashable, deque[tuple[Item, asyncio.Future[Answer]]]] = OrderedDict()
@@ -109,7 +111,6 @@ class MicroBatcher(Generic[Item, Answer]):
         futures: list[asyncio.Future[Answer]] = [loop.create_future() for _ in items]
         self._groups.setdefault(shape, deque()).extend(zip(items, futures, strict=True))
         self._waiting += len(items)
-        self._came_s = time.monotonic()
         self._fill_slots()
         return futures
 
@@ -141,14 +142,18 @@ class MicroBatcher(Generic[Item, Answer]):
         """Whether more items of a shape are expected any moment; then the slots are looked at again in time."""
         if shape != self._expected_shape or items >= self._expected_items:
             return False
-        until_s = min(self._answered_s + GATHER_S, max(self._answered_s, self._came_s) + QUIET_S)
-        left_s = until_s - time.monotonic()
-        if left_s <= 0:
-            return False
-        if self._gathered is not None:
-            self._gathered.cancel()
-        self._gathered = asyncio.get_running_loop().call_later(left_s, self._fill_slots)
-        return True
+        now_s = time.monotonic()
+        if self._gather_until_s is None:
+            missing_s = GATHER_S + GATHER_ITEM_S * (self._expected_items - items)
+            self._gather_until_s = now_s + missing_s
+            if self._gathered is not None:
+                self._gathered.cancel()
+            self._gathered = asyncio.get_running_loop().call_later(missing_s, self._fill_slots)
+        if now_s < self._gather_until_s:
+            return True
+        self._expected_items = 0
+        self._hold_off = HOLD_OFF
+        return False
 
     def _next_batch(self, shape: Hashable) -> list[tuple[Item, asyncio.Future[Answer]]]:
         group = self._groups.pop(shape)
@@ -180,10 +185,18 @@ class MicroBatcher(Generic[Item, Answer]):
                 await asyncio.gather(*(self._answer([entry], shape) for entry in batch))
             return
         self._note_pace(len(batch), began_s, time.monotonic())
-        self._expected_shape = shape
-        self._expected_items = min(len(batch) + len(self._groups.get(shape, ())), self._max_batch_size)
+        self._expect(shape, len(batch))
         for (_, future), answer in zip(batch, answers, strict=True):
             settle(future, answer)
+
+    def _expect(self, shape: Hashable, answered: int) -> None:
+        """Whom the next batch of a shape waits for: those who were answered, and those who waited meanwhile."""
+        if self._hold_off:
+            self._hold_off -= 1
+            return
+        self._expected_shape = shape
+        self._expected_items = min(answered + len(self._groups.get(shape, ())), self._max_batch_size)
+        self._gather_until_s = None
 
     def _note_pace(self, items: int, began_s: float, now_s: float) -> None:
         """Learn from a batch that others waited for: the time since the one before was answered is its own."""

@@ -138,19 +138,22 @@ def test_while_a_batch_is_in_flight_only_a_full_one_or_another_shape_takes_the_s
 
 
 async def answered_together(
-    run: Doubler, monkeypatch: pytest.MonkeyPatch, gather_s: float = 60, quiet_s: float = 60
+    run: Doubler, monkeypatch: pytest.MonkeyPatch, gather_s: float = 60
 ) -> MicroBatcher[object, object]:
-    """A batcher of batches of 8 that has just answered one of 4, and waits longer than any test for 4 to come again."""
+    """A batcher of batches of 8 that has just answered one of 4, and waits ``gather_s`` for 4 to come again."""
+    monkeypatch.setattr(batching, "GATHER_S", 60)
     target = batcher(run)
     run.gate.clear()
-    answers = asyncio.ensure_future(submit_all(target, [0, 1, 2, 3, 4]))
+    first = asyncio.ensure_future(submit_all(target, [0]))
+    await let_others_run()
+    others = asyncio.ensure_future(submit_all(target, [1, 2, 3]))
     await let_others_run()
     run.gate.set()
-    await answers
+    await first
+    await asyncio.gather(others, submit_all(target, [4]))
     assert run.batches == [[0], [1, 2, 3, 4]]
     run.batches.clear()
     monkeypatch.setattr(batching, "GATHER_S", gather_s)
-    monkeypatch.setattr(batching, "QUIET_S", quiet_s)
     return target
 
 
@@ -197,15 +200,16 @@ def test_who_waited_when_others_were_answered_waits_for_them_too(monkeypatch: py
     tell(story)
 
 
-@pytest.mark.parametrize(("gather_s", "quiet_s"), [(0.01, 60), (60, 0.01)])
-def test_nobody_is_waited_for_who_does_not_come(
-    monkeypatch: pytest.MonkeyPatch, gather_s: float, quiet_s: float
-) -> None:
+def test_nobody_is_waited_for_twice_who_did_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story() -> None:
         run = Doubler()
-        target = await answered_together(run, monkeypatch, gather_s, quiet_s)
+        target = await answered_together(run, monkeypatch, gather_s=0.01)
         assert await submit_all(target, [1, 2]) == [2, 4]
         assert [item for batch in run.batches for item in batch] == [1, 2]
+        run.batches.clear()
+        monkeypatch.setattr(batching, "GATHER_S", 60)
+        for item in range(batching.HOLD_OFF - 2):
+            assert await submit_all(target, [item]) == [2 * item]
 
     tell(story)
 
