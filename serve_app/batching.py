@@ -59,9 +59,8 @@ class MicroBatcher(Generic[Item, Answer]):
         self._answered_s = float("-inf")
         self._expected_shape: Hashable = None
         self._expected_items = 0
-        self._gather_until_s: float | None = None
+        self._gathering: asyncio.TimerHandle | None = None
         self._hold_off = 0
-        self._gathered: asyncio.TimerHandle | None = None
         # Shapes in the order in which their oldest item came; each with its items, oldest first.
         self._groups: OrderedDict[Hashable, deque[tuple[Item, asyncio.Future[Answer]]]] = OrderedDict()
         self._waiting = 0
@@ -120,6 +119,8 @@ class MicroBatcher(Generic[Item, Answer]):
             if shape is None:
                 return
             batch = self._next_batch(shape)
+            if shape == self._expected_shape:
+                self._expect_nobody()
             if batch:
                 task = asyncio.get_running_loop().create_task(self._answer(batch, shape))
                 self._in_flight[task] = shape
@@ -139,21 +140,24 @@ class MicroBatcher(Generic[Item, Answer]):
         return None
 
     def _gathers(self, shape: Hashable, items: int) -> bool:
-        """Whether more items of a shape are expected any moment; then the slots are looked at again in time."""
+        """Whether more items of a shape are expected any moment; a timer ends the wait for those who don't come."""
         if shape != self._expected_shape or items >= self._expected_items:
             return False
-        now_s = time.monotonic()
-        if self._gather_until_s is None:
+        if self._gathering is None:
             missing_s = GATHER_S + GATHER_ITEM_S * (self._expected_items - items)
-            self._gather_until_s = now_s + missing_s
-            if self._gathered is not None:
-                self._gathered.cancel()
-            self._gathered = asyncio.get_running_loop().call_later(missing_s, self._fill_slots)
-        if now_s < self._gather_until_s:
-            return True
-        self._expected_items = 0
+            self._gathering = asyncio.get_running_loop().call_later(missing_s, self._go_without)
+        return True
+
+    def _go_without(self) -> None:
+        self._expect_nobody()
         self._hold_off = HOLD_OFF
-        return False
+        self._fill_slots()
+
+    def _expect_nobody(self) -> None:
+        self._expected_items = 0
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
 
     def _next_batch(self, shape: Hashable) -> list[tuple[Item, asyncio.Future[Answer]]]:
         group = self._groups.pop(shape)
@@ -191,12 +195,12 @@ class MicroBatcher(Generic[Item, Answer]):
 
     def _expect(self, shape: Hashable, answered: int) -> None:
         """Whom the next batch of a shape waits for: those who were answered, and those who waited meanwhile."""
+        self._expect_nobody()
         if self._hold_off:
             self._hold_off -= 1
             return
         self._expected_shape = shape
         self._expected_items = min(answered + len(self._groups.get(shape, ())), self._max_batch_size)
-        self._gather_until_s = None
 
     def _note_pace(self, items: int, began_s: float, now_s: float) -> None:
         """Learn from a batch that others waited for: the time since the one before was answered is its own."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
+import uvloop
 
 from serve_app import batching
 from serve_app.batching import MicroBatcher
@@ -212,6 +213,18 @@ def test_nobody_is_waited_for_twice_who_did_not_come(monkeypatch: pytest.MonkeyP
             assert await submit_all(target, [item]) == [2 * item]
 
     tell(story)
+
+
+@pytest.mark.parametrize("gather_s", [0.0004, 0.0014, 0.0024])
+def test_the_wait_ends_on_a_loop_that_counts_in_milliseconds(monkeypatch: pytest.MonkeyPatch, gather_s: float) -> None:
+    async def story() -> None:
+        run = Doubler()
+        target = await answered_together(run, monkeypatch, gather_s)
+        async with asyncio.timeout(10):
+            assert await submit_all(target, [1]) == [2]
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(story())
 
 
 def test_items_of_different_shape_never_share_a_batch_and_none_starves() -> None:
