@@ -31,7 +31,9 @@ CONNECTIONS: Final = 512
 def memories(service: RunningService) -> dict[str, float]:
     """Resident MiB of each process of the service, by its title and id."""
     pids = {pid for title in TITLES for pid in service.pids(title)}
-    named = {f"{title_of(pid).split()[0].rpartition('/')[2]} {pid}": memory_of(pid) for pid in sorted(pids)}
+    # A title may end in the call that is being answered, "ray::ServeController.listen_for_change".
+    titles = {pid: title_of(pid).split()[0].rpartition("/")[2].partition(".")[0] for pid in sorted(pids)}
+    named = {f"{title} {pid}": memory_of(pid) for pid, title in titles.items()}
     return {name: memory for name, memory in named.items() if memory}
 
 
@@ -58,6 +60,8 @@ async def measure(service: RunningService, options: argparse.Namespace) -> int:
         latencies_ms = answers.latencies_ms(200)
         medians.append(percentile(latencies_ms, 0.5))
         minute = f"{(step + 1) * step_s / 60:.1f}"
+        if refused or others:
+            print(f"{dict(answers.statuses)}, {answers.closed} connections lost: {answers.said}", flush=True)
         latency = (f"{medians[-1]:.1f}", f"{percentile(latencies_ms, 0.99):.1f}")
         rows.append(
             [
