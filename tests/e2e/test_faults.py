@@ -57,7 +57,9 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
 
 
 @pytest.mark.parametrize("deployment", ["GestureGRU", "Postprocess"])
-def test_a_killed_stage_is_replaced_and_no_request_is_left_without_an_answer(service: RunningService, deployment: str) -> None:
+def test_a_killed_stage_is_replaced_and_no_request_is_left_without_an_answer(
+    service: RunningService, deployment: str
+) -> None:
     async def story() -> Load:
         async with constant_load(service.url, clients=4) as load:
             await load.until_version("1", 10)
