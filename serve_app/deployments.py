@@ -26,6 +26,9 @@ from serve_app.shot_pipeline import ShotPipeline
 
 ATTEMPTS: Final = 4
 PAUSE_S: Final = 0.2
+# A batch takes milliseconds. One that Serve's router was about to hand to a replica when that died can hang there for
+# good, while its successor answers everybody else.
+ATTEMPT_S: Final = 3.0
 SCRAPE_DEADLINE_S: Final = 3.0  # Prometheus gives up after 10
 
 
@@ -58,7 +61,10 @@ class RayStages:
     async def _asked(self, ask: Callable[[], Awaitable[Any]]) -> Any:
         for _ in range(ATTEMPTS):
             try:
-                return await ask()
+                async with asyncio.timeout(ATTEMPT_S):
+                    return await ask()
+            except TimeoutError:
+                continue
             except BackPressureError as error:
                 raise Overloaded(f"the {self._name} model's queue is full; try again in a second") from error
             except RayActorError:  # a replica died with the batch in hand; answering twice harms nobody

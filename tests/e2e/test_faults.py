@@ -57,9 +57,7 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
 
 
 @pytest.mark.parametrize("deployment", ["GestureGRU", "Postprocess"])
-def test_a_killed_stage_is_replaced_and_no_request_is_left_without_an_answer(
-    service: RunningService, deployment: str
-) -> None:
+def test_a_killed_stage_is_replaced_and_no_request_is_lost(service: RunningService, deployment: str) -> None:
     async def story() -> Load:
         async with constant_load(service.url, clients=4) as load:
             await load.until_version("1", 10)
@@ -72,5 +70,4 @@ def test_a_killed_stage_is_replaced_and_no_request_is_left_without_an_answer(
         return load
 
     load = asyncio.run(story())
-    # Where the successor takes longer than request_deadline_s, those who waited are told so; their client asks again.
-    assert set(load.statuses) <= {200, 504}, load.statuses
+    assert set(load.statuses) == {200}, load.statuses
