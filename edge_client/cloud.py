@@ -211,11 +211,8 @@ class CloudClient:
                 raise CloudError(f"{method} {url} failed: {_reason(error)}") from error
             try:
                 data = answer.read(limit + 1)
-            except (
-                urllib3.exceptions.HTTPError,
-                OSError,
-            ) as error:  # cut off in the middle, which urllib3 leaves to us
-                if not left:
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                if not left:  # urllib3 doesn't ask again where an answer was cut off in the middle
                     raise CloudError(f"{method} {url} failed: {_reason(error)}") from error
                 continue
             finally:

@@ -9,7 +9,6 @@ never share a batch and never wait for each other's. An item that makes its batc
 
 import asyncio
 import contextlib
-import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar
@@ -56,7 +55,7 @@ class MicroBatcher(Generic[Item, Answer]):
         self._max_waiting = max_waiting
         self._max_wait_s = max_wait_s
         self._item_s = 0.0  # seconds an item of late, while others waited
-        self._answered_s = float("-inf")
+        self._answered_s = 0.0
         self._expected_shape: Hashable = None
         self._expected_items = 0
         self._gathering: asyncio.TimerHandle | None = None
@@ -172,7 +171,8 @@ class MicroBatcher(Generic[Item, Answer]):
         return batch
 
     async def _answer(self, batch: list[tuple[Item, asyncio.Future[Answer]]], shape: Hashable) -> None:
-        began_s = time.monotonic()
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
         try:
             answers = await self._run([item for item, _ in batch])
             if len(answers) != len(batch):
@@ -188,7 +188,7 @@ class MicroBatcher(Generic[Item, Answer]):
             else:
                 await asyncio.gather(*(self._answer([entry], shape) for entry in batch))
             return
-        self._note_pace(len(batch), began_s, time.monotonic())
+        self._note_pace(len(batch), began_s, loop.time())
         self._expect(shape, len(batch))
         for (_, future), answer in zip(batch, answers, strict=True):
             settle(future, answer)

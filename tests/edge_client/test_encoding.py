@@ -1,11 +1,12 @@
 """A window on its way and its answer on the way back, in both encodings."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edge_client.encoding import AnswerError, fp16_answer, fp16_question, json_answer, json_question
+from edge_client.encoding import AnswerError, Question, fp16_answer, fp16_question, json_answer, json_question
 from landmarks.hands import Array, presence_of
 from landmarks.session import ModelSession
 from landmarks.wire import HEADER_LENGTH, WantedOutput, decode_request, encode_response
@@ -63,6 +64,11 @@ def test_a_window_of_the_usual_size_takes_a_fifth_of_its_json() -> None:
     short, long = fp16_question(window, None), json_question(window, None)
     assert len(short.body) < 5500
     assert len(short.body) * 4 < len(long.body)
+
+
+@pytest.mark.parametrize("question", [json_question, fp16_question])
+def test_nobody_need_watch_for_our_hanging_up(question: Callable[[Array, None], Question]) -> None:
+    assert question(made_window(30), None).headers["X-Request-Disconnect-Disabled"] == "?1"
 
 
 def test_landmarks_in_the_image_arrive_to_a_quarter_of_a_thousandth() -> None:

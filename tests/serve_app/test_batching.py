@@ -1,69 +1,13 @@
 """The batcher: what waits becomes one batch, shapes stay apart, and a bad item fails alone."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
-import uvloop
 
-from serve_app import batching
 from serve_app.batching import MicroBatcher
 from serve_app.errors import NotReady, Overloaded
-
-
-class Doubler:
-    """Runs batches that wait for a gate, records them, and answers 2 × item; "bad" items and "poison" fail."""
-
-    def __init__(self) -> None:
-        self.batches: list[list[object]] = []
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.running = 0
-        self.most_running = 0
-
-    async def __call__(self, items: Sequence[object]) -> Sequence[object | Exception]:
-        self.batches.append(list(items))
-        self.running += 1
-        self.most_running = max(self.most_running, self.running)
-        try:
-            await self.gate.wait()
-            if "poison" in items:
-                raise RuntimeError("poison in the batch")
-            if "away" in items:
-                raise NotReady("the model is away")
-            return [ValueError("bad item") if item == "bad" else item * 2 for item in items]  # type: ignore[operator]
-        finally:
-            self.running -= 1
-
-
-def batcher(run: Doubler, size: int = 8, slots: int = 1, waiting: int = 100) -> MicroBatcher[object, object]:
-    return MicroBatcher(run, max_batch_size=size, max_in_flight=slots, max_waiting=waiting)
-
-
-async def submit_all(
-    target: MicroBatcher[object, object], items: Sequence[object], shape: object = "s"
-) -> list[object]:
-    """Each item's answer, or the exception that was raised to its caller."""
-
-    async def submit(item: object) -> object:
-        try:
-            answer = await target.submit(item, shape)
-        except Exception as error:
-            return error
-        assert not isinstance(answer, Exception), "an exception was returned to a caller instead of raised"
-        return answer
-
-    return await asyncio.gather(*(submit(item) for item in items))
-
-
-def tell(story: Callable[[], Awaitable[None]]) -> None:
-    """Run a story, with a deadline."""
-    asyncio.run(asyncio.wait_for(story(), 10))
-
-
-async def let_others_run() -> None:
-    for _ in range(5):
-        await asyncio.sleep(0)
+from tests.serve_app.doubler import Doubler, batcher, let_others_run, submit_all, tell
 
 
 def test_a_lone_item_leaves_at_once_in_a_batch_of_its_own() -> None:
@@ -136,95 +80,6 @@ def test_while_a_batch_is_in_flight_only_a_full_one_or_another_shape_takes_the_s
 
     tell(story)
     tell(full)
-
-
-async def answered_together(
-    run: Doubler, monkeypatch: pytest.MonkeyPatch, gather_s: float = 60
-) -> MicroBatcher[object, object]:
-    """A batcher of batches of 8 that has just answered one of 4, and waits ``gather_s`` for 4 to come again."""
-    monkeypatch.setattr(batching, "GATHER_S", 60)
-    target = batcher(run)
-    run.gate.clear()
-    first = asyncio.ensure_future(submit_all(target, [0]))
-    await let_others_run()
-    others = asyncio.ensure_future(submit_all(target, [1, 2, 3]))
-    await let_others_run()
-    run.gate.set()
-    await first
-    await asyncio.gather(others, submit_all(target, [4]))
-    assert run.batches == [[0], [1, 2, 3, 4]]
-    run.batches.clear()
-    monkeypatch.setattr(batching, "GATHER_S", gather_s)
-    return target
-
-
-def test_those_answered_together_are_waited_for_and_go_together_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def story() -> None:
-        run = Doubler()
-        target = await answered_together(run, monkeypatch)
-        answers = [asyncio.ensure_future(submit_all(target, [item])) for item in (1, 2, 3)]
-        await let_others_run()
-        assert run.batches == []
-        answers.append(asyncio.ensure_future(submit_all(target, [4])))
-        assert await asyncio.gather(*answers) == [[2], [4], [6], [8]]
-        assert run.batches == [[1, 2, 3, 4]]
-
-    tell(story)
-
-
-def test_another_shape_than_the_one_answered_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def story() -> None:
-        run = Doubler()
-        target = await answered_together(run, monkeypatch)
-        assert await submit_all(target, ["b"], shape="other") == ["bb"]
-
-    tell(story)
-
-
-def test_who_waited_when_others_were_answered_waits_for_them_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def story() -> None:
-        run = Doubler()
-        target = await answered_together(run, monkeypatch)
-        run.gate.clear()
-        first = asyncio.ensure_future(submit_all(target, [1, 2, 3, 4]))
-        await let_others_run()
-        second = asyncio.ensure_future(submit_all(target, [5, 6]))
-        await let_others_run()
-        run.gate.set()
-        assert await first == [2, 4, 6, 8]
-        await let_others_run()
-        assert run.batches == [[1, 2, 3, 4]]
-        again = asyncio.ensure_future(submit_all(target, [1, 2, 3, 4]))
-        assert (await second, await again) == ([10, 12], [2, 4, 6, 8])
-        assert run.batches == [[1, 2, 3, 4], [5, 6, 1, 2, 3, 4]]
-
-    tell(story)
-
-
-def test_nobody_is_waited_for_twice_who_did_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def story() -> None:
-        run = Doubler()
-        target = await answered_together(run, monkeypatch, gather_s=0.01)
-        assert await submit_all(target, [1, 2]) == [2, 4]
-        assert [item for batch in run.batches for item in batch] == [1, 2]
-        run.batches.clear()
-        monkeypatch.setattr(batching, "GATHER_S", 60)
-        for item in range(batching.HOLD_OFF - 2):
-            assert await submit_all(target, [item]) == [2 * item]
-
-    tell(story)
-
-
-@pytest.mark.parametrize("gather_s", [0.0004, 0.0014, 0.0024])
-def test_the_wait_ends_on_a_loop_that_counts_in_milliseconds(monkeypatch: pytest.MonkeyPatch, gather_s: float) -> None:
-    async def story() -> None:
-        run = Doubler()
-        target = await answered_together(run, monkeypatch, gather_s)
-        async with asyncio.timeout(10):
-            assert await submit_all(target, [1]) == [2]
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(story())
 
 
 def test_items_of_different_shape_never_share_a_batch_and_none_starves() -> None:

@@ -1,9 +1,7 @@
-"""``WS /stream`` with everything behind it but Ray and the network: answers, order, limits, keys, close codes."""
+"""``WS /stream`` with everything behind it but Ray and the network: answers, order, limits, close codes."""
 
 import asyncio
-import base64
 import json
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,47 +14,14 @@ from starlette.applications import Starlette
 from landmarks.hands import presence_of
 from landmarks.session import ModelSession
 from serve_app.errors import NotReady
-from serve_app.messages import ModelStatus, Tensors
 from serve_app.stream_messages import FRAME_NUMBER
 from tests.made_models import LABELS, made_window
-from tests.serve_app.live_socket import LiveSocket, accepted_socket, live_socket
-from tests.serve_app.local_stages import LocalStages, local_app
+from tests.serve_app.gated_stages import GatedStages, tell
+from tests.serve_app.live_socket import LiveSocket, accepted_socket
+from tests.serve_app.local_stages import local_app
 
 FRAMES = made_window(60, seed=2)
 PACKED = [frame.astype("<f2").tobytes() for frame in FRAMES]
-
-Story = Callable[[Starlette, "GatedStages"], Awaitable[None]]
-
-
-class GatedStages(LocalStages):
-    """The real stages behind a gate that a test may close, and with a model that a test may exchange or lose."""
-
-    def __init__(self, repository: Path) -> None:
-        super().__init__(repository)
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.batches = 0
-        self.status = self.inference.describe()
-        self.fault: Exception | None = None
-
-    async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
-        self.batches += 1
-        await self.gate.wait()
-        if self.fault is not None:
-            raise self.fault
-        return await super().answer(batch)
-
-    async def describe(self) -> ModelStatus:
-        return self.status
-
-
-def tell(repository: Path, story: Story, api_keys: Sequence[str] = (), **arguments: float) -> None:
-    async def run() -> None:
-        stages = GatedStages(repository)
-        async with asyncio.timeout(30), local_app(stages, api_keys, **arguments) as app:
-            await story(app, stages)
-
-    asyncio.run(run())
 
 
 async def closed_with(socket: LiveSocket) -> tuple[int, str]:
@@ -209,76 +174,6 @@ def test_a_session_that_sends_is_not_idle_however_long_it_lasts(repository: Path
 
     with asyncio.Runner(loop_factory=AheadLoop) as runner:
         runner.run(story())
-
-
-async def refused(app: Starlette, **asked: Any) -> tuple[int, dict[str, Any], dict[str, str]]:
-    """Status, body and headers of an upgrade that the app refuses."""
-    async with live_socket(app, **asked) as socket:
-        start, body = await socket.event(), await socket.event()
-    assert start["type"] == "websocket.http.response.start", start
-    headers = {name.decode(): value.decode() for name, value in start["headers"]}
-    return start["status"], json.loads(body["body"]), headers
-
-
-def test_one_session_too_many_is_refused_in_http_and_admitted_once_another_has_ended(repository: Path) -> None:
-    async def story(app: Starlette, _: GatedStages) -> None:
-        async with accepted_socket(app) as first, accepted_socket(app):
-            await first.opened()
-            status, body, headers = await refused(app)
-            assert (status, body["code"], headers["retry-after"]) == (429, "overloaded", "1")
-        async with accepted_socket(app) as third:
-            assert (await third.opened())["type"] == "ready"
-
-    tell(repository, story, max_sessions=2)
-
-
-def test_without_a_model_no_session_begins(tmp_path: Path) -> None:
-    async def story(app: Starlette, _: GatedStages) -> None:
-        status, body, _headers = await refused(app)
-        assert (status, body["code"]) == (503, "not_ready")
-
-    tell(tmp_path / "nothing", story)
-
-
-KEY = "geheim/+ schlüssel"
-ENCODED = base64.urlsafe_b64encode(KEY.encode()).decode().rstrip("=")
-
-
-@pytest.mark.parametrize(
-    ("asked", "status"),
-    [
-        ({}, 401),
-        ({"headers": [("x-api-key", "wrong")]}, 403),
-        ({"subprotocols": ["helen.v1", "helen.key.d3Jvbmc"]}, 403),
-        ({"subprotocols": ["helen.v1", "helen.key.ä"]}, 401),
-        ({"subprotocols": ["helen.v1"]}, 401),
-    ],
-)
-def test_without_a_right_key_no_session_begins(repository: Path, asked: dict[str, Any], status: int) -> None:
-    async def story(app: Starlette, _: GatedStages) -> None:
-        assert (await refused(app, **asked))[0] == status
-
-    tell(repository, story, api_keys=["other", KEY])
-
-
-@pytest.mark.parametrize(
-    ("asked", "chosen"),
-    [
-        ({"headers": [("x-api-key", "other")]}, None),
-        ({"headers": [("authorization", "Bearer other")]}, None),
-        ({"subprotocols": ["helen.v1", f"helen.key.{ENCODED}"]}, "helen.v1"),
-        ({"subprotocols": [f"helen.key.{ENCODED}"]}, None),
-    ],
-)
-def test_a_key_comes_in_a_header_or_as_a_subprotocol_which_is_never_echoed(
-    repository: Path, asked: dict[str, Any], chosen: str | None
-) -> None:
-    async def story(app: Starlette, _: GatedStages) -> None:
-        async with live_socket(app, **asked) as socket:
-            assert await socket.event() == {"type": "websocket.accept", "subprotocol": chosen}
-            assert (await socket.opened())["type"] == "ready"
-
-    tell(repository, story, api_keys=["other", KEY])
 
 
 def test_a_window_that_fails_is_told_and_the_next_one_is_answered(repository: Path) -> None:
