@@ -20,7 +20,10 @@ PACE_WEIGHT = 0.1  # of the last batch in what is known of the pace
 # ask again at once come faster than that; cameras with a rhythm of their own don't, at any rate two cores can answer.
 GATHER_S = 0.002
 GATHER_ITEM_S = 0.0008
-HOLD_OFF = 64  # batches that go as they are, after somebody was waited for in vain
+# Batches that go as they are after somebody was waited for in vain; twice as many after each time more, so that among
+# cameras not even one request in a hundred is held up.
+HOLD_OFF = 64
+HOLD_OFF_MOST = 1024
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -60,6 +63,7 @@ class MicroBatcher(Generic[Item, Answer]):
         self._expected_items = 0
         self._gathering: asyncio.TimerHandle | None = None
         self._hold_off = 0
+        self._next_hold_off = HOLD_OFF
         # Shapes in the order in which their oldest item came; each with its items, oldest first.
         self._groups: OrderedDict[Hashable, deque[tuple[Item, asyncio.Future[Answer]]]] = OrderedDict()
         self._waiting = 0
@@ -119,6 +123,8 @@ class MicroBatcher(Generic[Item, Answer]):
                 return
             batch = self._next_batch(shape)
             if shape == self._expected_shape:
+                if self._gathering is not None:  # those who were waited for came
+                    self._next_hold_off = max(self._next_hold_off // 2, HOLD_OFF)
                 self._expect_nobody()
             if batch:
                 task = asyncio.get_running_loop().create_task(self._answer(batch, shape))
@@ -149,7 +155,8 @@ class MicroBatcher(Generic[Item, Answer]):
 
     def _go_without(self) -> None:
         self._expect_nobody()
-        self._hold_off = HOLD_OFF
+        self._hold_off = self._next_hold_off
+        self._next_hold_off = min(2 * self._next_hold_off, HOLD_OFF_MOST)
         self._fill_slots()
 
     def _expect_nobody(self) -> None:

@@ -1,6 +1,7 @@
 """Who was just answered is waited for, so that those who ask together go together; never for long."""
 
 import asyncio
+import itertools
 
 import pytest
 import uvloop
@@ -92,6 +93,46 @@ def test_nobody_is_waited_for_twice_who_did_not_come(monkeypatch: pytest.MonkeyP
         for item in range(2):  # the last ones of those that go as they are
             assert await submit_all(target, [item]) == [2 * item]
         await answer_four_together(run, target)
+
+    tell(story)
+
+
+def test_the_more_often_nobody_came_the_longer_nobody_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cameras with a rhythm of their own: each wait costs them time and gains nothing."""
+    monkeypatch.setattr(batching, "GATHER_S", 0.002)
+    monkeypatch.setattr(batching, "HOLD_OFF", 4)
+    monkeypatch.setattr(batching, "HOLD_OFF_MOST", 16)
+
+    async def story() -> None:
+        run = Doubler()
+        target = batcher(run)
+        waited_in_vain: list[int] = []
+        go_without = target._go_without
+
+        def counted() -> None:
+            waited_in_vain.append(len(run.batches))
+            go_without()
+
+        monkeypatch.setattr(target, "_go_without", counted)
+
+        async def cameras(batches: int) -> list[int]:
+            """Let some batches go; how many went from one wait in vain to the next."""
+            waited_in_vain.clear()
+            until = len(run.batches) + batches
+            while len(run.batches) < until:
+                await submit_all(target, [0, 1])
+                await submit_all(target, [2])
+            return [after - before for before, after in itertools.pairwise(waited_in_vain)]
+
+        async def one_who_asks_again() -> None:
+            for item in range(60):
+                await submit_all(target, [item])
+
+        between = await cameras(80)
+        assert between[0] < between[1] < between[2], between
+        assert max(between) <= 16 + 2, between
+        await asyncio.gather(*(one_who_asks_again() for _ in range(4)))  # those come who are waited for
+        assert (await cameras(20))[0] < between[2]
 
     tell(story)
 
