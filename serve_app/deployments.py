@@ -37,6 +37,26 @@ def method_of(handle: DeploymentHandle[Any], name: str) -> DeploymentHandle[Any]
     return handle.options(method_name=name, request_serialization="pickle", response_serialization="pickle")
 
 
+async def asked(name: str, ask: Callable[[], Awaitable[Any]]) -> Any:
+    """Ask the stages of a model, and again where their replicas leave without an answer.
+
+    Raises:
+        Overloaded: a stage's own queue is full.
+        NotReady: none of several attempts was answered.
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            async with asyncio.timeout(ATTEMPT_S):
+                return await ask()
+        except TimeoutError:
+            continue
+        except BackPressureError as error:
+            raise Overloaded(f"the {name} model's queue is full; try again in a second") from error
+        except RayActorError:  # a replica died with the batch in hand; answering twice harms nobody
+            await asyncio.sleep(PAUSE_S)  # until Serve has noticed, and waits for the next replica by itself
+    raise NotReady("the replicas behind this one are being replaced; try again in a second")
+
+
 class RayStages:
     """Inference and postprocessing as deployments; a batch goes through both without coming back in between."""
 
@@ -50,26 +70,13 @@ class RayStages:
     async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
         """As ``Stages.answer``; a stage whose own queue is full is ``Overloaded``."""
         answers: Sequence[bytes | Exception]
-        answers = await self._asked(lambda: self._predict.remote(self._infer.remote(batch)))
+        answers = await asked(self._name, lambda: self._predict.remote(self._infer.remote(batch)))
         return answers
 
     async def outputs(self, batch: Tensors) -> Outputs:
         """As ``Stages.outputs``; a stage whose own queue is full is ``Overloaded``."""
-        outputs: Outputs = await self._asked(lambda: self._outputs.remote(self._infer.remote(batch)))
+        outputs: Outputs = await asked(self._name, lambda: self._outputs.remote(self._infer.remote(batch)))
         return outputs
-
-    async def _asked(self, ask: Callable[[], Awaitable[Any]]) -> Any:
-        for _ in range(ATTEMPTS):
-            try:
-                async with asyncio.timeout(ATTEMPT_S):
-                    return await ask()
-            except TimeoutError:
-                continue
-            except BackPressureError as error:
-                raise Overloaded(f"the {self._name} model's queue is full; try again in a second") from error
-            except RayActorError:  # a replica died with the batch in hand; answering twice harms nobody
-                await asyncio.sleep(PAUSE_S)  # until Serve has noticed, and waits for the next replica by itself
-        raise NotReady("the replicas behind this one are being replaced; try again in a second")
 
     async def look(self) -> Sequence[ModelStatus]:
         """As ``Stages.look``."""
@@ -103,7 +110,7 @@ class RayShotStages(RayStages):
             response: Awaitable[Any] = self._judge.remote(batch, scored)
             return response
 
-        answers: Sequence[bytes | Exception] = await self._asked(ask)
+        answers: Sequence[bytes | Exception] = await asked(self._name, ask)
         return answers
 
 
