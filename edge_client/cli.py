@@ -94,7 +94,7 @@ def _run_command(options: argparse.Namespace) -> int:
         from edge_client.ui.server import serve_screen
 
         _print(f"local screen: http://{settings.screen.host}:{settings.screen.port}", sys.stderr)
-        serve_screen(settings.screen.host, settings.screen.port)
+        serve_screen(settings.screen.host, settings.screen.port, names=settings.screen.hosts)
         return 0
     if options.command == "record":
         from edge_client.recorder import RecordingPlan, record_windows

@@ -132,7 +132,7 @@ def open_screen(settings: Settings) -> Iterator[Callable[[dict[str, Any]], objec
     from edge_client.ui.server import ScreenServer
 
     hub = Hub()
-    with ScreenServer(hub, settings.screen.host, settings.screen.port) as server:
+    with ScreenServer(hub, settings.screen.host, settings.screen.port, names=settings.screen.hosts) as server:
         deadline = time.monotonic() + 10
         while not server.started:
             if server.failed or time.monotonic() > deadline:

@@ -5,6 +5,7 @@ TOML file and the flags' help are made from these classes (``settings_file.py``,
 """
 
 import os
+import string
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,8 @@ ENVIRONMENT: Final = {
     "HELEN_API_KEY": "cloud.api_key",
     "HELEN_BACKEND_GESTURE_URL": "publish.url",
 }
+
+HOST_NAME_CHARACTERS: Final = frozenset(string.ascii_letters + string.digits + "-._")
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
@@ -150,7 +153,15 @@ class Screen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     host: Annotated[str, Meta(description="address to listen on; 0.0.0.0 shows it to the local network")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="port to listen on")] = 5000
+    hosts: Annotated[
+        tuple[str, ...], Meta(description="names by which browsers may call it, besides this machine's own")
+    ] = ()
     rate: Annotated[float, Meta(gt=0, le=60, description="pictures of the hands a second")] = 15.0
+
+    def __post_init__(self) -> None:
+        for name in self.hosts:
+            if not name or not set(name) <= HOST_NAME_CHARACTERS:
+                raise ValueError(f"hosts has {name!r}, expected a name alone, such as raspberrypi.lan")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -205,7 +216,7 @@ def _read_tables(file: Path) -> dict[str, Any]:
 def _read_text(path: str, text: str) -> Any:
     """A flag or variable as its field wants it: lists as ``a,b``, mappings as ``a=b,c=d``, all else as it is."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    if path == "trigger.rest_labels":
+    if path in ("trigger.rest_labels", "screen.hosts"):
         return parts
     if path == "publish.keys":
         pairs = [part.partition("=") for part in parts]

@@ -5,114 +5,143 @@ It keeps the last events and nothing else. ``run --ui`` starts it beside the cli
 
 import asyncio
 import contextlib
+import logging
 import socket
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 import socketio
 import uvicorn
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
+from edge_client.ui.body import MAX_BODY_BYTES, Refused, check_state, read_object
 from edge_client.ui.guard import SameSite, SecurityHeaders
-from edge_client.ui.hub import Channel, Hub
+from edge_client.ui.hub import Faults, Hub, Listener
+from edge_client.ui.streams import MAX_LISTENERS, event_frames, serve_page, state_frames
+
+log = logging.getLogger(__name__)
 
 STATIC: Final = Path(__file__).parent / "static"
-MAX_BODY_BYTES: Final = 64 * 1024
-MAX_LISTENERS: Final = 64
-HELLO: Final = b'{"type":"hello","status":"ok"}'
 
 
-class Refused(Exception):
-    """A request that is answered with ``status`` and one sentence."""
+def build_screen(hub: Hub, *, bind: str = "127.0.0.1", names: Collection[str] = ()) -> ASGIApp:
+    """The ASGI application: the contract's routes, the page, and Socket.IO at ``/socket.io``.
 
-    def __init__(self, status: int, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status = status
-        self.code = code
-
-
-def build_screen(hub: Hub) -> ASGIApp:
-    """The ASGI application: the contract's routes, the page, and Socket.IO at ``/socket.io``."""
+    ``bind`` is the address that it listens on, ``names`` what browsers may call it besides its own names.
+    """
 
     async def post_gesture(request: Request) -> Response:
-        await hub.take_gesture(await _read_object(request))
+        await hub.take_gesture(await read_object(request))
         return JSONResponse({"status": "ok"})
 
     async def post_state(request: Request) -> Response:
-        hub.take_state(await _read_object(request))
+        state = await read_object(request)
+        check_state(state)
+        hub.take_state(state)
         return JSONResponse({"status": "ok"})
 
-    async def stream_events(_: Request) -> Response:
-        return _stream(hub.events, HELLO)
+    async def stream_events(request: Request) -> Response:
+        return _stream(hub, "listeners", event_frames(hub, request.headers.get("last-event-id")))
 
     async def stream_states(_: Request) -> Response:
-        return _stream(hub.live, b"null")
+        return _stream(hub, "pages", state_frames(hub))
+
+    async def connect_page(page: WebSocket) -> None:
+        await serve_page(hub, page)
 
     async def health(_: Request) -> Response:
-        return JSONResponse({"status": "ok", "listeners": len(hub.events), "pages": len(hub.live)})
+        connected = {"listeners": hub.connected["listeners"], "pages": hub.connected["pages"]}
+        return JSONResponse({"status": "ok", **connected, "faults": hub.faults.count, "last_fault": hub.faults.last})
 
     async def recent(_: Request) -> Response:
-        return JSONResponse(list(hub.recent))
+        return Response(hub.recent(), media_type="application/json")
 
-    async def page(_: Request) -> Response:
+    async def show_page(_: Request) -> Response:
         return FileResponse(STATIC / "index.html")
-
-    async def refuse(_: Request, error: Exception) -> Response:
-        assert isinstance(error, Refused)  # noqa: S101 - registered for this class alone
-        return JSONResponse({"error": str(error), "code": error.code}, error.status)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         hub.loop = asyncio.get_running_loop()
+        hub.loop.set_exception_handler(lambda _, fault: hub.faults.note(fault["message"], fault.get("exception")))
         yield
         hub.loop = None
 
     pages = Starlette(
         routes=[
             Route("/gestures/gesture-key", post_gesture, methods=["POST"]),
+            Route("/gestures/gesture-key/", post_gesture, methods=["POST"]),
             Route("/events", stream_events),
             Route("/live", post_state, methods=["POST"]),
             Route("/live", stream_states),
+            WebSocketRoute("/page", connect_page),
             Route("/recent", recent),
             Route("/health", health),
-            Route("/", page),
+            Route("/", show_page),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
-        middleware=[Middleware(SecurityHeaders)],
-        exception_handlers={Refused: refuse},
+        exception_handlers={Refused: _answer_refusal, HTTPException: _answer_http_error, Exception: _answer_fault},
         lifespan=lifespan,
     )
-    return SameSite(socketio.ASGIApp(hub.sockets, other_asgi_app=pages))
+    pages.router.redirect_slashes = False
+    guarded = SameSite(socketio.ASGIApp(hub.sockets, other_asgi_app=pages), bind=bind, names=names)
+    return SecurityHeaders(LastResort(guarded, hub.faults))
 
 
-def _stream(channel: Channel, first: bytes) -> Response:
-    if len(channel) >= MAX_LISTENERS:
+class LastResort:
+    """Counts and logs what a request or stream ends with that nothing else caught; the others go on."""
+
+    def __init__(self, app: ASGIApp, faults: Faults) -> None:
+        self._app = app
+        self._faults = faults
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        ended = False
+
+        async def watch(message: Message) -> None:
+            nonlocal ended
+            if message["type"] in ("http.response.body", "websocket.close"):
+                ended = not message.get("more_body", False)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        except Exception as error:
+            self._faults.note(f"{scope['type']} {scope.get('path', '')}", error)
+            if not ended and scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1011})
+            elif not ended:
+                raise  # the server has to cut an answer that is not whole
+
+
+async def _answer_refusal(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)  # noqa: S101 - registered for this class alone
+    return JSONResponse({"error": str(error), "code": error.code}, error.status)
+
+
+async def _answer_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
+    what = f"{request.method} {request.url.path}: {error.detail}"
+    code = error.detail.lower().replace(" ", "_")
+    return JSONResponse({"error": what, "code": code}, error.status_code, headers=dict(error.headers or {}))
+
+
+async def _answer_fault(_: Request, __: Exception) -> Response:
+    return JSONResponse({"error": "a fault of the screen; its log says which", "code": "internal"}, 500)
+
+
+def _stream(hub: Hub, kind: Listener, frames: AsyncIterator[bytes]) -> Response:
+    if hub.connected[kind] >= MAX_LISTENERS:
         raise Refused(503, "too_many_listeners", f"{MAX_LISTENERS} listeners are connected already")
-    return StreamingResponse(channel.listen(first), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
-
-
-async def _read_object(request: Request) -> dict[str, Any]:
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BODY_BYTES:
-                raise Refused(413, "body_too_large", f"the body has more than {MAX_BODY_BYTES} bytes")
-    except ClientDisconnect:
-        raise Refused(400, "disconnected", "the body ended early") from None
-    try:
-        return msgspec.json.decode(bytes(body), type=dict[str, Any])
-    except msgspec.DecodeError as error:
-        raise Refused(400, "invalid_input", f"the body is not a JSON object: {error}") from None
+    return StreamingResponse(frames, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
 class _Server(uvicorn.Server):
@@ -130,8 +159,8 @@ class _Server(uvicorn.Server):
 class ScreenServer:
     """The screen in a thread of this process, for ``run --ui``. Use it as a context manager."""
 
-    def __init__(self, hub: Hub, host: str, port: int) -> None:
-        self._server = _Server(hub, _server_config(hub, host, port))
+    def __init__(self, hub: Hub, host: str, port: int, *, names: Collection[str] = ()) -> None:
+        self._server = _Server(hub, _server_config(hub, host, port, names))
         self._thread = threading.Thread(target=self._run, name="screen-server", daemon=True)
 
     def __enter__(self) -> "ScreenServer":
@@ -143,9 +172,12 @@ class ScreenServer:
         self._thread.join(timeout=5)
 
     def _run(self) -> None:
-        # uvicorn ends the process when its port is taken; here only the screen has failed.
-        with contextlib.suppress(SystemExit):
+        try:
             self._server.run()
+        except SystemExit:
+            pass  # uvicorn ends the process when its port is taken; here only the screen has failed
+        except Exception:
+            log.exception("the local screen has ended; everything else goes on")
 
     @property
     def started(self) -> bool:
@@ -157,20 +189,21 @@ class ScreenServer:
         return not self._thread.is_alive() and not self._server.should_exit
 
 
-def serve_screen(host: str, port: int) -> None:
+def serve_screen(host: str, port: int, *, names: Collection[str] = ()) -> None:
     """The screen alone, until it is interrupted."""
     hub = Hub()
-    _Server(hub, _server_config(hub, host, port)).run()
+    _Server(hub, _server_config(hub, host, port, names)).run()
 
 
-def _server_config(hub: Hub, host: str, port: int) -> uvicorn.Config:
+def _server_config(hub: Hub, host: str, port: int, names: Collection[str]) -> uvicorn.Config:
     # Pages hold their streams open for good: a second is all that stopping waits for them.
     return uvicorn.Config(
-        build_screen(hub),
+        build_screen(hub, bind=host, names=names),
         host=host,
         port=port,
         log_level="warning",
         ws="websockets-sansio",
+        ws_max_size=MAX_BODY_BYTES,
         server_header=False,
         timeout_graceful_shutdown=1,
     )
