@@ -94,3 +94,17 @@ async def address_of_page(profile: Path) -> str:
                 if pages:
                     return str(pages[0]["webSocketDebuggerUrl"])
             await asyncio.sleep(0.1)
+
+
+@asynccontextmanager
+async def another_tab(profile: Path, script: str = "") -> AsyncIterator[Tab]:
+    """One more empty tab of the browser that runs with a profile; ``script`` runs before those of each of its pages."""
+    port = (profile / "DevToolsActivePort").read_text().splitlines()[0]
+    async with httpx.AsyncClient() as client:
+        target = (await client.put(f"http://127.0.0.1:{port}/json/new?about:blank")).json()
+        async with connect(target["webSocketDebuggerUrl"], max_size=None) as socket:
+            tab = Tab(socket)
+            await tab.call("Page.enable")
+            await tab.call("Page.addScriptToEvaluateOnNewDocument", source=script)
+            yield tab
+        await client.get(f"http://127.0.0.1:{port}/json/close/{target['id']}")

@@ -1,26 +1,30 @@
-// The page: two streams in (gestures that happened, the client's state), a calm picture out. It decides nothing.
+// The page: one feed in (gestures that happened, the client's state), a calm picture out. It decides nothing.
+import { EventList } from "/static/events.js";
+import { Feed } from "/static/feed.js";
+import { milliseconds, percent } from "/static/format.js";
 import { History } from "/static/history.js";
+import { readable, readGesture, readState } from "/static/messages.js";
 import { Skeleton } from "/static/skeleton.js";
 import { chooseLanguage, WORDS } from "/static/words.js";
 
 const byId = (id) => document.getElementById(id);
-const EVENTS_SHOWN = 20;
 const CLIENT_AWAY_MS = 3000;
 const GESTURE_SHOWN_MS = 2500;
 const BAR_PITCH = 38;
 
 const skeleton = new Skeleton(byId("hands"));
 const history = new History(byId("history"));
+const events = new EventList(byId("events"));
 const stage = document.querySelector(".stage");
 let words = WORDS.en;
 let language = "en";
 let state = null;
 let stateAt = -Infinity;
-let screenAway = false;
+let link = "up";
 let shown = { label: "", kind: "" };
-let lastModel = null;
-let lastEvent = null;
-let lastEventAt = -Infinity;
+let lastModel = "";
+let lastGesture = null;
+let lastGestureAt = -Infinity;
 
 function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
@@ -31,43 +35,37 @@ function setLanguage(chosen) {
   words = WORDS[chosen];
   document.documentElement.lang = chosen;
   document.querySelectorAll("[data-word]").forEach((element) => setText(element, words[element.dataset.word]));
+  document.querySelectorAll("[data-label]").forEach((element) => element.setAttribute("aria-label", words[element.dataset.label]));
   document.querySelectorAll("[data-language]").forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.language === chosen)));
-  byId("hands").setAttribute("aria-label", words.handsLabel);
-  byId("history").setAttribute("aria-label", words.historyLabel);
-  document.querySelectorAll("#events li").forEach((item) => describeEvent(item, item.event));
+  events.translate(words, language);
   render();
 }
-
-const readable = (label) => label.replace(/[-_]+/g, " ");
-const percent = (share) => `${Math.floor(share * 1000) / 10}`.replace(".", language === "es" ? "," : ".").replace(/^(\d+)$/, "$1") + " %";
-const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-const milliseconds = (value) => `${Math.round(value)} ${words.ms}`;
 
 function clientRuns() {
   return performance.now() - stateAt < CLIENT_AWAY_MS;
 }
 
 function renderConnection() {
-  const runs = clientRuns() && !screenAway;
+  const runs = clientRuns() && link === "up";
   const connection = runs ? state.connection : "none";
   document.body.dataset.connection = connection;
-  document.body.dataset.source = (runs && state.source) || "";
+  document.body.dataset.source = runs ? state.source : "";
   let text = words[connection];
-  if (screenAway) text = words.lost;
-  else if (connection === "offline" && !state.has_device) text = words.offlineAlone;
+  if (link !== "up") text = words[link];
+  else if (connection === "offline" && !state.hasDevice) text = words.offlineAlone;
   setText(byId("link").querySelector("span"), text);
   setText(byId("source"), runs && state.source ? words[state.source] : words.nobody);
-  setMeasure("trip", runs ? state.round_trip_ms : null, words.ms, 0);
-  setMeasure("fps", runs ? state.fps : null, words.perSecond, 0);
+  setMeasure("trip", runs ? state.roundTripMs : null, words.ms);
+  setMeasure("fps", runs ? state.fps : null, words.perSecond);
   setText(byId("model"), runs && lastModel ? `${words.version} ${lastModel}` : words.nobody);
   setText(byId("reason"), runs ? state.reason : "");
 }
 
-function setMeasure(id, value, unit, digits) {
+function setMeasure(id, value, unit) {
   const element = byId(id);
-  if (value === null || value === undefined) { setText(element, words.nobody); return; }
-  const text = value < 10 && digits === 0 && unit === words.ms ? value.toFixed(1) : value.toFixed(digits);
-  const number = language === "es" ? text.replace(".", ",") : text;
+  if (value === null) { setText(element, words.nobody); return; }
+  const digits = value < 10 && unit === words.ms ? 1 : 0;
+  const number = value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
   if (element.dataset.text === number + unit && element.childElementCount) return;
   element.dataset.text = number + unit;
   const small = document.createElement("small");
@@ -77,7 +75,7 @@ function setMeasure(id, value, unit, digits) {
 
 const rows = new Map();
 function renderBars() {
-  const bars = (clientRuns() && state.bars) || [];
+  const bars = clientRuns() ? state.bars : [];
   const list = byId("bars");
   const kept = new Set(bars.map(([label]) => label));
   for (const [label, row] of rows) if (!kept.has(label)) { row.remove(); rows.delete(label); }
@@ -94,7 +92,7 @@ function renderBars() {
     row.classList.toggle("last", order === 4);
     row.style.transform = `translateY(${order * BAR_PITCH}px)`;
     row.querySelector(".fill").style.transform = `scaleX(${share})`;
-    setText(row.querySelector("span"), percent(share));
+    setText(row.querySelector("span"), percent(share, language));
   });
 }
 
@@ -102,15 +100,14 @@ function renderBars() {
 function renderGesture() {
   const element = byId("gesture");
   const runs = clientRuns();
-  const recent = performance.now() - lastEventAt < GESTURE_SHOWN_MS;
+  const recent = performance.now() - lastGestureAt < GESTURE_SHOWN_MS;
   let next = { label: "", kind: "", detail: "" };
-  if (lastEvent && (recent || (runs && state.lasting === lastEvent.gesture))) {
-    const by = words.by[lastEvent.source] || "";
-    const took = typeof lastEvent.latency_ms === "number" ? `${words.took} ${milliseconds(lastEvent.latency_ms)}` : "";
-    const sure = typeof lastEvent.score === "number" ? `${percent(lastEvent.score)} ${words.sure}` : "";
-    next = { label: readable(String(lastEvent.gesture ?? "")), kind: runs && state.lasting ? "" : "ended", detail: [sure, by, took].filter(Boolean).join(" · ") };
+  if (lastGesture && (recent || (runs && state.lasting && state.lasting === lastGesture.name))) {
+    const { label, score, source, latencyMs } = lastGesture;
+    const detail = [score !== null && `${percent(score, language)} ${words.sure}`, source && words.by[source], latencyMs !== null && `${words.took} ${milliseconds(latencyMs, words)}`];
+    next = { label, kind: runs && state.lasting ? "" : "ended", detail: detail.filter(Boolean).join(" · ") };
   } else if (runs && state.belief && state.belief[0] !== "none" && state.belief[1] > 0.4) {
-    next = { label: `${readable(state.belief[0])}?`, kind: "thinking", detail: percent(state.belief[1]) };
+    next = { label: `${readable(state.belief[0])}?`, kind: "thinking", detail: percent(state.belief[1], language) };
   }
   if (next.label !== shown.label || next.kind !== shown.kind) {
     element.textContent = next.label;
@@ -123,8 +120,8 @@ function renderGesture() {
 function renderHint() {
   document.body.dataset.hands = skeleton.visible() ? "some" : "none";
   setText(byId("hint"), clientRuns() ? words.showHand : words.startClient);
-  const hands = (clientRuns() && state.hands) || [null, null];
-  document.querySelectorAll(".sides span").forEach((element, side) => element.classList.toggle("seen", Boolean(hands[side])));
+  const hands = clientRuns() ? state.hands : [null, null];
+  document.querySelectorAll(".sides span").forEach((element, side) => element.classList.toggle("seen", hands[side] !== null));
 }
 
 function render() {
@@ -134,72 +131,54 @@ function render() {
   renderHint();
 }
 
-function describeEvent(item, event) {
-  item.querySelector("b").textContent = readable(String(event.gesture ?? event.character ?? event.key ?? "?"));
-  item.querySelector("time").textContent = typeof event.timestamp === "number" ? clock(event.timestamp) : "";
-  const parts = [];
-  if (typeof event.score === "number") parts.push(percent(event.score));
-  if (words[event.source]) parts.push(words[event.source]);
-  if (typeof event.latency_ms === "number") parts.push(milliseconds(event.latency_ms));
-  item.querySelector("small").textContent = parts.join(" · ");
+// A screen reader says decided gestures and nothing else. A new node is said even if it reads as the one before.
+function announce(label) {
+  const spoken = document.createElement("span");
+  spoken.textContent = label;
+  byId("announcement").replaceChildren(spoken);
 }
 
-function addEvent(event, isNew) {
-  const item = document.createElement("li");
-  item.innerHTML = "<b></b><time></time><small></small>";
-  item.event = event;
-  if (event.source) item.dataset.source = event.source;
-  if (isNew) item.classList.add("new");
-  describeEvent(item, event);
-  const list = byId("events");
-  list.prepend(item);
-  while (list.childElementCount > EVENTS_SHOWN) list.lastElementChild.remove();
-}
-
-function takeGesture(event) {
-  if (event.type === "hello") return;
-  addEvent(event, true);
-  lastEvent = event;
-  lastEventAt = performance.now();
+function takeGesture(gesture, isPast) {
+  events.add(gesture, !isPast, words, language);
+  if (isPast) return;
+  lastGesture = gesture;
+  lastGestureAt = performance.now();
+  announce(gesture.label);
   stage.classList.remove("happened");
   byId("gesture").classList.remove("arrived");
   void stage.offsetWidth; // restarts both animations
-  stage.classList.toggle("by-device", event.source === "device");
+  stage.classList.toggle("by-device", gesture.source === "device");
   stage.classList.add("happened");
   render();
   byId("gesture").classList.add("arrived");
 }
 
 function takeState(next) {
-  if (!next) return;
+  if (next === null) return;
   state = next;
   stateAt = performance.now();
-  lastModel = state.model_version || lastModel;
+  lastModel = state.modelVersion || lastModel;
   skeleton.update(state.hands, state.aspect);
-  if (state.source) history.note(state.source, state.round_trip_ms);
+  if (state.source) history.note(state.source, state.roundTripMs);
   render();
 }
 
-function listen(path, take) {
-  const stream = new EventSource(path);
-  stream.onmessage = (message) => take(JSON.parse(message.data));
-  stream.onopen = () => { screenAway = false; render(); };
-  stream.onerror = () => { screenAway = true; render(); };
+function take(message) {
+  if (message.gesture) takeGesture(readGesture(message.gesture, message.at), message.past);
+  else if (message.state) takeState(readState(message.state));
 }
 
-async function start() {
-  setLanguage(chooseLanguage());
-  document.querySelectorAll("[data-language]").forEach((button) => button.addEventListener("click", () => {
-    localStorage.setItem("language", button.dataset.language);
+function chooseOnClick(button) {
+  button.addEventListener("click", () => {
+    try { localStorage.setItem("language", button.dataset.language); } catch { /* a browser that keeps nothing */ }
     setLanguage(button.dataset.language);
-  }));
-  const recent = await fetch("/recent").then((answer) => answer.json()).catch(() => []);
-  recent.reverse().forEach((event) => addEvent(event, false));
-  listen("/events", takeGesture);
-  listen("/live", takeState);
-  setInterval(() => { render(); history.draw(); }, 500);
-  const frame = () => { skeleton.draw(); requestAnimationFrame(frame); };
-  requestAnimationFrame(frame);
+  });
 }
 
-start();
+setLanguage(chooseLanguage());
+document.querySelectorAll("[data-language]").forEach(chooseOnClick);
+new Feed(take, (next) => { link = next; render(); });
+setInterval(() => { render(); history.draw(); }, 500);
+// The next picture is asked for first: one that can't be drawn doesn't end the rest.
+const frame = () => { requestAnimationFrame(frame); skeleton.draw(); };
+requestAnimationFrame(frame);

@@ -5,9 +5,9 @@ export const WORDS = {
     connection: "Connection", answering: "Answering now", roundTrip: "Round trip", frames: "Camera", model: "Model", cloud: "Service", device: "This device",
     events: "Recent gestures", noBars: "They show while a hand is in view.", noEvents: "Nothing yet. Each gesture is listed once, when it starts.",
     nobody: "–", version: "version", perSecond: "fps", ms: "ms", sure: "sure",
-    online: "Service connected", offline: "Service away, this device answers", offlineAlone: "Service away", connecting: "Connecting to the service", none: "Client not running", lost: "Screen server away",
+    online: "Service connected", offline: "Service away, this device answers", offlineAlone: "Service away", connecting: "Connecting to the service", none: "Client not running", away: "Screen server away", full: "Too many pages open",
     showHand: "Show a hand to the camera.", startClient: "Waiting for the client.\nStart it on the Pi: python -m edge_client run",
-    handsLabel: "The hands that the camera sees, as in a mirror", historyLabel: "Who answered over the last two minutes",
+    handsLabel: "The hands that the camera sees, as in a mirror", historyLabel: "Who answered over the last two minutes", now: "The gesture now", languages: "Language",
     by: { cloud: "by the service", device: "by this device" }, took: "decided in",
   },
   es: {
@@ -15,14 +15,16 @@ export const WORDS = {
     connection: "Conexión", answering: "Responde ahora", roundTrip: "Ida y vuelta", frames: "Cámara", model: "Modelo", cloud: "Servicio", device: "Este equipo",
     events: "Gestos recientes", noBars: "Se ven mientras haya una mano.", noEvents: "Aún nada. Cada gesto aparece una vez, cuando empieza.",
     nobody: "–", version: "versión", perSecond: "fps", ms: "ms", sure: "de certeza",
-    online: "Servicio conectado", offline: "Sin servicio: responde este equipo", offlineAlone: "Sin servicio", connecting: "Conectando con el servicio", none: "Cliente parado", lost: "Pantalla sin servidor",
+    online: "Servicio conectado", offline: "Sin servicio: responde este equipo", offlineAlone: "Sin servicio", connecting: "Conectando con el servicio", none: "Cliente parado", away: "Pantalla sin servidor", full: "Demasiadas páginas abiertas",
     showHand: "Muestra una mano a la cámara.", startClient: "Esperando al cliente.\nArráncalo en la Pi: python -m edge_client run",
-    handsLabel: "Las manos que ve la cámara, como en un espejo", historyLabel: "Quién ha respondido en los últimos dos minutos",
+    handsLabel: "Las manos que ve la cámara, como en un espejo", historyLabel: "Quién ha respondido en los últimos dos minutos", now: "El gesto de ahora", languages: "Idioma",
     by: { cloud: "por el servicio", device: "por este equipo" }, took: "decidido en",
   },
 };
 
 export function chooseLanguage() {
-  const asked = new URLSearchParams(location.search).get("lang") || localStorage.getItem("language") || navigator.language || "en";
+  let kept = null;
+  try { kept = localStorage.getItem("language"); } catch { /* a browser that keeps nothing */ }
+  const asked = new URLSearchParams(location.search).get("lang") || kept || navigator.language || "en";
   return asked.toLowerCase().startsWith("es") ? "es" : "en";
 }
