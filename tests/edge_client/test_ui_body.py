@@ -15,7 +15,7 @@ from edge_client.pipeline import FrameState
 from edge_client.screen_feed import describe_state
 from edge_client.ui.body import MAX_BODY_BYTES, MAX_DEPTH, check_state
 from edge_client.ui.hub import Hub
-from tests.edge_client.local_screen import listening, post, running_screen
+from tests.edge_client.local_screen import listening, running_screen
 from tests.edge_client.made_hands import made_frame, made_hand
 from tests.edge_client.waiting import DEADLINE_S, wait_until
 
@@ -147,7 +147,3 @@ def test_a_state_of_the_client_passes(url: str) -> None:
     check_state(msgspec.json.decode(msgspec.json.encode(described)))
     assert httpx.post(url + "/live", json=described).status_code == 200
     assert np.shape(described["hands"][0]) == (21, 3)
-
-
-def test_a_posted_event_is_json_again(url: str) -> None:
-    assert post(url, {"gesture": "a"}) == 200

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -92,7 +93,10 @@ def test_any_mdns_name_is_a_local_one_where_the_network_reaches_the_screen_anywa
     assert not is_local_name(host)
 
 
-def test_the_settings_name_hosts_by_file_and_flag(tmp_path: pytest.TempPathFactory) -> None:
+def test_the_settings_name_hosts_by_flag_and_file(tmp_path: Path) -> None:
+    file = tmp_path / "edge.toml"
+    file.write_text('[screen]\nhosts = ["pi.lan"]\n')
+    assert load_settings(file).screen.hosts == ("pi.lan",)
     assert load_settings(flags={"screen.hosts": "pi.lan, helen.example"}).screen.hosts == ("pi.lan", "helen.example")
 
 

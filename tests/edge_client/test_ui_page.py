@@ -137,7 +137,7 @@ async def test_milliseconds_since_1970_are_the_same_time_as_seconds(profile: Pat
             await tab.until(f"{LISTED}[0] === '{timestamp}'")
         times = await tab.evaluate(TIMES)
         assert times[0] == times[1]
-        assert "2026" in times[0] or len(times[0]) == 8
+        assert re.search(r"2026|\d\d:\d\d", times[0])
 
 
 async def test_events_before_the_page_and_during_a_cut_are_listed_once_and_in_order(profile: Path, url: str) -> None:
@@ -233,7 +233,7 @@ async def test_nothing_is_cut_off_and_all_text_is_legible(
         await send(url, {"gesture": "hello", "score": 0.97, "source": "cloud", "latency_ms": 41.2})
         for state in (GUESS | ONLINE, GUESS | OFFLINE):
             connection = f"document.body.dataset.connection === '{state['connection']}'"
-            thinking = "document.getElementById('gesture').className === 'thinking'"
+            thinking = "document.getElementById('gesture').classList.contains('thinking')"
             for condition in (connection, f"{connection} && {thinking}"):
                 while not await tab.evaluate(condition):
                     hub.show(state)

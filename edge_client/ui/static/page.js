@@ -11,6 +11,7 @@ const byId = (id) => document.getElementById(id);
 const CLIENT_AWAY_MS = 3000;
 const GESTURE_SHOWN_MS = 2500;
 const BAR_PITCH = 38;
+const LONG_LABEL = 24;
 
 const skeleton = new Skeleton(byId("hands"));
 const history = new History(byId("history"));
@@ -112,6 +113,7 @@ function renderGesture() {
   if (next.label !== shown.label || next.kind !== shown.kind) {
     element.textContent = next.label;
     element.className = next.kind;
+    element.classList.toggle("long", next.label.length > LONG_LABEL);
     shown = next;
   }
   setText(byId("detail"), next.detail);
