@@ -1,6 +1,7 @@
 """No event is lost on its way to a listener: ids, what came while it was away, and what a fault leaves running."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterator
 
@@ -15,6 +16,7 @@ from tests.edge_client.local_screen import connected_page, free_port, listening,
 from tests.edge_client.waiting import DEADLINE_S, wait_until
 
 HELLO = {"type": "hello", "status": "ok"}
+SERVICE_RESTART = 1012  # RFC 6455's registry
 LAST_EVENT_ID = "Last-Event-ID"
 
 
@@ -115,6 +117,18 @@ def test_a_page_that_leaves_is_counted_no_more_and_one_too_many_is_told_so(hub: 
 
     asyncio.run(read())
     assert health()["faults"] == 0
+
+
+def test_stopping_ends_a_pages_socket_without_a_word_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def stop() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            with running_screen(Hub()) as url:
+                page = await stack.enter_async_context(connected_page(url))
+            await page.wait_closed()
+            assert page.close_code == SERVICE_RESTART
+
+    asyncio.run(stop())
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def test_a_slow_listener_loses_the_oldest() -> None:
