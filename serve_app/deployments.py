@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from ray import serve
 from ray.exceptions import RayActorError
+from ray.serve.context import _get_global_client
 from ray.serve.exceptions import BackPressureError
 from ray.serve.handle import DeploymentHandle
 from starlette.applications import Starlette
@@ -19,6 +20,7 @@ from serve_app.ingress import create_app
 from serve_app.messages import ModelStatus, Outputs, Tensors
 from serve_app.metrics import PreprocessCounts, Snapshot
 from serve_app.pipeline import ModelPipeline
+from serve_app.same_site import site_from
 from serve_app.service import Service
 from serve_app.settings import Environment, ServiceArguments, configure_logging
 from serve_app.shot_answer import POSES
@@ -154,6 +156,8 @@ class Preprocess:
         environment = Environment()
         configure_logging(environment.log_level)
         self._keys = KeyRing(environment.api_keys, environment.api_keys_file)
+        client = _get_global_client()  # Serve tells nobody else where its proxy listens
+        self._site = site_from(environment, self._keys, client.http_config.host if client else "127.0.0.1")
         own = serve.get_deployment_handle(serve.get_replica_context().deployment)
         self._counts = PreprocessCounts()
         self._service = Service(
@@ -169,4 +173,4 @@ class Preprocess:
         return self._counts.snapshot()
 
     def __serve_build_asgi_app__(self) -> Starlette:
-        return create_app(self._service, self._keys)
+        return create_app(self._service, self._keys, self._site)

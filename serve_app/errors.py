@@ -47,6 +47,20 @@ class Forbidden(RequestError):
     code = "forbidden"
 
 
+class UnknownHost(RequestError):
+    """The request came by a name that isn't the service's: a page may have had its own name point here."""
+
+    status = 403
+    code = "unknown_host"
+
+
+class ForeignOrigin(RequestError):
+    """A web page of another site has a browser ask."""
+
+    status = 403
+    code = "foreign_origin"
+
+
 class NotFound(RequestError):
     """There is no such model, or not in this version."""
 

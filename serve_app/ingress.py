@@ -10,18 +10,25 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, WebSocketRoute
 
+from landmarks.wire import HEADER_LENGTH
 from serve_app.api_keys import KeyRing
 from serve_app.http import ERROR_HANDLERS
 from serve_app.observed import Observed
 from serve_app.routes import analyze, docs, metrics, models, open_inference, pages, predict, stream, system
+from serve_app.same_site import SameSite, Site
 from serve_app.security import ApiKeys
 from serve_app.service import Service
 from serve_app.shortcut import Shortcut
 
 PREDICT = Route("/predict", predict.predict, methods=["POST"])
 INFER = Route("/v2/models/{name}/infer", open_inference.infer, methods=["POST"])
+ANYWHERE = Site()
+# Of a page that HELEN_ALLOWED_ORIGINS lets in: headers that it may send, and those of an answer that it may read.
+PAGES_SEND = ("X-API-Key", "Authorization", "X-Request-Id", "Content-Encoding", HEADER_LENGTH)
+PAGES_READ = ("Retry-After", "X-Request-Id", "ETag", HEADER_LENGTH)
 # Serve names a request by the first pattern that matches: what is asked most stands first.
 ROUTES: tuple[Route | WebSocketRoute, ...] = (
     PREDICT,
@@ -53,10 +60,11 @@ ROUTES: tuple[Route | WebSocketRoute, ...] = (
 )
 
 
-def create_app(service: Service, keys: KeyRing) -> Starlette:
+def create_app(service: Service, keys: KeyRing, site: Site = ANYWHERE) -> Starlette:
     """The routes in front of a service, with its models watched for as long as the app runs.
 
-    With keys on the ring, every route but ``/health`` wants one of them.
+    With keys on the ring, every route but ``/health`` wants one of them. ``site`` says by which names it is asked, and
+    which pages elsewhere may.
     """
 
     @asynccontextmanager
@@ -66,7 +74,17 @@ def create_app(service: Service, keys: KeyRing) -> Starlette:
                 await stack.enter_async_context(pipeline.watched())
             yield
 
-    layers = [Middleware(Observed, counts=service.counts)]
+    layers = [Middleware(Observed, counts=service.counts), Middleware(SameSite, site=site)]
+    if site.origins:
+        layers.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=site.origins,
+                allow_methods=("GET", "POST", "PUT", "DELETE"),
+                allow_headers=PAGES_SEND,
+                expose_headers=PAGES_READ,
+            )
+        )
     if keys:
         layers.append(Middleware(ApiKeys, keys=keys))
     names = [pipeline.status.name for pipeline in service.pipelines]

@@ -46,7 +46,7 @@ EXAMPLE_WINDOW = {"sequence": [[0.1] * 84] * 10, "mask": [[1.0, 0.0]] * 10}
 
 REASONS = {
     401: "the service has API keys, and the request carries none",
-    403: "the API key is not one of the service's",
+    403: "the API key is not one of the service's, or a web page of another site has a browser ask",
     400: "not JSON, or not a window of this model; the sentence names the field",
     404: "there is no such model, version or file",
     408: "the body did not come within the deadline",

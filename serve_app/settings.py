@@ -20,6 +20,9 @@ DEFAULT_MODEL_PATHS = (
     "/mnt/data/sequence_bigru.pt",
 )
 
+HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\*")
+ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9_.:\[\]-]+")
+
 # The speed of the graph depends on these two, and only the shell that starts Ray can set them (deploy/fastpath.env).
 FAST_PATH_FLAGS = ("RAY_SERVE_THROUGHPUT_OPTIMIZED", "RAY_SERVE_ENABLE_HA_PROXY")
 
@@ -58,6 +61,8 @@ class Environment(BaseSettings):
     model_paths: Annotated[tuple[str, ...], NoDecode] = DEFAULT_MODEL_PATHS
     api_keys: Annotated[tuple[str, ...], NoDecode] = ()
     api_keys_file: Path | None = None
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
     log_level: Literal["CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG"] = "INFO"
     log_format: Literal["text", "json"] = "text"
 
@@ -66,10 +71,26 @@ class Environment(BaseSettings):
     def _split_paths(cls, value: str | tuple[str, ...]) -> tuple[str, ...]:
         return split_paths(value) if isinstance(value, str) else value
 
-    @field_validator("api_keys", mode="before")
+    @field_validator("api_keys", "allowed_hosts", "allowed_origins", mode="before")
     @classmethod
-    def _split_keys(cls, value: str | tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(key.strip() for key in value.split(",") if key.strip()) if isinstance(value, str) else value
+    def _split_list(cls, value: str | tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(entry.strip() for entry in value.split(",") if entry.strip()) if isinstance(value, str) else value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _check_hosts(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not HOST_NAME.fullmatch(name):
+                raise ValueError(f"HELEN_ALLOWED_HOSTS has {name!r}, expected names such as helen.lan, or * for any")
+        return tuple(name.lower() for name in names)
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not ORIGIN.fullmatch(origin):
+                raise ValueError(f"HELEN_ALLOWED_ORIGINS has {origin!r}, expected origins such as https://lab.example")
+        return tuple(origin.lower() for origin in origins)
 
     @field_validator("api_keys_file", mode="before")
     @classmethod

@@ -18,6 +18,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from serve_app.api_keys import KeyRing
+from serve_app.same_site import Site
 from serve_app.settings import PROJECT_ROOT, ServiceArguments
 from tests.deploy.front import CONFIG, NAME, Changes, Front, Loopback, front
 from tests.deploy.listening import listening
@@ -214,6 +215,36 @@ def test_a_live_session_of_the_service_itself_passes_and_one_without_a_key_is_re
             with pytest.raises(websockets.InvalidStatus) as refused:
                 await websockets.connect(address, host="127.0.0.1", ssl=trust)
             assert refused.value.response.status_code == 401
+
+    asyncio.run(story())
+
+
+def test_its_own_pages_may_ask_a_service_on_loopback_without_keys_and_pages_elsewhere_may_not(
+    repository: Path, tmp_path: Path
+) -> None:
+    program("nginx")
+
+    async def story() -> None:
+        async with (
+            asyncio.timeout(DEADLINE_S),
+            serving(repository, site=Site(hosts=frozenset())) as url,
+            front(tmp_path, url.removeprefix("http://")) as nginx,
+            nginx.client() as client,
+        ):
+            for origin, status in ((f"https://{NAME}", 200), ("https://elsewhere.example", 403), ("null", 403)):
+                headers = {"Origin": origin, "X-Forwarded-Host": "elsewhere.example"}
+                answer = await client.post("/predict", json=EXAMPLE, headers=headers)
+                assert answer.status_code == status, answer.text
+                session = websockets.connect(
+                    f"wss://{NAME}:{nginx.tls}/stream", host="127.0.0.1", ssl=nginx.trust(), origin=origin
+                )
+                if status == 200:
+                    async with session:
+                        pass
+                else:
+                    with pytest.raises(websockets.InvalidStatus) as refused:
+                        await session
+                    assert refused.value.response.status_code == 403
 
     asyncio.run(story())
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.e2e
 ANSWER_WITHIN_S = 60
 ATTEMPTS = 4
 BODY = json.dumps(EXAMPLE).encode()
-HEAD = b"POST /predict HTTP/1.1\r\nHost: helen\r\nContent-Type: application/json\r\n"
+HEAD = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 LENGTH = b"Content-Length: %d\r\n" % len(BODY)
 WHOLE = HEAD + LENGTH + b"\r\n" + BODY
 SLOWLY = tuple(bytes([byte]) for byte in HEAD + LENGTH + b"\r\n" + BODY[:100])
@@ -27,8 +27,20 @@ HOSTILE: dict[str, tuple[Sequence[bytes], list[str]]] = {
     "half a body, then silence": ([HEAD + LENGTH + b"\r\n" + BODY[: len(BODY) // 2]], ["408"]),
     "a byte at a time, then silence": (SLOWLY, ["408"]),
     "half a body for the repository, then silence": (
-        [b"POST /v2/repository/index HTTP/1.1\r\nHost: helen\r\nContent-Length: 20\r\n\r\n{"],
+        [b"POST /v2/repository/index HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n\r\n{"],
         ["408"],
+    ),
+    "a name that somebody had point here": ([WHOLE.replace(b"Host: localhost", b"Host: elsewhere.example")], ["403"]),
+    "a page of another site": (
+        [WHOLE.replace(b"\r\n\r\n", b"\r\nOrigin: https://elsewhere.example\r\n\r\n", 1)],
+        ["403"],
+    ),
+    "a live session of another site": (
+        [
+            b"GET /stream HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        ],
+        ["403"],
     ),
     "a header of 64 KB": ([HEAD + b"X-Large: " + b"x" * 65_536 + b"\r\n\r\n"], ["400"]),
     "5000 headers": ([HEAD + b"".join(b"X-%d: 1\r\n" % index for index in range(5000)) + b"\r\n"], ["400"]),

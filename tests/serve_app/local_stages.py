@@ -14,11 +14,12 @@ from starlette.applications import Starlette
 
 from serve_app.api_keys import KeyRing
 from serve_app.inference import Inference
-from serve_app.ingress import create_app
+from serve_app.ingress import ANYWHERE, create_app
 from serve_app.messages import ModelStatus, Outputs, Tensors
 from serve_app.metrics import PreprocessCounts, Snapshot
 from serve_app.pipeline import ModelPipeline
 from serve_app.postprocess import Postprocess
+from serve_app.same_site import Site
 from serve_app.service import Service
 from serve_app.settings import ServiceArguments
 from serve_app.shot_answer import POSES
@@ -88,12 +89,12 @@ def local_service(stages: LocalStages, settings: ServiceArguments) -> Service:
 
 @asynccontextmanager
 async def local_app(
-    stages: LocalStages, keys: Sequence[str] | KeyRing = (), **arguments: float
+    stages: LocalStages, keys: Sequence[str] | KeyRing = (), site: Site = ANYWHERE, **arguments: float
 ) -> AsyncIterator[Starlette]:
     """The whole service in this process, with its models described once."""
     unhurried = {"max_wait_s": 300}  # so that nothing depends on this machine's pace
     service = local_service(stages, ServiceArguments.model_validate(unhurried | arguments))
-    app = create_app(service, keys if isinstance(keys, KeyRing) else KeyRing(keys))
+    app = create_app(service, keys if isinstance(keys, KeyRing) else KeyRing(keys), site)
     async with service.gesture.watched():
         await service.gesture.refresh()
         await service.shots.refresh()
@@ -105,17 +106,17 @@ async def local_client(
     repository: Path, keys: Sequence[str] | KeyRing = (), **arguments: float
 ) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client of the whole service in this process."""
-    async with local_app(LocalStages(repository), keys, **arguments) as app:
+    async with local_app(LocalStages(repository), keys, ANYWHERE, **arguments) as app:
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://helen") as client:
             yield client
 
 
 @asynccontextmanager
-async def serving(repository: Path, keys: KeyRing | None = None) -> AsyncIterator[str]:
+async def serving(repository: Path, keys: KeyRing | None = None, site: Site = ANYWHERE) -> AsyncIterator[str]:
     """The address of the whole service in this process, on a port of loopback, once it answers."""
     settings = ServiceArguments()
-    app = create_app(local_service(LocalStages(repository), settings), keys or KeyRing())
+    app = create_app(local_service(LocalStages(repository), settings), keys or KeyRing(), site)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -25,6 +25,7 @@ def test_a_browser_without_a_key_gets_the_form_and_a_program_json(repository: Pa
             assert '<form method="post">' in form.text
             assert 'role="alert"' not in form.text
             assert "default-src 'none'" in form.headers["content-security-policy"]
+            assert form.headers["referrer-policy"] == "same-origin", "the form would come with the Origin null"
             assert (await client.get(path)).json()["code"] == "unauthorized"
 
     asyncio.run(story())
