@@ -4,18 +4,21 @@ Raised where the truth is known; the ingress alone turns them into responses. Th
 replica boundary on their way.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 
 class RequestError(Exception):
     """A request that gets no answer: an HTTP status, a slug for machines and one sentence for people.
 
-    Subclasses fix ``status`` and ``code``; ``retry_after_s`` becomes the ``Retry-After`` header.
+    Subclasses fix ``status`` and ``code``; ``retry_after_s`` becomes the ``Retry-After`` header, beside ``headers``.
     """
 
     status = 500
     code = "internal"
     retry_after_s: int | None = None
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence)
@@ -87,6 +90,14 @@ class UnsupportedContentType(RequestError):
 
     status = 415
     code = "unsupported_content_type"
+
+
+class UnsupportedEncoding(RequestError):
+    """The body is compressed in a way that isn't read here; the answer's header says which are."""
+
+    status = 415
+    code = "unsupported_encoding"
+    headers = MappingProxyType({"Accept-Encoding": "gzip, deflate"})
 
 
 class Overloaded(RequestError):

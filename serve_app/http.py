@@ -1,4 +1,4 @@
-"""HTTP manners that all routes share: request ids, bounded bodies, deadlines, and JSON error bodies.
+"""HTTP manners that all routes share: request ids, deadlines, and JSON error bodies.
 
 Knows nothing of models or landmarks. ``ingress.py`` puts it around the routes.
 """
@@ -12,22 +12,14 @@ from typing import Any, TypeVar
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, HTTPConnection, Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
-from serve_app.errors import (
-    BodyTooLarge,
-    BodyTooSlow,
-    DeadlineExceeded,
-    InvalidInput,
-    RequestError,
-    UnsupportedContentType,
-)
+from serve_app.errors import BodyTooSlow, DeadlineExceeded, RequestError
 
 logger = logging.getLogger(__name__)
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-JSON_TYPES = ("application/json", "application/x-json", "text/json")
 
 BODY_READ = "helen_body_read"  # in a request's scope, once all of its body is here
 Answer = TypeVar("Answer")
@@ -40,48 +32,6 @@ def request_id_of(request: HTTPConnection) -> str:
     given = request.headers.get("x-request-id", "")
     known: str = request.scope.setdefault("helen_id", given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex)
     return known
-
-
-async def read_json_body(request: Request, limit: int) -> bytes:
-    """The body of a request that is declared as JSON, or not declared at all.
-
-    Raises:
-        UnsupportedContentType: it is declared as something else, or compressed.
-        BodyTooLarge: it has more than ``limit`` bytes; the rest isn't read.
-        InvalidInput: the client hung up in the middle; nobody reads this answer, and it is no fault of ours.
-    """
-    declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if declared and declared not in JSON_TYPES:
-        raise UnsupportedContentType(f"Content-Type is {declared[:100]}, expected application/json")
-    return await read_body(request, limit)
-
-
-async def read_body(request: Request, limit: int) -> bytes:
-    """The body of a request, whatever it is declared as.
-
-    Raises:
-        UnsupportedContentType: it is compressed.
-        BodyTooLarge: as ``read_json_body``.
-        InvalidInput: as ``read_json_body``.
-    """
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("", "identity"):
-        raise UnsupportedContentType(f"Content-Encoding is {encoding[:100]}, expected none")
-    length = request.headers.get("content-length", "")
-    if length.isascii() and length.isdigit() and int(length[:20]) > limit:
-        raise BodyTooLarge(f"the body has {length[:20]} bytes, expected at most {limit}")
-    chunks = []
-    size = 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit:
-                raise BodyTooLarge(f"the body has more than {limit} bytes, expected at most {limit}")
-            chunks.append(chunk)
-    except ClientDisconnect as error:
-        raise InvalidInput(f"the client went away after {size} bytes of the body") from error
-    request.scope[BODY_READ] = True
-    return b"".join(chunks)
 
 
 async def within_deadline(request: Request, answer: Awaitable[Answer], seconds: float) -> Answer:
@@ -112,6 +62,7 @@ def error_response(error: RequestError, request: HTTPConnection) -> Response:
         response.headers["WWW-Authenticate"] = "Bearer"
     if error.retry_after_s is not None:
         response.headers["Retry-After"] = str(error.retry_after_s)
+    response.headers.update(error.headers)
     return response
 
 
@@ -124,9 +75,10 @@ async def on_request_error(request: Request, error: Exception) -> Response:
 async def on_http_error(request: Request, error: Exception) -> Response:
     """A route or method that isn't there."""
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
+    path = request.scope["path"][:200]  # its url would read the query too, which need be no text
     sentence = {
-        404: f"there is no {request.url.path[:200]} here; GET /docs lists the routes",
-        405: f"{request.method} is not allowed on {request.url.path[:200]}",
+        404: f"there is no {path} here; GET /docs lists the routes",
+        405: f"{request.method} is not allowed on {path}",
     }.get(error.status_code, str(error.detail))
     code = HTTP_CODES.get(error.status_code, "http_error")
     response = json_response({"error": sentence, "code": code, "request_id": request_id_of(request)}, error.status_code)

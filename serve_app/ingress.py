@@ -15,6 +15,7 @@ from starlette.routing import Route, WebSocketRoute
 
 from landmarks.wire import HEADER_LENGTH
 from serve_app.api_keys import KeyRing
+from serve_app.compressed import Compressed
 from serve_app.http import ERROR_HANDLERS
 from serve_app.observed import Observed
 from serve_app.routes import analyze, docs, metrics, models, open_inference, pages, predict, stream, system
@@ -22,6 +23,7 @@ from serve_app.same_site import SameSite, Site
 from serve_app.security import ApiKeys
 from serve_app.service import Service
 from serve_app.shortcut import Shortcut
+from serve_app.slashes import Slashes
 
 PREDICT = Route("/predict", predict.predict, methods=["POST"])
 INFER = Route("/v2/models/{name}/infer", open_inference.infer, methods=["POST"])
@@ -74,7 +76,7 @@ def create_app(service: Service, keys: KeyRing, site: Site = ANYWHERE) -> Starle
                 await stack.enter_async_context(pipeline.watched())
             yield
 
-    layers = [Middleware(Observed, counts=service.counts), Middleware(SameSite, site=site)]
+    layers = [Middleware(Slashes), Middleware(Observed, counts=service.counts), Middleware(SameSite, site=site)]
     if site.origins:
         layers.append(
             Middleware(
@@ -89,9 +91,11 @@ def create_app(service: Service, keys: KeyRing, site: Site = ANYWHERE) -> Starle
         layers.append(Middleware(ApiKeys, keys=keys))
     names = [pipeline.status.name for pipeline in service.pipelines]
     asked_most = {INFER.path.format(name=name): (INFER, {"name": name}) for name in names}
+    layers.append(Middleware(Compressed))
     layers.append(Middleware(Shortcut, routes={PREDICT.path: (PREDICT, {}), **asked_most}))
     for pipeline in service.pipelines:
         service.counts.watch(pipeline.status.name, pipeline)
     app = Starlette(routes=ROUTES, middleware=layers, exception_handlers=ERROR_HANDLERS, lifespan=lifespan)
+    app.router.redirect_slashes = False
     app.state.service = service
     return app

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 
 from serve_app.errors import Forbidden, Unauthorized
+from serve_app.slashes import HAD_SLASH
 
 COOKIE: Final = "helen_key"
 FORM_TYPE: Final = "application/x-www-form-urlencoded"
@@ -66,7 +67,7 @@ async def ask_for_key(request: Request, refusal: Unauthorized | Forbidden, is_ke
             if request.url.scheme == "https":
                 cookie += "; Secure"
             # A relative address, so that it leads back through any proxy in front.
-            back = request.url.path.rstrip("/").rpartition("/")[2] or "."
+            back = "." if HAD_SLASH in request.scope else request.scope["path"].rpartition("/")[2] or "."
             return Response(status_code=303, headers={"Location": quote(back, safe=""), "Set-Cookie": cookie})
         refusal = Forbidden("the API key is not one of this service's keys")
     page = PAGE.format(style=STYLE, message=WRONG if isinstance(refusal, Forbidden) else "")

@@ -15,6 +15,7 @@ ERROR = {
     },
 }
 NUMBERS = {"type": "array", "items": {"type": "number"}}
+PAIR = {"type": "array", "items": {"type": ["number", "boolean"]}, "minItems": 2, "maxItems": 2}
 PREDICT_REQUEST = {
     "type": "object",
     "required": ["sequence"],
@@ -25,8 +26,8 @@ PREDICT_REQUEST = {
             "description": "T frames of F numbers: left hand's 21 points, then right hand's; zeros for an absent hand",
         },
         "mask": {
-            "anyOf": [{"type": "array", "items": {**NUMBERS, "minItems": 2, "maxItems": 2}}, {"type": "null"}],
-            "description": "[left, right] in 0..1 a frame; multiplies that hand's numbers",
+            "anyOf": [{"type": "array", "items": PAIR}, {"type": "null"}],
+            "description": "[left, right] in 0..1 a frame, or true and false; multiplies that hand's numbers",
         },
     },
 }
@@ -51,7 +52,7 @@ REASONS = {
     404: "there is no such model, version or file",
     408: "the body did not come within the deadline",
     413: "the body is too large",
-    415: "the body is declared as something other than JSON",
+    415: "the body is declared as something other than JSON, or compressed as neither gzip nor deflate",
     429: "overloaded; `Retry-After` says when to come back",
     501: "the protocol has it, this service doesn't",
     503: "a model can't answer yet",

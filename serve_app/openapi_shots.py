@@ -5,6 +5,7 @@ from typing import Any
 
 from landmarks.keypoints import SHOT_LABELS
 from landmarks.pose import POSE_NAMES
+from serve_app.shot_frames import MAX_FRAMES
 
 EXAMPLE_FRAMES = 20
 
@@ -31,7 +32,7 @@ ANALYZE_REQUEST = {
     "type": "object",
     "required": ["frames"],
     "properties": {
-        "frames": {"type": "array", "items": FRAME, "minItems": 1},
+        "frames": {"type": "array", "items": FRAME, "minItems": 1, "maxItems": MAX_FRAMES},
         "release_time_sec": {
             "anyOf": [{"type": "number"}, {"type": "null"}],
             "description": "when the ball leaves the hand; found in the frames where it isn't given",

@@ -6,6 +6,7 @@ Every refusal is an ``InvalidInput`` whose sentence names the field, what was fo
 import json
 import math
 import struct
+from collections.abc import Sequence
 from itertools import chain
 from typing import TypeVar
 
@@ -23,6 +24,7 @@ from serve_app.messages import Tensors
 LARGEST = 1e6
 
 Frames = list[list[float]]
+Mask = list[list[bool | float]]
 Decoded = TypeVar("Decoded")
 
 
@@ -30,7 +32,7 @@ class PredictRequest(msgspec.Struct):
     """The body of ``POST /predict``: T frames of F numbers, and which hand is there in each frame."""
 
     sequence: Frames
-    mask: Frames | None = None
+    mask: Mask | None = None
 
 
 _predict_decoder = msgspec.json.Decoder(PredictRequest)
@@ -50,7 +52,7 @@ def gesture_window(body: bytes, card: ModelCard) -> Tensors:
     return check_window(request.sequence, request.mask, card)
 
 
-def check_window(sequence: Frames, mask: Frames | None, card: ModelCard) -> Tensors:
+def check_window(sequence: Frames, mask: Mask | None, card: ModelCard) -> Tensors:
     """Check a decoded window against a card and apply its mask; returns and raises as ``gesture_window``."""
     frames = len(sequence)
     if not card.min_seq_len <= frames <= card.seq_len:
@@ -73,7 +75,7 @@ def check_window(sequence: Frames, mask: Frames | None, card: ModelCard) -> Tens
     return {"sequence": window, "presence": presence_of(window)}
 
 
-def matrix(field: str, rows: Frames) -> npt.NDArray[np.float32]:
+def matrix(field: str, rows: Sequence[Sequence[float]]) -> npt.NDArray[np.float32]:
     """Rows of equal length as a float32 array.
 
     Raises:

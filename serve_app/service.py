@@ -1,9 +1,11 @@
 """Service: what the routes work with. One object an ingress replica, made by ``ingress.py``, found by its routes."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
 
+from serve_app.bodies import BodyRoom
 from serve_app.errors import NotFound
 from serve_app.metrics import PreprocessCounts, Replicas
 from serve_app.pipeline import ModelPipeline
@@ -20,6 +22,10 @@ class Service:
     arguments: ServiceArguments
     counts: PreprocessCounts
     replicas: Replicas
+    shot_bodies: BodyRoom = field(default_factory=BodyRoom)
+    reading_shot: asyncio.Lock = field(
+        default_factory=asyncio.Lock
+    )  # one at a time: decoded it is larger than its body
     sessions: set[object] = field(default_factory=set)  # one for each live session of WS /stream
 
     @property

@@ -38,6 +38,9 @@ class ServiceArguments(BaseModel):
     max_wait_s: float = Field(default=2.0, gt=0, le=300, description="seconds that a request may have to wait")
     request_deadline_s: float = Field(default=10.0, gt=0, le=300, description="seconds until a request is answered 504")
     max_body_bytes: int = Field(default=1_048_576, ge=1024, le=64 * 1_048_576, description="bytes a body at most")
+    max_analyze_bytes: int = Field(
+        default=16 * 1_048_576, ge=1024, le=256 * 1_048_576, description="the same for /analyze, four times that in all"
+    )
     max_sessions: int = Field(default=256, ge=1, le=10_000, description="live sessions in one ingress replica")
     session_frames_per_s: float = Field(default=1000, ge=1, le=100_000, description="frames a second of one session")
     session_idle_s: float = Field(default=60, gt=0, le=3600, description="seconds without a message that end a session")

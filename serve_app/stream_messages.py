@@ -68,7 +68,7 @@ class TextMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     type: Literal["frame", "reset", "predict"] = "frame"
     frame: list[float] | None = None
-    mask: list[float] | None = None
+    mask: list[bool | float] | None = None
     n: Number | None = None
     frames: Annotated[int, Meta(ge=1)] | None = None
 

@@ -13,8 +13,9 @@ from starlette.responses import Response
 
 from landmarks.tensors import WireError
 from landmarks.wire import HEADER_LENGTH, InferRequest, decode_request, encode_response
+from serve_app.bodies import read_body
 from serve_app.errors import InvalidInput, NotFound, Unsupported
-from serve_app.http import json_response, read_body, within_deadline
+from serve_app.http import json_response, within_deadline
 from serve_app.pipeline import ModelPipeline
 from serve_app.preprocess import Decoded, decode
 from serve_app.security import key_name_of

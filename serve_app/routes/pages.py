@@ -12,8 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from serve_app.security import PAGE_HEADERS
+from serve_app.slashes import HAD_SLASH
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "pages"
+POLICY: Final = "Content-Security-Policy"
 MEDIA_TYPES: Final = {
     "docs.css": "text/css",
     "docs.js": "text/javascript",
@@ -24,19 +26,23 @@ MEDIA_TYPES: Final = {
 }
 
 
-async def shots(_: Request) -> Response:
+async def shots(request: Request) -> Response:
     """The page of shots."""
-    return page("shots.html")
+    return page("shots.html", request)
 
 
-async def docs(_: Request) -> Response:
+async def docs(request: Request) -> Response:
     """The page of the routes."""
-    return page("docs.html")
+    return page("docs.html", request)
 
 
-def page(name: str) -> Response:
+def page(name: str, request: Request) -> Response:
     """A page, with what it tells the browser to refuse."""
-    return Response((FOLDER / name).read_bytes(), media_type="text/html", headers=PAGE_HEADERS)
+    text, headers = (FOLDER / name).read_text(), PAGE_HEADERS
+    if HAD_SLASH in request.scope:  # its addresses are relative, for the sake of any prefix in front of the service
+        text = text.replace("<head>", '<head><base href="../">', 1)
+        headers = headers | {POLICY: headers[POLICY].replace("base-uri 'none'", "base-uri 'self'")}
+    return Response(text, media_type="text/html", headers=headers)
 
 
 async def file(request: Request) -> Response:

@@ -5,7 +5,8 @@ import time
 from starlette.requests import Request
 from starlette.responses import Response
 
-from serve_app.http import read_json_body, within_deadline
+from serve_app.bodies import read_json_body
+from serve_app.http import within_deadline
 from serve_app.preprocess import gesture_window
 from serve_app.security import key_name_of
 from serve_app.service import Service, service_of

@@ -119,8 +119,12 @@ def test_plain_http_is_sent_to_https_and_strangers_names_get_nothing(tmp_path: P
 def test_a_body_too_large_is_refused_before_the_service_sees_it(tmp_path: Path) -> None:
     async def story(nginx: Front) -> None:
         async with nginx.client() as client:
-            answer = await client.post("/predict", content=b" " * 1_048_577)
-            is_the_contracts_error(answer, 413, "body_too_large")
+            for path, most in (("/predict", 1_048_576), ("/analyze", 16_777_216), ("/api/analyze/", 16_777_216)):
+                answer = await client.post(path, content=b" " * (most + 1))
+                is_the_contracts_error(answer, 413, "body_too_large")
+                assert answer.json()["error"].endswith(f"expected at most {most}")
+                passed = await client.post(path, content=b" " * most)
+                is_the_contracts_error(passed, 503, "not_ready")
 
     tell(story, tmp_path)
 
@@ -149,7 +153,8 @@ def test_while_the_service_is_away_clients_are_told_to_come_back(tmp_path: Path)
 def test_the_counts_are_not_for_the_outside(repository: Path, tmp_path: Path) -> None:
     async def story(nginx: Front) -> None:
         async with nginx.client() as client:
-            is_the_contracts_error(await client.get("/metrics"), 404, "not_found")
+            for path in ("/metrics", "/metrics/", "//metrics", "/metrics%2f"):
+                is_the_contracts_error(await client.get(path), 404, "not_found")
             assert (await client.get("/metadata")).status_code == 200
 
     tell_of_the_service(story, repository, tmp_path)
@@ -236,7 +241,10 @@ def test_its_own_pages_may_ask_a_service_on_loopback_without_keys_and_pages_else
                 answer = await client.post("/predict", json=EXAMPLE, headers=headers)
                 assert answer.status_code == status, answer.text
                 session = websockets.connect(
-                    f"wss://{NAME}:{nginx.tls}/stream", host="127.0.0.1", ssl=nginx.trust(), origin=origin
+                    f"wss://{NAME}:{nginx.tls}/stream",
+                    host="127.0.0.1",
+                    ssl=nginx.trust(),
+                    additional_headers={"Origin": origin},
                 )
                 if status == 200:
                     async with session:
@@ -285,9 +293,8 @@ def test_its_limits_and_timeouts_go_with_the_serve_config() -> None:
     text = CONFIG.read_text()
     serve = yaml.safe_load((PROJECT_ROOT / "serve_config.yaml").read_text())
     arguments, options = serve["applications"][0]["args"], serve["http_options"]
-    assert "client_max_body_size 1m;" in text
-    assert arguments["max_body_bytes"] == 1_048_576
-    assert f"expected at most {arguments['max_body_bytes']}" in text
+    assert re.findall(r"client_max_body_size (\w+);", text) == ["1m", "16m"]
+    assert (arguments["max_body_bytes"], arguments["max_analyze_bytes"]) == (1_048_576, 16 * 1_048_576)
     assert min(seconds("proxy_read_timeout", text)) > arguments["request_deadline_s"]
     assert max(seconds("proxy_read_timeout", text)) > 1.5 * ServiceArguments.model_validate(arguments).session_idle_s
     assert max(seconds("keepalive_timeout", text)) < options["keep_alive_timeout_s"]

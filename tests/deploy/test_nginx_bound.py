@@ -147,6 +147,7 @@ def test_every_route_that_asks_a_model_shares_the_bound_and_no_other_does() -> N
     for route in ROUTES:
         path = route.path.format(name="gesture", version="1", file="a.js")
         assert bool(bounded().search(path)) == (path in asking), path
+        assert bool(bounded().search(f"{path}/")) == (path in asking), path
     assert all(bounded().search(path) for path in asking)
 
 

@@ -89,7 +89,7 @@ def local_service(stages: LocalStages, settings: ServiceArguments) -> Service:
 
 @asynccontextmanager
 async def local_app(
-    stages: LocalStages, keys: Sequence[str] | KeyRing = (), site: Site = ANYWHERE, **arguments: float
+    stages: LocalStages, keys: Sequence[str] | KeyRing = (), site: Site = ANYWHERE, /, **arguments: float
 ) -> AsyncIterator[Starlette]:
     """The whole service in this process, with its models described once."""
     unhurried = {"max_wait_s": 300}  # so that nothing depends on this machine's pace
@@ -106,7 +106,7 @@ async def local_client(
     repository: Path, keys: Sequence[str] | KeyRing = (), **arguments: float
 ) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client of the whole service in this process."""
-    async with local_app(LocalStages(repository), keys, ANYWHERE, **arguments) as app:
+    async with local_app(LocalStages(repository), keys, **arguments) as app:
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://helen") as client:
             yield client

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import zlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ import pytest
 
 from landmarks.keypoints import SHOT_LABELS
 from landmarks.pose import POSE_NAMES
-from serve_app.openapi_shots import example_shot
+from serve_app.openapi_shots import EXAMPLE_FRAMES, example_frame, example_shot
+from serve_app.shot_frames import MAX_FRAMES
+from tests.e2e.load import EXAMPLE
 from tests.serve_app.local_stages import local_client
 
 Story = Callable[[httpx.AsyncClient], Awaitable[None]]
@@ -246,5 +249,47 @@ def test_the_documentations_example_is_a_good_shot(repository: Path) -> None:
         assert answer.json()["labels"] == []
         described = operation["responses"]["200"]["content"]["application/json"]["schema"]["properties"]
         assert set(answer.json()) | {"model_version"} == set(described)  # that one only a model has
+
+    tell(repository, story)
+
+
+def minute_of_video(rate: int = 60) -> dict[str, Any]:
+    """As many frames as are taken, of somebody who stands for most of a minute and then shoots, all points named."""
+    count = MAX_FRAMES
+    shown = [max(0, number - (count - EXAMPLE_FRAMES)) for number in range(count)]
+    frames = []
+    for number, place in enumerate(shown):
+        keypoints = {point["name"]: point for point in example_frame(place)["keypoints"]}
+        unseen = [{"name": name, "x": 1 / 3, "y": 1 / 3, "v": 0.0} for name in POSE_NAMES if name not in keypoints]
+        frames.append({"index": number, "time_sec": number / rate, "keypoints": [*keypoints.values(), *unseen]})
+    return {"frames": frames}
+
+
+def test_as_many_frames_as_it_documents_are_judged_and_gestures_are_answered_meanwhile(repository: Path) -> None:
+    sent = json.dumps(minute_of_video()).encode()
+    assert len(sent) > 6_000_000
+
+    async def story(client: httpx.AsyncClient) -> None:
+        asked = asyncio.create_task(client.post("/analyze", content=sent))
+        gestures = [await client.post("/predict", json=EXAMPLE) for _ in range(3)]
+        assert [gesture.status_code for gesture in gestures] == [200] * 3
+        answer = await asked
+        assert answer.status_code == 200, answer.text
+        assert 58 < answer.json()["release_time_sec"] < 60
+        compressed = await client.post(
+            "/analyze", content=zlib.compress(sent, 1), headers={"Content-Encoding": "deflate"}
+        )
+        assert compressed.json()["probabilities"] == answer.json()["probabilities"]
+
+    tell(repository, story)
+
+
+def test_a_frame_too_many_is_refused_in_words(repository: Path) -> None:
+    async def story(client: httpx.AsyncClient) -> None:
+        frames = [{"index": number, "time_sec": number / 60, "keypoints": []} for number in range(MAX_FRAMES + 1)]
+        answer = await client.post("/analyze", json={"frames": frames})
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
+        assert answer.json()["error"].startswith("frames ")
+        assert "3600" in answer.json()["error"]
 
     tell(repository, story)

@@ -113,7 +113,7 @@ JSON_TYPE = {"content-type": "application/json"}
             415,
             "unsupported_content_type",
         ),
-        ("POST", "/predict", b"{}", JSON_TYPE | {"content-encoding": "gzip"}, 415, "unsupported_content_type"),
+        ("POST", "/predict", b"{}", JSON_TYPE | {"content-encoding": "br"}, 415, "unsupported_encoding"),
         ("GET", "/predict", b"", {}, 405, "method_not_allowed"),
         ("POST", "/health", b"", {}, 405, "method_not_allowed"),
         ("GET", "/nowhere", b"", {}, 404, "not_found"),

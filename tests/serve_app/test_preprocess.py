@@ -50,6 +50,13 @@ def test_a_fractional_mask_scales_its_hand(card: ModelCard) -> None:
     assert window["presence"].tolist() == [[1.0, 1.0]] * 10
 
 
+def test_a_mask_of_true_and_false_is_one_of_ones_and_zeros(card: ModelCard) -> None:
+    mixed = [[True, False], [1, 0.0]] * 5
+    window, wanted = (gesture_window(body(mask=mask), card) for mask in (mixed, [[1.0, 0.0]] * 10))
+    assert (window["sequence"] == wanted["sequence"]).all()
+    assert (window["presence"] == wanted["presence"]).all()
+
+
 @pytest.mark.parametrize("mask", [..., None], ids=["left out", "null"])
 def test_without_a_mask_presence_follows_from_the_zeros(card: ModelCard, mask: object) -> None:
     sequence = [[0.1] * 42 + [0.0] * 42] * 5 + [[0.1] * 84] * 5
@@ -122,7 +129,8 @@ WRONG: list[tuple[str, bytes, str]] = [
     ("mask above 1", body(mask=frames(10, 2, 1.5)), "mask[0][0] is 1.5, expected a number from 0 to 1"),
     ("mask below 0", body(mask=frames(10, 2, -1)), "mask[0][0] is -1, expected a number from 0 to 1"),
     ("mask is NaN", body(mask=frames(10, 2, float("nan"))), "mask[0][0] is nan, expected a finite number"),
-    ("mask of strings", body(mask=frames(10, 2, "1")), "mask[0][0] is a string, expected a number"),
+    ("mask of strings", body(mask=frames(10, 2, "1")), "mask[0][0] is a string, expected true or false or a number"),
+    ("true in the sequence", body(sequence=frames(10, 84, True)), "sequence[0][0] is true or false, expected a number"),
 ]
 
 

@@ -74,10 +74,11 @@ def test_a_message_of_several_frames_holds_the_oldest_first_and_asks_once_for_th
     assert not live.due
 
 
-def test_json_frames_are_multiplied_by_their_mask() -> None:
+@pytest.mark.parametrize("mask", [[1, 0], [True, False]])
+def test_json_frames_are_multiplied_by_their_mask(mask: list[float]) -> None:
     live = session(encoding="json", min_frames=6)
     for number, frame in enumerate(FRAMES[:6]):
-        live.take_text(json.dumps({"frame": frame.tolist(), "mask": [1, 0], "n": number}).encode())
+        live.take_text(json.dumps({"frame": frame.tolist(), "mask": mask, "n": number}).encode())
     window, _ = live.next_due()
     assert window.number == 5
     assert np.array_equal(window.sequence[:, :42], FRAMES[:6, :42])
