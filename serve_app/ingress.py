@@ -18,7 +18,7 @@ from serve_app.api_keys import KeyRing
 from serve_app.compressed import Compressed
 from serve_app.http import ERROR_HANDLERS
 from serve_app.observed import Observed
-from serve_app.routes import analyze, docs, metrics, models, open_inference, pages, predict, stream, system
+from serve_app.routes import analyze, docs, home, metrics, models, open_inference, pages, predict, stream, system
 from serve_app.same_site import SameSite, Site
 from serve_app.security import ApiKeys
 from serve_app.service import Service
@@ -53,6 +53,7 @@ ROUTES: tuple[Route | WebSocketRoute, ...] = (
     Route("/analyze", analyze.analyze, methods=["POST"]),
     Route("/api/analyze", analyze.analyze, methods=["POST"]),
     Route("/models/{name}/{file}", models.model_file, methods=["GET"]),
+    Route("/", home.home, methods=["GET"]),
     Route("/shots", pages.shots, methods=["GET"]),
     Route("/shots/{file}", pages.file, methods=["GET"]),
     Route("/metrics", metrics.metrics, methods=["GET"]),

@@ -129,6 +129,21 @@ DOCUMENT: dict[str, Any] = {
     },
     "security": [{}, {"key": []}, {"bearer": []}],
     "paths": {
+        "/": {
+            "get": {
+                "tags": ["system"],
+                "summary": "A page that says what is served and leads to the others",
+                "parameters": [
+                    {
+                        "name": "lang",
+                        "in": "query",
+                        "schema": {"enum": ["es", "en"]},
+                        "description": "its language; by default the browser's",
+                    }
+                ],
+                "responses": {"200": {"description": "the page", "content": {"text/html": {}}}} | errors(401, 403),
+            }
+        },
         "/health": {
             "get": {
                 "tags": ["system"],

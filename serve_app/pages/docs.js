@@ -39,11 +39,13 @@ function headersFor(operation, fields) {
 }
 
 function addressOf(path, fields) {
-  let address = path.slice(1); // relative, so that a prefix in front of the service does no harm
+  let address = path.slice(1) || "."; // relative, so that a prefix in front of the service does no harm
   for (const [parameter, input] of fields) {
     if (parameter.in === "path") address = address.replace(`{${parameter.name}}`, encodeURIComponent(input.value));
   }
-  return address;
+  const asked = fields.filter(([parameter, input]) => parameter.in === "query" && input.value);
+  const query = new URLSearchParams(asked.map(([parameter, input]) => [parameter.name, input.value]));
+  return asked.length ? `${address}?${query}` : address;
 }
 
 async function send(path, method, operation, fields, body, answer) {

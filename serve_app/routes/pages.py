@@ -19,6 +19,7 @@ POLICY: Final = "Content-Security-Policy"
 MEDIA_TYPES: Final = {
     "docs.css": "text/css",
     "docs.js": "text/javascript",
+    "home.css": "text/css",
     "shots.css": "text/css",
     "shots.js": "text/javascript",
     "shots_draw.js": "text/javascript",

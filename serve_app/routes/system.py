@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from serve_app.http import json_response
-from serve_app.service import service_of
+from serve_app.service import Service, service_of
 
 # How a window may be sent: ``json`` to /predict, the others as tensors of that datatype to /v2.
 ENCODINGS = ("json", "fp32", "fp16")
@@ -15,15 +15,21 @@ async def health(request: Request) -> Response:
 
     Where no shot model was ever published, the rules answer for it, and ``models`` says null.
     """
-    pipelines = service_of(request).pipelines
-    waiting = [pipeline.status for pipeline in pipelines if not pipeline.answering]
-    if waiting:
-        starting = not all(pipeline.started for pipeline in pipelines)
-        reason = "; ".join(status.reason or status.name for status in waiting)
-        return json_response({"status": "starting" if starting else "degraded", "reason": reason}, 503)
-    gesture = service_of(request).gesture
-    versions = {pipeline.status.name: pipeline.status.version for pipeline in pipelines}
-    return json_response({"status": "ok", "classes": gesture.card.num_classes, "models": versions})
+    service = service_of(request)
+    state, reason = state_of(service)
+    if reason is not None:
+        return json_response({"status": state, "reason": reason}, 503)
+    versions = {pipeline.status.name: pipeline.status.version for pipeline in service.pipelines}
+    return json_response({"status": state, "classes": service.gesture.card.num_classes, "models": versions})
+
+
+def state_of(service: Service) -> tuple[str, str | None]:
+    """``ok``, ``starting`` or ``degraded``, and why it isn't ``ok``."""
+    waiting = [pipeline.status for pipeline in service.pipelines if not pipeline.answering]
+    if not waiting:
+        return "ok", None
+    starting = not all(pipeline.started for pipeline in service.pipelines)
+    return "starting" if starting else "degraded", "; ".join(status.reason or status.name for status in waiting)
 
 
 async def metadata(request: Request) -> Response:

@@ -34,7 +34,7 @@ def test_every_file_of_the_page_is_served_with_its_type(repository: Path, name: 
 
 
 def test_nothing_but_the_pages_files_is_served(repository: Path) -> None:
-    assert {path.name for path in FOLDER.iterdir()} == {*MEDIA_TYPES, "shots.html", "docs.html"}
+    assert {path.name for path in FOLDER.iterdir()} == {*MEDIA_TYPES, "home.html", "shots.html", "docs.html"}
 
     async def story() -> None:
         async with asyncio.timeout(20), local_client(repository) as client:
