@@ -26,7 +26,12 @@ class RequestError(Exception):
 
     def body(self, request_id: str) -> dict[str, Any]:
         """The error body of the contract."""
-        return {"error": self.sentence, "code": self.code, "request_id": request_id}
+        return error_body(self.sentence, self.code, request_id)
+
+
+def error_body(sentence: str, code: str, request_id: str) -> dict[str, Any]:
+    """The error body of the contract; what a sentence quotes from a request need not be text that UTF-8 can write."""
+    return {"error": sentence.encode(errors="replace").decode(), "code": code, "request_id": request_id}
 
 
 class InvalidInput(RequestError):

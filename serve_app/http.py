@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
-from serve_app.errors import BodyTooSlow, DeadlineExceeded, RequestError
+from serve_app.errors import BodyTooSlow, DeadlineExceeded, RequestError, error_body
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ async def on_http_error(request: Request, error: Exception) -> Response:
         405: f"{request.method} is not allowed on {path}",
     }.get(error.status_code, str(error.detail))
     code = HTTP_CODES.get(error.status_code, "http_error")
-    response = json_response({"error": sentence, "code": code, "request_id": request_id_of(request)}, error.status_code)
+    response = json_response(error_body(sentence, code, request_id_of(request)), error.status_code)
     response.headers.update(error.headers or {})
     return response
 

@@ -64,7 +64,7 @@ async def ask_for_key(request: Request, refusal: Unauthorized | Forbidden, is_ke
         given = await form_key(request)
         if is_key(given):
             cookie = f"{COOKIE}={quote(given, safe='')}; Path=/; HttpOnly; SameSite=Strict"
-            if request.url.scheme == "https":
+            if request.scope["scheme"] == "https":  # its url would read the query too, which need be no text
                 cookie += "; Secure"
             # A relative address, so that it leads back through any proxy in front.
             back = "." if HAD_SLASH in request.scope else request.scope["path"].rpartition("/")[2] or "."
