@@ -119,7 +119,10 @@ DOCUMENT: dict[str, Any] = {
     "info": {
         "title": "Helen",
         "version": "1",
-        "description": "Names gestures from windows of hand landmarks, and judges shots from poses.",
+        "description": (
+            "Names gestures from windows of hand landmarks, and judges shots from poses. Bodies may be gzip or deflate "
+            "(Content-Encoding), and answers are where the client asks for it (Accept-Encoding)."
+        ),
     },
     "components": {
         "securitySchemes": {

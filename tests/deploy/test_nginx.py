@@ -153,7 +153,7 @@ def test_while_the_service_is_away_clients_are_told_to_come_back(tmp_path: Path)
 def test_the_counts_are_not_for_the_outside(repository: Path, tmp_path: Path) -> None:
     async def story(nginx: Front) -> None:
         async with nginx.client() as client:
-            for path in ("/metrics", "/metrics/", "//metrics", "/metrics%2f"):
+            for path in ("/metrics", "/metrics/", "/metrics//", "/metrics%2f"):
                 is_the_contracts_error(await client.get(path), 404, "not_found")
             assert (await client.get("/metadata")).status_code == 200
 

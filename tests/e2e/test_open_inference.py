@@ -111,6 +111,29 @@ def test_without_a_wish_every_output_comes_and_presence_may_be_given(
     assert answer.as_numpy("label").shape == (len(WINDOWS),)
 
 
+@pytest.mark.parametrize("binary", [True, False], ids=["raw", "json"])
+@pytest.mark.parametrize("algorithm", ["gzip", "deflate"])
+def test_compressed_both_ways_the_answers_are_the_same(
+    triton: InferenceServerClient, session: ModelSession, algorithm: str, binary: bool
+) -> None:
+    windows = np.concatenate([WINDOWS] * 8)  # so that the answer is large enough for it to pay
+    answer = triton.infer(
+        "gesture",
+        [tensor("sequence", windows, binary)],
+        outputs=[InferRequestedOutput("logits", binary_data=binary)],
+        request_compression_algorithm=algorithm,
+        response_compression_algorithm=algorithm,
+    )
+    assert np.allclose(answer.as_numpy("logits"), expected(session, windows), atol=1e-4)
+    with pytest.raises(InferenceServerException, match="sequence is missing"):
+        triton.infer(
+            "gesture",
+            [tensor("x", windows)],
+            request_compression_algorithm=algorithm,
+            response_compression_algorithm=algorithm,
+        )
+
+
 @pytest.mark.parametrize(
     ("name", "windows", "sentence"),
     [

@@ -208,7 +208,7 @@ def test_tensors_that_are_no_windows_are_refused_in_one_sentence(
         (INFER, b"{}", {HEADER_LENGTH: "9" * 30}, 400, "expected a number of bytes"),
         (INFER, b"{}", {HEADER_LENGTH: "3"}, 400, "Inference-Header-Content-Length is 3, expected at most"),
         (INFER, b" " * 3000, {}, 413, "the body has 3000 bytes, expected at most 2048"),
-        (INFER, b"{}", {"content-encoding": "gzip"}, 415, "Content-Encoding is gzip"),
+        (INFER, b"{}", {"content-encoding": "br"}, 415, "Content-Encoding is br"),
         ("/v2/models/other/infer", b"{}", {}, 404, "there is no model 'other' here, expected one of: gesture"),
         ("/v2/models/gesture/versions/7/infer", b"{}", {}, 404, "version '7' of gesture is not served, expected '1'"),
         ("/v2/repository/index", b"[]", {}, 400, "the body is a list, expected an object"),
