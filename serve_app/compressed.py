@@ -69,8 +69,8 @@ def compressing(send: Send, encoding: str) -> Send:
                 headers["Content-Encoding"] = encoding
                 headers["Content-Length"] = str(len(body))
                 headers.add_vary_header("Accept-Encoding")
-                begun = begun | {"headers": headers.raw}
-                message = message | {"body": body}
+                begun = {**begun, "headers": headers.raw}
+                message = {**message, "body": body}
             await send(begun)
         await send(message)
 

@@ -19,5 +19,5 @@ class Slashes:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "/")
         if path[-1:] == "/" and path != "/":
-            scope = scope | {"path": path[:-1], HAD_SLASH: True}
+            scope = {**scope, "path": path[:-1], HAD_SLASH: True}
         await self._app(scope, receive, send)
