@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from landmarks.atomic_file import replace_file
 from landmarks.keypoints import (
     SHOT_LABELS,
     SHOT_TARGETS,
@@ -115,9 +116,8 @@ def _header(track: PoseTrack) -> dict[str, Any]:
 
 def _write(content: dict[str, Any], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(msgspec.json.encode(content) + b"\n")
-    partial.replace(path)
+    with replace_file(path) as file:
+        file.write(msgspec.json.encode(content) + b"\n")
 
 
 def _labels_of(labels: list[str] | dict[str, bool]) -> dict[str, bool]:
