@@ -13,10 +13,11 @@ from edge_client.sources import SourceError
 from landmarks.assets import ASSETS, AssetError, assets_folder, fetch_assets
 from landmarks.model_card import ModelError
 from landmarks.recording import RecordingError
+from landmarks.vision_libraries import LibraryError
 
 SHORT_FLAGS = {"capture.source": ("--source",), "cloud.transport": ("--transport",)}
 LONGEST_PAUSE_S = 3600.0
-EXPECTED_ERRORS = (SettingsError, SourceError, AssetError, ModelError, RecordingError, CloudError)
+EXPECTED_ERRORS = (SettingsError, SourceError, AssetError, ModelError, RecordingError, CloudError, LibraryError)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -22,7 +22,7 @@ import numpy as np
 from edge_client.recording_output import check_output, save_recording
 from edge_client.run import frames_of, open_tracker
 from edge_client.settings import Settings, SettingsError
-from edge_client.sources import Frame, open_source
+from edge_client.sources import Frame, check_whole, open_source
 from edge_client.stop_signals import stop_on_signals
 from landmarks.hand_tracks import HandTracks, SeenHand
 from landmarks.hands import Array
@@ -166,6 +166,7 @@ def record_windows(
                     next_s = time.monotonic() + (every_s or 0.0)
                 if _obey(keys(), recorder, plan, say):
                     break
+            check_whole(source)
         finally:
             # Before the source is closed, which may take its time, and while signals still wait.
             if len(recorder):

@@ -21,7 +21,16 @@ from edge_client.pipeline import Pipeline, Tracker
 from edge_client.publisher import Event, Publisher
 from edge_client.screen_feed import HttpScreen, ScreenFeed
 from edge_client.settings import Settings
-from edge_client.sources import Frame, LiveSource, RecordingSource, Source, SourceError, open_source, paced
+from edge_client.sources import (
+    Frame,
+    LiveSource,
+    RecordingSource,
+    Source,
+    SourceError,
+    check_whole,
+    open_source,
+    paced,
+)
 from edge_client.stop_signals import stop_on_signals
 from edge_client.stream import StreamClient
 from edge_client.watchdog import Watchdog
@@ -99,6 +108,7 @@ def run_client(settings: Settings, *, with_screen: bool, printed: bool) -> Pipel
             if stop.is_set():
                 break
         _take_last_answers(pipeline)
+        check_whole(source)
         return pipeline
 
 
