@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from edge_client.settings_input import SettingsError, describe_found, read_tables, read_text, read_values
+from edge_client.settings_input import SettingsError, check_url, describe_found, read_tables, read_text, read_values
 
 __all__ = ["Settings", "SettingsError", "load_settings"]
 
@@ -41,7 +41,7 @@ class Capture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         str,
         Meta(
             min_length=1,
-            description="camera index, /dev/video*, /dev/v4l/by-id/*, RTSP or HTTP URL, video file, or recording (.npz)",
+            description="camera index, /dev/video*, /dev/v4l/by-id/*, RTSP or HTTP URL, video, or recording (.npz)",
         ),
     ] = "0"
     width: Annotated[int, Meta(ge=160, le=4096, description="pixels asked of a camera")] = 640
@@ -202,9 +202,12 @@ def load_settings(
         tables.setdefault(group, {})[field] = read_text(path, text)
     try:
         # Environment and flags are text: lax conversion reads their numbers.
-        return msgspec.convert(tables, Settings, strict=False)
+        settings = msgspec.convert(tables, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{file or 'the settings'}: {describe_found(str(error), tables)}") from error
+    check_url("cloud.url", settings.cloud.url)
+    check_url("publish.url", settings.publish.url)
+    return settings
 
 
 def _ordered(name: str, low: float, high: float, expected: str) -> None:

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 MAX_BYTES: Final = 1_000_000
 SHOWN: Final = 60
@@ -67,6 +68,23 @@ def read_text(path: str, text: str) -> Any:
     if path in ("cloud.url", "publish.url"):
         return _SCHEME.sub(lambda found: found[1].lower(), text)
     return text
+
+
+def check_url(path: str, url: str) -> None:
+    """Check that a URL names a host, and a port where it names one.
+
+    Raises:
+        SettingsError: it doesn't.
+    """
+    try:
+        parts = urlsplit(url)
+        if not parts.hostname:
+            raise ValueError("it names no host")
+        if parts.port == 0:
+            raise ValueError("port 0")
+    except ValueError as error:
+        expected = "expected one as http://host:port/path"
+        raise SettingsError(f"{path} is no URL that can be asked ({error}), {expected}") from error
 
 
 def read_values(tables: Mapping[str, Any]) -> Tables:

@@ -142,6 +142,10 @@ def test_a_file_of_any_bytes_is_refused_in_one_sentence(tmp_path: Path, content:
         ({"capture.stall": "nan"}, "at `$.capture.stall`, found 'nan'"),
         ({"cloud.metadata_ttl": "inf"}, "at `$.cloud.metadata_ttl`"),
         ({"publish.keys": "hello"}, "publish.keys has 'hello', expected label=key"),
+        ({"publish.url": "http://[::1"}, "publish.url is no URL that can be asked (Invalid IPv6 URL)"),
+        ({"publish.url": "http://host:99999/x"}, "publish.url is no URL that can be asked (Port out of range 0-65535)"),
+        ({"cloud.url": "http://"}, "cloud.url is no URL that can be asked (it names no host)"),
+        ({"cloud.url": "http://host:0"}, "cloud.url is no URL that can be asked (port 0)"),
         ({"tracking.stride": "0"}, "at `$.tracking.stride`, found '0'"),
     ],
 )
