@@ -31,7 +31,10 @@ def stop_on_signals(source: Source) -> Iterator[threading.Event]:
 
     before = {}
     if threading.current_thread() is threading.main_thread():
-        before = {number: signal.signal(number, ask_to_stop) for number in STOP_SIGNALS}
+        numbers = set(STOP_SIGNALS)
+        if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # nohup: it shall outlive its terminal
+            numbers.remove(signal.SIGHUP)
+        before = {number: signal.signal(number, ask_to_stop) for number in numbers}
     try:
         yield stop
     finally:

@@ -26,7 +26,7 @@ from landmarks.keypoint_files import check_output, write_track
 from landmarks.keypoints import KeypointsError, PoseTrack
 from landmarks.pose import POSE_POINTS, Array
 from landmarks.trackers import PoseTracker
-from landmarks.vision_libraries import TRAINING, LibraryError, import_library
+from landmarks.vision_libraries import TRAINING, LibraryError, check_libraries, import_library
 from training.videos import Image, Overlay, VideoError, VideoFile
 
 log = logging.getLogger(__name__)
@@ -144,6 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     started = time.perf_counter()
     problem = ""
     try:
+        check_libraries(("mediapipe", "cv2", "tqdm"), TRAINING)
         _check_paths(options.video_path, options.output_path, options.overlay)
         try:
             track = extract(options.video_path, stride=options.stride, overlay=options.overlay, progress=True)

@@ -1,11 +1,14 @@
 """The command line: whatever a command is given that it can't use, it says so in one sentence and ends with 1 or 2."""
 
+import contextlib
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge_client.cli import main
+from landmarks.recording import read_recording
 from tests.edge_client.http_service import Reply, http_service
 
 
@@ -52,6 +55,30 @@ def test_what_cannot_be_used_is_said_in_one_sentence(
     assert "error: " in said
     assert sentence in said
     assert (tmp_path / "notes.npz").read_text() == "my notes"
+
+
+@pytest.mark.parametrize("command", ["replay", "bench", "record"])
+def test_a_video_that_is_cut_off_ends_with_1_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed here: see edge_client/README.md")
+    writer = cv2.VideoWriter(str(tmp_path / "a.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 100.0, (64, 48))
+    for noise in np.random.default_rng(0).integers(0, 255, (40, 48, 64, 3), np.uint8):
+        writer.write(noise)
+    writer.release()
+    whole = (tmp_path / "a.avi").read_bytes()
+    (tmp_path / "a.avi").write_bytes(whole[: len(whole) // 2])
+    # Without MediaPipe: nobody has to find hands in noise.
+    for module in ("run", "stage_bench", "recorder"):
+        monkeypatch.setattr(f"edge_client.{module}.open_tracker", lambda *_: contextlib.nullcontext(), raising=True)
+    monkeypatch.setattr("edge_client.recorder.COUNTDOWN_S", 0.0)
+    with http_service(lambda _: Reply(404)) as service:
+        flags = ["--cloud-url", service.url, "--publish-url", service.url + "/x", "--device-model", ""]
+        record = [str(tmp_path / "a.npz"), *RECORD[:-1], "0", "--frames", "3", "--source", str(tmp_path / "a.avi")]
+        assert run(command, *(record if command == "record" else [str(tmp_path / "a.avi")]), *flags) == 1
+    assert "of 40 frames could be read: it is cut off or damaged" in capsys.readouterr().err.splitlines()[-1]
+    if command == "record":
+        assert len(read_recording(tmp_path / "a.npz").hands) >= 2
 
 
 @pytest.mark.parametrize("module", ["cv2", "mediapipe"])
