@@ -6,19 +6,16 @@ are kept, before smoothing.
 
 import contextlib
 import math
-import os
-import select
 import sys
-import termios
 import time
-import tty
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 
+from edge_client.keyboard import pressed_keys
 from edge_client.recording_output import check_output, save_recording
 from edge_client.run import frames_of, open_tracker
 from edge_client.settings import Settings, SettingsError
@@ -237,20 +234,3 @@ def _instructions(plan: RecordingPlan, every_s: float | None) -> str:
         )
     keys = ", ".join(f"{number}: {label}" for number, label in enumerate(plan.labels, start=1))
     return f"press a key to record {plan.frames} frames ({keys}); u undoes, q ends"
-
-
-@contextlib.contextmanager
-def pressed_keys() -> Iterator[Callable[[], str]]:
-    """What gives the key pressed since the last call, or an empty text; keys need no Enter."""
-    if not sys.stdin.isatty():
-        yield lambda: ""
-        return
-    descriptor = sys.stdin.fileno()
-    before = termios.tcgetattr(descriptor)
-    tty.setcbreak(descriptor)
-    try:
-        # Not through sys.stdin, whose buffer would keep the second of two quick keys from select.
-        waiting = [descriptor]
-        yield lambda: os.read(descriptor, 1).decode(errors="ignore") if select.select(waiting, [], [], 0)[0] else ""
-    finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

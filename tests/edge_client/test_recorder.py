@@ -1,5 +1,6 @@
 """Recording: windows of the right frames and names, in the file that the trainer reads."""
 
+import contextlib
 import os
 import pty
 import select
@@ -12,7 +13,8 @@ import numpy as np
 import pytest
 
 from edge_client.cli import main
-from edge_client.recorder import RecordingPlan, WindowRecorder, pressed_keys, record_windows
+from edge_client.keyboard import pressed_keys
+from edge_client.recorder import RecordingPlan, WindowRecorder, record_windows
 from edge_client.recording_output import save_recording
 from edge_client.settings import Capture, Settings, SettingsError
 from edge_client.sources import Frame, Source, SourceError
@@ -286,6 +288,17 @@ def test_two_quick_keys_are_both_read(monkeypatch: pytest.MonkeyPatch) -> None:
                 pressed.append(keys())
     os.close(master)
     assert pressed == ["1", "u"]
+
+
+def test_keys_record_until_a_file_is_full(
+    tmp_path: Path, settings: Settings, at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_client.recorder.MAX_FRAMES", 9)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("edge_client.recorder.pressed_keys", lambda: contextlib.nullcontext(lambda: "2"))
+    said: list[str] = []
+    assert record_windows(settings, PLAN, tmp_path / "a.npz", every_s=None, count=1, say=said.append) == 2
+    assert read_recording(tmp_path / "a.npz").label.tolist() == ["yes", "yes"]
 
 
 def test_more_labels_than_keys_need_the_timer(tmp_path: Path, no_source: None, monkeypatch: pytest.MonkeyPatch) -> None:
