@@ -13,9 +13,11 @@ from edge_client.sources import SourceError
 from landmarks.assets import ASSETS, AssetError, assets_folder, fetch_assets
 from landmarks.model_card import ModelError
 from landmarks.recording import RecordingError
+from landmarks.vision_libraries import LibraryError
 
 SHORT_FLAGS = {"capture.source": ("--source",), "cloud.transport": ("--transport",)}
-EXPECTED_ERRORS = (SettingsError, SourceError, AssetError, ModelError, RecordingError, CloudError)
+LONGEST_PAUSE_S = 3600.0
+EXPECTED_ERRORS = (SettingsError, SourceError, AssetError, ModelError, RecordingError, CloudError, LibraryError)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -31,7 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     replay.add_argument("--ui", action="store_true", help="start the local screen in this process too")
     demo = commands.add_parser("demo", help="made hands through the whole client: no camera needed")
     demo.add_argument("--ui", action="store_true", help="start the local screen in this process too")
-    demo.add_argument("--rounds", type=int, default=20, help="how often the made signs are played (20)")
+    demo.add_argument("--rounds", type=positive, default=20, help="how often the made signs are played (20)")
     screen = commands.add_parser("ui", help="the local screen alone")
     record = commands.add_parser("record", help="record windows of signs for training")
     record.add_argument("output", type=Path, help="recording to write or to add to (.npz)")
@@ -39,8 +41,8 @@ def build_parser() -> argparse.ArgumentParser:
     record.add_argument("--signer", required=True, help="who signs; a nickname is enough")
     record.add_argument("--session", required=True, help="which sitting, for instance the date and the room")
     record.add_argument("--frames", type=int, default=30, help="frames a window (30)")
-    record.add_argument("--every", type=float, help="seconds between windows: a timer instead of keys")
-    record.add_argument("--count", type=int, default=20, help="windows a label with the timer (20)")
+    record.add_argument("--every", type=pause_s, help="seconds between windows: a timer instead of keys")
+    record.add_argument("--count", type=positive, default=20, help="windows a label with the timer (20)")
     model = commands.add_parser("model", help="fetch the service's model, to answer here when it is away")
     doctor = commands.add_parser("doctor", help="check everything that the client needs, and say what to do")
     bench = commands.add_parser("bench", help="milliseconds a frame of each stage")
@@ -52,6 +54,24 @@ def build_parser() -> argparse.ArgumentParser:
     assets.add_argument("--folder", type=Path, default=assets_folder(), help=f"where to ({assets_folder()})")
     commands.add_parser("settings", help="print the settings file with the defaults")
     return parser
+
+
+def positive(text: str) -> int:
+    """A whole number above 0, for argparse."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} found, expected a whole number above 0")
+    return int(text)
+
+
+def pause_s(text: str) -> float:
+    """Seconds from 0 to an hour, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= LONGEST_PAUSE_S:  # false for NaN too
+        raise argparse.ArgumentTypeError(f"{text!r} found, expected 0 to {LONGEST_PAUSE_S:.0f} seconds")
+    return value
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -101,8 +121,8 @@ def _run_command(options: argparse.Namespace) -> int:
 
         labels = tuple(label.strip() for label in options.labels.split(",") if label.strip())
         plan = RecordingPlan(labels, options.signer, options.session, options.frames)
-        record_windows(settings, plan, options.output, every_s=options.every, count=options.count, say=_print)
-        return 0
+        every_s, count = options.every, options.count
+        return int(not record_windows(settings, plan, options.output, every_s=every_s, count=count, say=_print))
     if options.command == "model":
         from edge_client.model_file import fetch_model
 

@@ -23,13 +23,15 @@ import numpy as np
 import urllib3
 from urllib3.util import Timeout
 
+from edge_client.capture_status import show_name
 from edge_client.cloud import CloudClient, CloudError
 from edge_client.fallback import DeviceModel
 from edge_client.settings import Settings
-from edge_client.sources import SourceError, open_source
+from edge_client.sources import LiveSource, SourceError, check_whole, open_source
 from landmarks.assets import HAND_LANDMARKER, AssetError, find_asset
 from landmarks.model_card import ModelError
 from landmarks.recording import RecordingError
+from landmarks.vision_libraries import LibraryError
 
 State = Literal["ok", "warn", "fail"]
 
@@ -70,7 +72,16 @@ def examine(settings: Settings) -> list[Finding]:
         check_temperature,
         check_throttling,
     ]
-    return [check(settings) for check in checks]
+    return [run_check(check, settings) for check in checks]
+
+
+def run_check(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
+    """One check's finding; a check that trips over what it finds is a finding too, and the others still run."""
+    try:
+        return check(settings)
+    except Exception as error:
+        name = check.__name__.removeprefix("check_").replace("_", " ")
+        return Finding(name, "fail", f"the check itself failed: {type(error).__name__}: {error}", "please report this")
 
 
 def check_python(_: Settings) -> Finding:
@@ -103,11 +114,13 @@ def check_assets(_: Settings) -> Finding:
 
 def check_source(settings: Settings) -> Finding:
     """The camera or other source gives frames."""
-    name = settings.capture.source
+    name = show_name(settings.capture.source)
     advice = "plug it in or seat its ribbon; `v4l2-ctl --list-devices` names cameras; close other programs that use it"
     try:
         source = open_source(settings.capture)
-    except (SourceError, RecordingError, ImportError) as error:
+    except LibraryError as error:
+        return Finding("camera", "fail", str(error), "pip install -r edge_client/requirements.txt")
+    except (SourceError, RecordingError) as error:
         return Finding("camera", "fail", str(error), advice)
     deadline = time.monotonic() + CAMERA_SECONDS
     frames, size = 0, ""
@@ -124,7 +137,12 @@ def check_source(settings: Settings) -> Finding:
     timer.cancel()
     source.close()
     if frames == 0:
-        return Finding("camera", "fail", f"{name} gave no frame in {CAMERA_SECONDS:.0f} s", advice)
+        reason = f": it {source.problem}" if isinstance(source, LiveSource) and source.problem else ""
+        return Finding("camera", "fail", f"{name} gave no frame in {CAMERA_SECONDS:.0f} s{reason}", advice)
+    try:
+        check_whole(source)
+    except SourceError as error:
+        return Finding("camera", "warn", str(error), "record or copy it again")
     return Finding("camera", "ok", f"{name}: {frames} frames{size} in {took_s:.1f} s")
 
 

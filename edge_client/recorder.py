@@ -5,27 +5,31 @@ are kept, before smoothing.
 """
 
 import contextlib
-import select
+import math
 import sys
-import termios
 import time
-import tty
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 
+from edge_client.keyboard import pressed_keys
+from edge_client.recording_output import check_output, save_recording
 from edge_client.run import frames_of, open_tracker
 from edge_client.settings import Settings, SettingsError
-from edge_client.sources import Frame, open_source
+from edge_client.sources import Frame, check_whole, open_source
+from edge_client.stop_signals import stop_on_signals
 from landmarks.hand_tracks import HandTracks, SeenHand
 from landmarks.hands import Array
-from landmarks.recording import Recording, join_recordings, read_recording, write_recording
+from landmarks.recording import HIGHEST_FPS, LOWEST_FPS, MAX_FRAMES, RATE_TOLERANCE, Recording
 
 COUNTDOWN_S = 1.0
 LONGEST_WINDOW = 1000
+KEYS = 9
+# A longer time between two frames is a camera that was away, which says nothing about its rate.
+LONGEST_GAP_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,9 @@ class RecordingPlan:
             raise SettingsError(f"labels are {list(self.labels)}, expected at least one and each once")
         if not 2 <= self.frames <= LONGEST_WINDOW:
             raise SettingsError(f"frames is {self.frames}, expected 2 to {LONGEST_WINDOW}")
+        for name in ("signer", "session"):
+            if not getattr(self, name).strip():
+                raise SettingsError(f"{name} is {getattr(self, name)!r}, expected a name")
 
 
 class WindowRecorder:
@@ -57,6 +64,11 @@ class WindowRecorder:
         return len(self._windows)
 
     @property
+    def full(self) -> bool:
+        """Whether a file can't hold another window."""
+        return (len(self) + 1) * self._plan.frames > MAX_FRAMES
+
+    @property
     def busy(self) -> bool:
         """Whether a window has begun and isn't full."""
         return self._label is not None
@@ -67,10 +79,14 @@ class WindowRecorder:
         self._frames = []
 
     def push(self, hands: Array) -> str | None:
-        """Add a frame of raw hands ``(2, 21, 3)``; gives the label once its window is full."""
+        """Add a frame of raw hands ``(2, 21, 3)``; gives the label once its window is full.
+
+        A hand with numbers that aren't finite counts as absent: a file must not have them.
+        """
         if self._label is None:
             return None
-        self._frames.append(hands.reshape(-1))
+        finite = np.isfinite(hands).all(axis=(1, 2), keepdims=True)
+        self._frames.append(np.where(finite, hands, 0).astype(np.float32).reshape(-1))
         if len(self._frames) < self._plan.frames:
             return None
         label, self._label = self._label, None
@@ -82,14 +98,15 @@ class WindowRecorder:
         return bool(self._windows and self._windows.pop())
 
     def recording(self, fps: float) -> Recording:
-        """All windows so far, as a file holds them."""
+        """All windows so far, as a file holds them; a rate that no file may have becomes the nearest one."""
         count = len(self._windows)
+        known = LOWEST_FPS if math.isnan(fps) else fps
         return Recording(
             hands=np.array([window for _, window in self._windows], dtype=np.float32),
             label=np.array([label for label, _ in self._windows], dtype=np.str_),
             signer=np.full(count, self._plan.signer),
             session=np.full(count, self._plan.session),
-            fps=fps,
+            fps=min(max(known, LOWEST_FPS), HIGHEST_FPS),
         )
 
 
@@ -102,18 +119,28 @@ def record_windows(
     count: int,
     say: Callable[[str], None],
 ) -> int:
-    """Record until ``q`` is pressed, the timer is through, or the source ends; gives the windows that were written.
+    """Record until ``q``, the timer's end, a signal or the source's end; gives how many windows were written.
 
     Without ``every_s``, the keys 1, 2, 3, ... begin a window of that label and u drops the last. With it, a window
-    begins every ``every_s`` seconds, ``count`` for each label, labels in turn.
+    begins every ``every_s`` seconds, ``count`` for each label, labels in turn. However it ends, what was recorded is
+    written, to ``output`` or beside it; ``say`` is told where.
+
+    Raises:
+        SettingsError: nothing could be recorded this way.
+        RecordingError: before the first window, ``output`` can't take them.
+        SourceError: the source can't be opened.
     """
+    windows = None if every_s is None else count * len(plan.labels)
+    _check_plan(plan, windows)
+    rate = check_output(output, plan.frames, windows)
     recorder = WindowRecorder(plan)
     pace = RecordingPace()
     with contextlib.ExitStack() as stack:
         source = open_source(settings.capture)
         stack.callback(source.close)
+        stop = stack.enter_context(stop_on_signals(source))
         tracker = stack.enter_context(open_tracker(settings, source))
-        keys = stack.enter_context(_pressed_keys())
+        keys = stack.enter_context(pressed_keys())
         turns = cycle(plan.labels) if every_s is not None else None
         say(_instructions(plan, every_s))
         tracks = HandTracks(settings.tracking.smoothing, settings.tracking.lost_frames)
@@ -125,20 +152,36 @@ def record_windows(
                 label = recorder.push(_raw_hands(tracks, list(seen)))
                 if label is not None:
                     say(f"{len(recorder)}: {label}")
+                    if len(recorder) == 1 and rate and abs(pace.fps - rate) > RATE_TOLERANCE:
+                        say(f"the source gives {pace.fps:.1f} frames a second, {output} has {rate:.1f}: a new file")
+                if stop.is_set() or (recorder.full and not recorder.busy):
+                    break
                 if turns is not None and not recorder.busy and time.monotonic() >= next_s:
-                    if len(recorder) >= count * len(plan.labels):
+                    if len(recorder) >= (windows or 0):
                         break
                     recorder.begin(next(turns))
                     next_s = time.monotonic() + (every_s or 0.0)
                 if _obey(keys(), recorder, plan, say):
                     break
-        except KeyboardInterrupt:
-            say("stopped")
-    if len(recorder):
-        recording = recorder.recording(pace.fps or source.fps)
-        write_recording(join_recordings(read_recording(output), recording) if output.exists() else recording, output)
-        say(f"{len(recorder)} windows written to {output}")
+            check_whole(source)
+        finally:
+            # Before the source is closed, which may take its time, and while signals still wait.
+            if len(recorder):
+                say(save_recording(recorder.recording(pace.fps or source.fps), output))
+            else:
+                say(f"no window was recorded: {output} is as it was")
     return len(recorder)
+
+
+def _check_plan(plan: RecordingPlan, windows: int | None) -> None:
+    if windows is None:
+        if not sys.stdin.isatty():
+            raise SettingsError("keys need a terminal: expected --every with the seconds between windows")
+        if len(plan.labels) > KEYS:
+            raise SettingsError(f"{len(plan.labels)} labels found, expected at most {KEYS} with keys: use --every")
+    elif windows * plan.frames > MAX_FRAMES:
+        most = MAX_FRAMES // (plan.frames * len(plan.labels))
+        raise SettingsError(f"count is {windows // len(plan.labels)}, expected at most {most} for each of these labels")
 
 
 class RecordingPace:
@@ -147,13 +190,16 @@ class RecordingPace:
     def __init__(self) -> None:
         self._first_s: float | None = None
         self._last_s = 0.0
-        self._frames = 0
+        self._steps = 0
+        self._steps_s = 0.0
 
     def note(self, frame: Frame) -> None:
         if self._first_s is None:
             self._first_s = frame.time_s
+        elif frame.time_s - self._last_s <= LONGEST_GAP_S:
+            self._steps += 1
+            self._steps_s += frame.time_s - self._last_s
         self._last_s = frame.time_s
-        self._frames += 1
 
     @property
     def time_ms(self) -> int:
@@ -162,8 +208,7 @@ class RecordingPace:
     @property
     def fps(self) -> float:
         """Frames a second so far, 0 before the second frame."""
-        passed = self._last_s - (self._first_s or 0.0)
-        return (self._frames - 1) / passed if passed > 0 else 0.0
+        return self._steps / self._steps_s if self._steps_s > 0 else 0.0
 
 
 def _raw_hands(tracks: HandTracks, seen: list[SeenHand]) -> Array:
@@ -189,18 +234,3 @@ def _instructions(plan: RecordingPlan, every_s: float | None) -> str:
         )
     keys = ", ".join(f"{number}: {label}" for number, label in enumerate(plan.labels, start=1))
     return f"press a key to record {plan.frames} frames ({keys}); u undoes, q ends"
-
-
-@contextlib.contextmanager
-def _pressed_keys() -> Iterator[Callable[[], str]]:
-    """What gives the key pressed since the last call, or an empty text; keys need no Enter."""
-    if not sys.stdin.isatty():
-        yield lambda: ""
-        return
-    descriptor = sys.stdin.fileno()
-    before = termios.tcgetattr(descriptor)
-    tty.setcbreak(descriptor)
-    try:
-        yield lambda: sys.stdin.read(1) if select.select([sys.stdin], [], [], 0)[0] else ""
-    finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

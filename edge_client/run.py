@@ -5,13 +5,10 @@
 
 import contextlib
 import logging
-import signal
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,7 +21,17 @@ from edge_client.pipeline import Pipeline, Tracker
 from edge_client.publisher import Event, Publisher
 from edge_client.screen_feed import HttpScreen, ScreenFeed
 from edge_client.settings import Settings
-from edge_client.sources import Frame, LiveSource, RecordingSource, Source, SourceError, open_source, paced
+from edge_client.sources import (
+    Frame,
+    LiveSource,
+    RecordingSource,
+    Source,
+    SourceError,
+    check_whole,
+    open_source,
+    paced,
+)
+from edge_client.stop_signals import stop_on_signals
 from edge_client.stream import StreamClient
 from edge_client.watchdog import Watchdog
 from landmarks.model_card import ModelError
@@ -93,7 +100,7 @@ def run_client(settings: Settings, *, with_screen: bool, printed: bool) -> Pipel
         pipeline = Pipeline(settings, live, tracker, publish=publish)
         feed = ScreenFeed(show, lambda: live.link, settings.screen.rate, pipeline.session_id)
         pipeline.show = stack.enter_context(feed).show
-        stop = _stop_on_signals(source)
+        stop = stack.enter_context(stop_on_signals(source))
         watchdog = stack.enter_context(Watchdog())
         for frame in frames_of(source):
             pipeline.step(frame)
@@ -101,6 +108,7 @@ def run_client(settings: Settings, *, with_screen: bool, printed: bool) -> Pipel
             if stop.is_set():
                 break
         _take_last_answers(pipeline)
+        check_whole(source)
         return pipeline
 
 
@@ -148,20 +156,6 @@ def _take_last_answers(pipeline: Pipeline) -> None:
     while time.monotonic() < deadline and pipeline.waiting_for_answers:
         pipeline.take_answers()
         time.sleep(0.01)
-
-
-def _stop_on_signals(source: Source) -> threading.Event:
-    stop = threading.Event()
-
-    def ask_to_stop(number: int, _: FrameType | None) -> None:
-        log.info("stopping on signal %d", number)
-        stop.set()
-        threading.Thread(target=source.close, daemon=True).start()
-
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, ask_to_stop)
-    return stop
 
 
 def _origin(settings: Settings) -> str:

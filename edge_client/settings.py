@@ -6,13 +6,16 @@ TOML file and the flags' help are made from these classes (``settings_file.py``,
 
 import os
 import string
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
+
+from edge_client.settings_input import SettingsError, check_url, describe_found, read_tables, read_text, read_values
+
+__all__ = ["Settings", "SettingsError", "load_settings"]
 
 ENVIRONMENT: Final = {
     "HELEN_CLOUD_API_URL": "cloud.url",
@@ -31,15 +34,15 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
 
 
-class SettingsError(Exception):
-    """A setting can't be used; the message names it, the value found and what was expected."""
-
-
 class Capture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where frames come from."""
 
     source: Annotated[
-        str, Meta(description="camera index, /dev/video*, RTSP or HTTP URL, video file, or recording (.npz)")
+        str,
+        Meta(
+            min_length=1,
+            description="camera index, /dev/video*, /dev/v4l/by-id/*, RTSP or HTTP URL, video, or recording (.npz)",
+        ),
     ] = "0"
     width: Annotated[int, Meta(ge=160, le=4096, description="pixels asked of a camera")] = 640
     height: Annotated[int, Meta(ge=120, le=2160, description="pixels asked of a camera")] = 480
@@ -110,7 +113,7 @@ class Cloud(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     url: Annotated[str, Meta(pattern=r"^https?://", description="base URL of the service")] = "http://127.0.0.1:8000"
     timeout: Annotated[Seconds, Meta(description="seconds a request")] = 5.0
     retries: Annotated[int, Meta(ge=0, le=10, description="retries on temporary faults")] = 2
-    metadata_ttl: Annotated[float, Meta(ge=0, description="seconds the model's metadata is cached")] = 300.0
+    metadata_ttl: Annotated[float, Meta(ge=0, le=1e9, description="seconds the model's metadata is cached")] = 300.0
     encoding: Annotated[
         Literal["fp16", "json"],
         Meta(description="how a window is sent: fp16 is 5 KB where the service takes it, json 25 KB"),
@@ -188,40 +191,23 @@ def load_settings(
         SettingsError: a file that can't be read, an unknown name, or a value outside its limits.
     """
     environment = os.environ if environment is None else environment
-    tables = _read_tables(file) if file else {}
-    named = {path: environment[name] for name, path in ENVIRONMENT.items() if environment.get(name)}
-    for path, text in {**named, **(flags or {})}.items():
-        group, field = path.split(".")
-        tables.setdefault(group, {})[field] = _read_text(path, text)
-    try:
-        # Environment and flags are text: lax conversion reads their numbers.
-        return msgspec.convert(tables, Settings, strict=False)
-    except msgspec.ValidationError as error:
-        raise SettingsError(f"{file or 'the settings'}: {error}") from error
-
-
-def _read_tables(file: Path) -> dict[str, Any]:
-    try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"{file} can't be read: {error.strerror or error}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{file} is not TOML: {error}") from error
+    tables = read_tables(file) if file else {}
     for group, table in tables.items():
         if not isinstance(table, dict):
             raise SettingsError(f"{file}: {group} is not a table, expected one of {list(Settings.__struct_fields__)}")
-    return tables
-
-
-def _read_text(path: str, text: str) -> Any:
-    """A flag or variable as its field wants it: lists as ``a,b``, mappings as ``a=b,c=d``, all else as it is."""
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if path in ("trigger.rest_labels", "screen.hosts"):
-        return parts
-    if path == "publish.keys":
-        pairs = [part.partition("=") for part in parts]
-        return {label.strip(): key.strip() for label, _, key in pairs}
-    return text
+    tables = read_values(tables)
+    named = {path: environment[name] for name, path in ENVIRONMENT.items() if environment.get(name)}
+    for path, text in {**named, **(flags or {})}.items():
+        group, field = path.split(".")
+        tables.setdefault(group, {})[field] = read_text(path, text)
+    try:
+        # Environment and flags are text: lax conversion reads their numbers.
+        settings = msgspec.convert(tables, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{file or 'the settings'}: {describe_found(str(error), tables)}") from error
+    check_url("cloud.url", settings.cloud.url)
+    check_url("publish.url", settings.publish.url)
+    return settings
 
 
 def _ordered(name: str, low: float, high: float, expected: str) -> None:

@@ -1,56 +1,47 @@
 """Where frames come from: a camera, a stream, a video file, or a recording of landmarks. Nothing looks into them here.
 
-A live source (camera, URL) gives the newest frame and opens itself again when it stalls; a file gives every frame, at
-its own pace. ``pipeline.py`` iterates; times are seconds of the monotonic clock at which the frame was there.
+A live source (camera, URL; ``live_source.py``) gives the newest frame and opens itself again; a file gives every frame,
+at its own pace. ``pipeline.py`` iterates; times are seconds of the monotonic clock at which the frame was there.
 """
 
-import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from edge_client.capture_status import URL_SCHEMES
+from edge_client.frames import Frame, Image, Source, SourceError
+from edge_client.live_source import LiveSource
 from edge_client.settings import Capture
 from landmarks.hand_tracks import SIDES, SeenHand
 from landmarks.hands import HANDS, POINTS
 from landmarks.recording import Recording, read_recording
+from landmarks.video_length import describe_missing_frames
+from landmarks.vision_libraries import import_library
 
-log = logging.getLogger(__name__)
+__all__ = [
+    "Frame",
+    "Image",
+    "LiveSource",
+    "RecordingSource",
+    "Source",
+    "SourceError",
+    "VideoSource",
+    "check_whole",
+    "open_source",
+    "paced",
+    "seen_hands",
+]
 
-Image = npt.NDArray[np.uint8]
-
-URL_SCHEMES: Final = ("rtsp://", "rtsps://", "http://", "https://")
-FIRST_RETRY_S: Final = 0.5
-LONGEST_RETRY_S: Final = 5.0
 REST_SECONDS: Final = 1.5
-
-
-class SourceError(Exception):
-    """A source can't be opened; the message says which and what to try."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Frame:
-    """A picture, RGB uint8 ``(H, W, 3)``, or the hands of a recording; ``time_s`` is when it was there."""
-
-    time_s: float
-    image: Image | None = None
-    hands: tuple[SeenHand, ...] = ()
-
-
-class Source(Protocol):
-    """Frames until it ends or is closed; ``fps`` is what it says of itself."""
-
-    fps: float
-
-    def frames(self) -> Iterator[Frame]: ...
-
-    def close(self) -> None: ...
+DEFAULT_FPS: Final = 30.0
+HIGHEST_FPS: Final = 1000.0
+INDEX_DIGITS: Final = 3
 
 
 def open_source(settings: Capture) -> Source:
@@ -58,44 +49,91 @@ def open_source(settings: Capture) -> Source:
 
     Raises:
         SourceError: a file that is missing or can't be read. A camera or stream that is away is retried instead.
+        RecordingError: a recording that can't be read.
+        LibraryError: OpenCV, which all but recordings need, is missing.
     """
     name = settings.source
-    if name.isdigit():
+    if name.isascii() and name.isdecimal() and len(name) <= INDEX_DIGITS:
         return LiveSource(int(name), settings)
-    if name.startswith(("/dev/video", *URL_SCHEMES)):
-        return LiveSource(name, settings)
+    scheme, separator, rest = name.partition("://")
+    if separator and scheme.lower() in URL_SCHEMES:
+        return LiveSource(f"{scheme.lower()}://{rest}", settings)
+    if separator:
+        raise SourceError(f"{scheme[:60]}:// found, expected rtsp://, rtsps://, http:// or https://, or no URL")
     path = Path(name)
-    if not path.is_file():
-        raise SourceError(f"{name} is no camera index, no /dev/video*, no URL, and no file that exists")
-    if path.suffix == ".npz":
+    try:
+        # A camera that is away now comes back under its name.
+        if name.startswith("/dev/") or path.is_char_device():
+            return LiveSource(name, settings)
+        if name and path.is_dir():
+            raise SourceError(f"{name} is a folder, expected a video file or a recording (.npz)")
+        if not name or not path.is_file():
+            raise SourceError(
+                f"{name or 'an empty name'} is no camera index, no /dev/ device, no URL, and no file that exists"
+            )
+    except OSError as error:
+        raise SourceError(f"{name} can't be read: {error.strerror or error}") from error
+    if path.suffix.lower() == ".npz":
         return RecordingSource(read_recording(path))
     return VideoSource(path)
 
 
+def check_whole(source: Source) -> None:
+    """After a source's last frame, check that a file gave all that it promised.
+
+    Raises:
+        SourceError: it is cut off or damaged.
+    """
+    if isinstance(source, VideoSource) and source.damage:
+        raise SourceError(source.damage)
+
+
 class VideoSource:
-    """Every frame of a video file, as fast as it is read; ``paced`` slows it to its own rate."""
+    """Every frame of a video file, as fast as it is read; ``paced`` slows it to its own rate.
+
+    ``damage`` says, once it has ended by itself, how many of its frames were missing; empty for a whole file.
+    """
 
     def __init__(self, path: Path) -> None:
-        import cv2
-
-        self._cv2: Any = cv2
-        self._video = cv2.VideoCapture(str(path))
+        self._cv2: Any = import_library("cv2")
+        self._path = path
+        try:
+            with path.open("rb"):
+                pass
+        except OSError as error:
+            raise SourceError(f"{path} can't be read: {error.strerror or error}") from error
+        self._video = self._cv2.VideoCapture(str(path))
         if not self._video.isOpened():
             raise SourceError(f"{path} can't be opened as a video")
-        self.fps = float(self._video.get(cv2.CAP_PROP_FPS)) or 30.0
+        fps = float(self._video.get(self._cv2.CAP_PROP_FPS))
+        self.fps = fps if 0 < fps <= HIGHEST_FPS else DEFAULT_FPS  # false for NaN too
+        self.damage = ""
+        self._closed = threading.Event()
+        # Whoever closes waits for a read to end: OpenCV must not be torn down under it.
+        self._decoding = threading.Lock()
 
     def frames(self) -> Iterator[Frame]:
         started = time.monotonic()
         index = 0
-        while True:
-            there, image = self._video.read()
-            if not there:
-                return
-            yield Frame(started + index / self.fps, self._cv2.cvtColor(image, self._cv2.COLOR_BGR2RGB))
+        while (image := self._decode()) is not None:
+            yield Frame(started + index / self.fps, image)
             index += 1
+        if not self._closed.is_set():
+            promised = float(self._video.get(self._cv2.CAP_PROP_FRAME_COUNT))
+            missing = describe_missing_frames(index, int(promised) if math.isfinite(promised) else 0)
+            self.damage = f"{self._path}: {missing}" if missing else ""
 
     def close(self) -> None:
-        self._video.release()
+        self._closed.set()
+        with self._decoding:
+            self._video.release()
+
+    def _decode(self) -> Image | None:
+        with self._decoding:
+            if self._closed.is_set():
+                return None
+            there, image = self._video.read()
+            return np.asarray(self._cv2.cvtColor(image, self._cv2.COLOR_BGR2RGB), np.uint8) if there else None
 
 
 class RecordingSource:
@@ -131,78 +169,3 @@ def paced(frames: Iterator[Frame], sleep: Callable[[float], object] = time.sleep
         if wait > 0:
             sleep(wait)
         yield frame
-
-
-class LiveSource:
-    """A camera or stream, read in a thread so that the newest frame is at hand and a stall is noticed.
-
-    Frames that nobody took in time are dropped. When nothing comes for ``stall`` seconds, or reading fails, the
-    device is opened again, at once and then less and less often.
-    """
-
-    def __init__(self, name: int | str, settings: Capture) -> None:
-        self._name = name
-        self._settings = settings
-        self.fps = settings.fps
-        self._changed = threading.Condition()
-        self._newest: Frame | None = None
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._read, name="capture", daemon=True)
-        self._thread.start()
-
-    def frames(self) -> Iterator[Frame]:
-        while not self._closed.is_set():
-            with self._changed:
-                self._changed.wait_for(lambda: self._newest is not None or self._closed.is_set(), timeout=1.0)
-                frame, self._newest = self._newest, None
-            if frame is not None:
-                yield frame
-
-    def close(self) -> None:
-        self._closed.set()
-        with self._changed:
-            self._changed.notify_all()
-        self._thread.join(timeout=self._settings.stall + 1)
-
-    def _read(self) -> None:
-        wait_s = FIRST_RETRY_S
-        while not self._closed.is_set():
-            if self._read_until_stall():
-                wait_s = FIRST_RETRY_S
-            if self._closed.wait(wait_s):
-                return
-            log.warning("%s gives no frames: opening it again", self._name)
-            wait_s = min(wait_s * 2, LONGEST_RETRY_S)
-
-    def _read_until_stall(self) -> bool:
-        """Read until it fails; whether there was a frame at all."""
-        import cv2
-
-        stall_ms = int(self._settings.stall * 1000)
-        if isinstance(self._name, str) and self._name.startswith(URL_SCHEMES):
-            limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, stall_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, stall_ms]
-            video = cv2.VideoCapture(self._name, cv2.CAP_FFMPEG, limits)
-        else:
-            video = cv2.VideoCapture(self._name, cv2.CAP_V4L2)
-            # MJPG: most USB cameras give 30 fps only compressed.
-            video.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-            video.set(cv2.CAP_PROP_FRAME_WIDTH, self._settings.width)
-            video.set(cv2.CAP_PROP_FRAME_HEIGHT, self._settings.height)
-            video.set(cv2.CAP_PROP_FPS, self._settings.fps)
-            video.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        any_frame = False
-        try:
-            while not self._closed.is_set():
-                there, image = video.read()
-                if not there:
-                    return any_frame
-                any_frame = True
-                self._give(Frame(time.monotonic(), np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)))
-        finally:
-            video.release()
-        return any_frame
-
-    def _give(self, frame: Frame) -> None:
-        with self._changed:
-            self._newest = frame
-            self._changed.notify()

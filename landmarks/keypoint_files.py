@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from landmarks.atomic_file import check_writable, replace_file
 from landmarks.keypoints import (
     SHOT_LABELS,
     SHOT_TARGETS,
@@ -87,6 +88,29 @@ def read_labelled(path: Path) -> LabelledWindow:
         raise error if str(error).startswith(str(path)) else KeypointsError(f"{path}: {error}") from error
 
 
+def check_output(path: Path, labelled: LabelledWindow | None = None) -> None:
+    """Check that ``path`` can be written, and that ``labelled`` (None: a track without labels) may replace it.
+
+    Only a keypoints file without labels and targets, or with the same ones, is replaced.
+
+    Raises:
+        KeypointsError: it is another kind of file, or holds what someone said of it.
+        OSError: it can't be written.
+    """
+    check_writable(path)
+    if not path.exists():
+        return
+    try:
+        there = read_labelled(path)
+    except KeypointsError as error:
+        raise KeypointsError(f"{path} is there and would be lost: {error}; name another output") from error
+    labels, targets = (labelled.labels, labelled.targets) if labelled else (None, {})
+    if (there.labels is not None and there.labels != labels) or (there.targets and there.targets != targets):
+        raise KeypointsError(
+            f"{path} is there, and its labels or targets would be lost: name another output, or delete it"
+        )
+
+
 def write_track(track: PoseTrack, path: Path) -> None:
     """Write a keypoints file, which appears whole or not at all. x and y are clipped to the image."""
     _write(_header(track), path)
@@ -115,9 +139,8 @@ def _header(track: PoseTrack) -> dict[str, Any]:
 
 def _write(content: dict[str, Any], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(msgspec.json.encode(content) + b"\n")
-    partial.replace(path)
+    with replace_file(path) as file:
+        file.write(msgspec.json.encode(content) + b"\n")
 
 
 def _labels_of(labels: list[str] | dict[str, bool]) -> dict[str, bool]:

@@ -14,21 +14,24 @@ Landmarks are as the tracker returned them, before smoothing or any feature: x t
 image, z relative to the wrist. This module reads and writes; it records nothing (``edge_client/recorder.py`` does).
 """
 
-import os
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from landmarks.array_file import ArrayFileError, read_arrays
+from landmarks.atomic_file import replace_file
 from landmarks.hands import FEATURE_DIM_XYZ, Array
 
 Texts = npt.NDArray[np.str_]
 
-MAX_FILE_BYTES: Final = 512 * 1024 * 1024
-MAX_FRAMES: Final = 4_000_000
+MAX_FRAMES: Final = 1_000_000
+LOWEST_FPS: Final = 1.0
+HIGHEST_FPS: Final = 1000.0
+# How many frames a second two recordings may differ by that share a file.
+RATE_TOLERANCE: Final = 0.5
 
 
 class RecordingError(Exception):
@@ -46,10 +49,13 @@ class Recording:
     fps: float
 
     def __post_init__(self) -> None:
-        if self.hands.ndim != 3 or self.hands.shape[2] != FEATURE_DIM_XYZ:
-            raise RecordingError(f"hands has shape {self.hands.shape}, expected (N, T, {FEATURE_DIM_XYZ})")
+        if self.hands.ndim != 3 or self.hands.shape[2] != FEATURE_DIM_XYZ or 0 in self.hands.shape:
+            raise RecordingError(
+                f"hands has shape {self.hands.shape}, expected (N, T, {FEATURE_DIM_XYZ}) with at least one of each"
+            )
         if self.hands.shape[0] * self.hands.shape[1] > MAX_FRAMES:
-            raise RecordingError(f"hands has {self.hands.shape[0] * self.hands.shape[1]} frames, at most {MAX_FRAMES}")
+            found = self.hands.shape[0] * self.hands.shape[1]
+            raise RecordingError(f"hands has {found} frames, expected at most {MAX_FRAMES} in a file")
         if not np.isfinite(self.hands).all():
             raise RecordingError("hands has numbers that are not finite")
         for name in ("label", "signer", "session"):
@@ -57,14 +63,17 @@ class Recording:
             if texts.shape != self.hands.shape[:1] or texts.dtype.kind != "U":
                 found = f"{texts.dtype} {texts.shape}"
                 raise RecordingError(f"{name} is {found}, expected one text for each of {len(self.hands)} windows")
-        if not 0 < self.fps <= 1000:
-            raise RecordingError(f"fps is {self.fps}, expected more than 0 and at most 1000")
+        if not LOWEST_FPS <= self.fps <= HIGHEST_FPS:
+            raise RecordingError(f"fps is {self.fps}, expected {LOWEST_FPS:.0f} to {HIGHEST_FPS:.0f}")
 
 
 def write_recording(recording: Recording, path: Path) -> None:
-    """Write a file whole or not at all: it gets its name when everything is in it."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with partial.open("wb") as file:
+    """Write a file whole or not at all: it gets its name when everything is in it.
+
+    Raises:
+        OSError: it can't be written; a file that had the name is as it was.
+    """
+    with replace_file(path) as file:
         np.savez_compressed(
             file,
             hands=recording.hands.astype(np.float32),
@@ -73,7 +82,6 @@ def write_recording(recording: Recording, path: Path) -> None:
             session=recording.session,
             fps=np.float32(recording.fps),
         )
-    partial.replace(path)
 
 
 def read_recording(path: Path) -> Recording:
@@ -83,31 +91,35 @@ def read_recording(path: Path) -> Recording:
         RecordingError: when it can't be read or isn't a recording.
     """
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise RecordingError(f"{path} has {path.stat().st_size} bytes, expected at most {MAX_FILE_BYTES}")
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            missing = {"hands", "label", "signer", "session", "fps"} - set(arrays)
-            if missing:
-                raise RecordingError(f"{path} lacks the arrays {sorted(missing)}")
-            fps = arrays["fps"]
-            if fps.shape != ():
-                raise RecordingError(f"{path}: fps has shape {fps.shape}, expected one number")
-            hands = np.asarray(arrays["hands"], dtype=np.float32)
-            return Recording(hands, arrays["label"], arrays["signer"], arrays["session"], float(fps))
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        arrays = read_arrays(path, ("hands", "label", "signer", "session", "fps"))
+    except ArrayFileError as error:
         raise RecordingError(f"{path} can't be read as a recording: {error}") from error
+    hands, fps = (_numbers(arrays[name], name, path) for name in ("hands", "fps"))
+    if fps.shape != ():
+        raise RecordingError(f"{path}: fps has shape {fps.shape}, expected one number")
+    try:
+        return Recording(hands, arrays["label"], arrays["signer"], arrays["session"], float(fps))
+    except RecordingError as error:
+        raise RecordingError(f"{path}: {error}") from error
+
+
+def _numbers(array: npt.NDArray[Any], name: str, path: Path) -> Array:
+    if array.dtype.kind not in "fiu":
+        raise RecordingError(f"{path}: {name} has the type {array.dtype}, expected numbers")
+    with np.errstate(over="ignore"):  # beyond float32 it is infinite, which is refused
+        return array.astype(np.float32)
 
 
 def join_recordings(first: Recording, second: Recording) -> Recording:
     """One recording with the windows of both.
 
     Raises:
-        RecordingError: when their lengths or rates differ.
+        RecordingError: when their lengths or rates differ, or they are too many for one file.
     """
-    if first.hands.shape[1] != second.hands.shape[1] or abs(first.fps - second.fps) > 0.5:
+    if first.hands.shape[1] != second.hands.shape[1] or abs(first.fps - second.fps) > RATE_TOLERANCE:
         raise RecordingError(
-            f"windows of {first.hands.shape[1]} frames at {first.fps:.0f} fps and of {second.hands.shape[1]} at "
-            f"{second.fps:.0f} can't share a file"
+            f"windows of {first.hands.shape[1]} frames at {first.fps:.4g} fps and of {second.hands.shape[1]} at "
+            f"{second.fps:.4g} can't share a file"
         )
     return Recording(
         np.concatenate([first.hands, second.hands]),

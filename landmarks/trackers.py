@@ -1,6 +1,6 @@
 """MediaPipe Tasks hands and pose behind one small interface: an RGB frame and its time in, landmarks out.
 
-The only module that imports MediaPipe, so import it only where frames are read. It gives what the tracker returned:
+The only module that uses MediaPipe, which is loaded with the first tracker. It gives what the tracker returned:
 left/right over time and smoothing are ``hand_tracks.py``.
 """
 
@@ -11,14 +11,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import mediapipe as mp
 import numpy as np
 import numpy.typing as npt
-from mediapipe.tasks.python import BaseOptions, vision
 
 from landmarks.assets import HAND_LANDMARKER, POSE_LANDMARKER, find_asset
 from landmarks.hand_tracks import SeenHand, Side
 from landmarks.hands import Array
+from landmarks.vision_libraries import EDGE, TRAINING, LibraryError, import_library
 
 Image = npt.NDArray[np.uint8]
 
@@ -38,16 +37,29 @@ def survive_profiling() -> None:
 class _VideoTracker:
     """What both trackers share: a landmarker in VIDEO mode, times that must increase, and closing it."""
 
-    def __init__(self, create: Callable[[Any], Any], options: Any) -> None:
+    def __init__(self, requirements: str, create: Callable[[Any, Any], Any]) -> None:
+        """Load MediaPipe, which ``requirements`` install, and ``create`` the landmarker with BaseOptions and vision.
+
+        Raises:
+            LibraryError: MediaPipe is missing or can't be started here.
+        """
         survive_profiling()
-        self._landmarker = create(options)
+        tasks: Any = import_library("mediapipe.tasks.python", requirements)
+        self._mediapipe: Any = import_library("mediapipe", requirements)
+        try:
+            self._landmarker = create(tasks.BaseOptions, tasks.vision)
+        except (OSError, RuntimeError) as error:
+            raise LibraryError(
+                f"MediaPipe can't be started ({error}): on Debian, sudo apt-get install -y libegl1 libgles2"
+            ) from error
         self._time_ms = -1
 
     def _detect(self, image: Image, time_ms: int) -> Any:
         # VIDEO mode wants times that increase; two frames of one millisecond, or a source that started anew, mustn't
         # end the session.
         self._time_ms = max(time_ms, self._time_ms + 1)
-        frame = mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(image))
+        mediapipe = self._mediapipe
+        frame = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image))
         return self._landmarker.detect_for_video(frame, self._time_ms)
 
     def close(self) -> None:
@@ -71,16 +83,21 @@ class HandTracker(_VideoTracker):
 
         Raises:
             AssetError: when it was not fetched.
+            LibraryError: MediaPipe is missing or can't be started here.
         """
-        options = vision.HandLandmarkerOptions(
-            base_options=BaseOptions(model_asset_path=str(model or find_asset(HAND_LANDMARKER))),
-            running_mode=vision.RunningMode.VIDEO,
-            num_hands=2,
-            min_hand_detection_confidence=confidence,
-            min_hand_presence_confidence=confidence,
-            min_tracking_confidence=confidence,
-        )
-        super().__init__(vision.HandLandmarker.create_from_options, options)
+
+        def create(base_options: Any, vision: Any) -> Any:
+            options = vision.HandLandmarkerOptions(
+                base_options=base_options(model_asset_path=str(model or find_asset(HAND_LANDMARKER))),
+                running_mode=vision.RunningMode.VIDEO,
+                num_hands=2,
+                min_hand_detection_confidence=confidence,
+                min_hand_presence_confidence=confidence,
+                min_tracking_confidence=confidence,
+            )
+            return vision.HandLandmarker.create_from_options(options)
+
+        super().__init__(EDGE, create)
 
     def detect(self, image: Image, time_ms: int) -> list[SeenHand]:
         """Find the hands of an RGB frame ``(H, W, 3)`` uint8 taken ``time_ms`` after the start."""
@@ -100,16 +117,21 @@ class PoseTracker(_VideoTracker):
 
         Raises:
             AssetError: when it was not fetched.
+            LibraryError: MediaPipe is missing or can't be started here.
         """
-        options = vision.PoseLandmarkerOptions(
-            base_options=BaseOptions(model_asset_path=str(model or find_asset(POSE_LANDMARKER))),
-            running_mode=vision.RunningMode.VIDEO,
-            num_poses=1,
-            min_pose_detection_confidence=confidence,
-            min_pose_presence_confidence=confidence,
-            min_tracking_confidence=confidence,
-        )
-        super().__init__(vision.PoseLandmarker.create_from_options, options)
+
+        def create(base_options: Any, vision: Any) -> Any:
+            options = vision.PoseLandmarkerOptions(
+                base_options=base_options(model_asset_path=str(model or find_asset(POSE_LANDMARKER))),
+                running_mode=vision.RunningMode.VIDEO,
+                num_poses=1,
+                min_pose_detection_confidence=confidence,
+                min_pose_presence_confidence=confidence,
+                min_tracking_confidence=confidence,
+            )
+            return vision.PoseLandmarker.create_from_options(options)
+
+        super().__init__(TRAINING, create)
 
     def detect(self, image: Image, time_ms: int) -> Array | None:
         """Points ``(33, 4)`` float32: x, y in 0..1 of the image, z, and visibility 0..1; ``None`` without a person."""

@@ -3,26 +3,40 @@
     python -m training.batch_extract --videos_dir videos --output_dir keypoints --workers 4
 
 Each video is a process of ``extract_keypoints.py``, so that one that crashes the decoder takes nothing with it. What is
-there already is left alone: run it again to go on where it was stopped.
+there already is left alone: run it again to go on where it was stopped. Files that aren't videos are named.
 """
 
 import argparse
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
-
-from tqdm import tqdm  # type: ignore[import-untyped]
+from typing import Any, Final
 
 if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from landmarks.atomic_file import check_writable
+from landmarks.vision_libraries import TRAINING, LibraryError, check_libraries, import_library
 from training.extract_keypoints import positive
 
-VIDEO_SUFFIXES: Final = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".3gp")
+VIDEO_SUFFIXES: Final = (
+    *(".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".3gp"),
+    *(".gif", ".wmv", ".flv", ".ts", ".mts", ".m2ts", ".ogv"),
+)
+NAMED_AT_MOST: Final = 20
+PREFIX: Final = "extract_keypoints: "
 ROOT: Final = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """How one video went: ``problem`` says why it was not extracted, ``warning`` what is wrong with it all the same."""
+
+    problem: str = ""
+    warning: str = ""
 
 
 def outputs_of(videos_dir: Path, output_dir: Path) -> dict[Path, Path]:
@@ -30,7 +44,7 @@ def outputs_of(videos_dir: Path, output_dir: Path) -> dict[Path, Path]:
 
     ``a/shot.mp4`` becomes ``a/shot.json``; where two videos differ in their ending alone, ``a/shot.mp4.json``.
     """
-    videos = sorted(path for path in videos_dir.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file())
+    videos = [path for path in list_files(videos_dir) if path.suffix.lower() in VIDEO_SUFFIXES]
     stems = [path.with_suffix("") for path in videos]
     names = {
         path: f"{path.name}.json" if stems.count(stem) > 1 else f"{path.stem}.json"
@@ -39,25 +53,40 @@ def outputs_of(videos_dir: Path, output_dir: Path) -> dict[Path, Path]:
     return {path: output_dir / path.parent.relative_to(videos_dir) / name for path, name in names.items()}
 
 
-def extract_all(outputs: dict[Path, Path], workers: int) -> Iterator[tuple[Path, str | None]]:
-    """Extract videos to files; yields each video as it is done, with what went wrong or None."""
-    with ThreadPoolExecutor(max_workers=workers) as pool:
+def list_files(folder: Path) -> list[Path]:
+    """All files below a folder but the hidden ones, which systems leave beside videos."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+
+
+def list_skipped(videos_dir: Path, output_dir: Path) -> list[Path]:
+    """The files below a folder that aren't taken for videos, without what extraction itself wrote there."""
+    others = [path for path in list_files(videos_dir) if path.suffix.lower() not in VIDEO_SUFFIXES]
+    return [path for path in others if not (path.suffix == ".json" and path.is_relative_to(output_dir))]
+
+
+def extract_all(outputs: dict[Path, Path], workers: int) -> Generator[tuple[Path, Extraction], None, None]:
+    """Extract videos to files; yields each video as it is done. Whoever stops early waits for those under way alone."""
+    pool = ThreadPoolExecutor(max_workers=workers)
+    try:
         running = {pool.submit(extract_one, video, output): video for video, output in outputs.items()}
         for done in as_completed(running):
             yield running[done], done.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def extract_one(video: Path, output: Path) -> str | None:
-    """Extract one video in a process of its own; the sentence that says why not, or None."""
+def extract_one(video: Path, output: Path) -> Extraction:
+    """Extract one video in a process of its own."""
     command = [sys.executable, "-m", "training.extract_keypoints"]
     command += ["--video_path", str(video.resolve()), "--output_path", str(output.resolve())]
     # Our own module and paths from the file system, without a shell.
     child = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    said = [line.removeprefix(PREFIX) for line in child.stderr.splitlines() if line.startswith(PREFIX)]
     if child.returncode == 0:
-        return None
-    lines = child.stderr.strip().splitlines()
-    said = lines[-1].removeprefix("extract_keypoints: ") if child.returncode == 1 and lines else ""
-    return said or f"{video} ended the extraction with code {child.returncode}"
+        return Extraction(warning="; ".join(said))
+    if child.returncode == 1 and said:
+        return Extraction(problem=said[-1])
+    return Extraction(problem=f"{video} ended the extraction with code {child.returncode}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -74,18 +103,40 @@ def main(arguments: Sequence[str] | None = None) -> None:
     outputs = outputs_of(options.videos_dir, options.output_dir)
     if not outputs:
         sys.exit(f"batch_extract: {options.videos_dir} holds no video, expected files ending in {VIDEO_SUFFIXES}")
+    try:
+        check_libraries(("mediapipe", "cv2", "tqdm"), TRAINING)
+        check_writable(options.output_dir / "keypoints.json")
+    except LibraryError as error:
+        sys.exit(f"batch_extract: {error}")
+    except OSError as error:
+        sys.exit(f"batch_extract: {options.output_dir} can't be written: {error.strerror or error}")
+    skipped = list_skipped(options.videos_dir, options.output_dir)
+    for path in skipped[:NAMED_AT_MOST]:
+        sys.stderr.write(f"batch_extract: {path} is skipped: it ends in none of the video endings\n")
     wanted = {video: output for video, output in outputs.items() if not output.exists()}
-    failed = []
-    with tqdm(total=len(outputs), initial=len(outputs) - len(wanted), unit=" videos") as bar:
-        for video, problem in extract_all(wanted, options.workers):
-            if problem:
-                failed.append(video)
-                bar.write(f"batch_extract: {problem}", file=sys.stderr)
-            bar.update()
     there = len(outputs) - len(wanted)
-    sys.stdout.write(f"{len(wanted) - len(failed)} extracted, {there} there already, {len(failed)} failed\n")
+    try:
+        failed = _extract_with_progress(wanted, there, options.workers)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    counts = [f"{len(wanted) - failed} extracted", f"{there} there already", f"{failed} failed"]
+    counts += [f"{len(skipped)} skipped"] if skipped else []
+    sys.stdout.write(", ".join(counts) + "\n")
     if failed:
         sys.exit(1)
+
+
+def _extract_with_progress(wanted: dict[Path, Path], there: int, workers: int) -> int:
+    """Extract what is wanted, with a bar that counts what is ``there`` too; gives how many failed."""
+    failed = 0
+    tqdm: Any = import_library("tqdm", TRAINING)
+    with tqdm.tqdm(total=there + len(wanted), initial=there, unit=" videos") as bar:
+        for _, extraction in extract_all(wanted, workers):
+            failed += bool(extraction.problem)
+            if extraction.problem or extraction.warning:
+                bar.write(f"batch_extract: {extraction.problem or extraction.warning}", file=sys.stderr)
+            bar.update()
+    return failed
 
 
 if __name__ == "__main__":

@@ -7,31 +7,45 @@ its 33 keypoints with visibility 0. Many videos at once are ``batch_extract.py``
 """
 
 import argparse
+import itertools
+import logging
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
-from tqdm import tqdm  # type: ignore[import-untyped]
 
 if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from landmarks.assets import AssetError
-from landmarks.keypoint_files import write_track
-from landmarks.keypoints import PoseTrack
-from landmarks.pose import POSE_POINTS
+from landmarks.keypoint_files import check_output, write_track
+from landmarks.keypoints import KeypointsError, PoseTrack
+from landmarks.pose import POSE_POINTS, Array
 from landmarks.trackers import PoseTracker
-from training.videos import Overlay, VideoError, VideoFile
+from landmarks.vision_libraries import TRAINING, LibraryError, check_libraries, import_library
+from training.videos import Image, Overlay, VideoError, VideoFile
+
+log = logging.getLogger(__name__)
 
 
 class NobodyError(Exception):
     """No frame of a video shows a person; the message says which video."""
 
 
+class OverlayError(VideoError):
+    """The overlay can't be written; ``track`` is what was found in the video all the same."""
+
+    def __init__(self, message: str, track: PoseTrack) -> None:
+        super().__init__(message)
+        self.track = track
+
+
 def extract(video: Path, *, stride: int = 1, overlay: Path | None = None, progress: bool = False) -> PoseTrack:
-    """The pose in every ``stride``-th frame.
+    """The pose in every ``stride``-th frame. A video that is cut off gives what is there, and the log says so.
 
     Args:
         video: the file.
@@ -40,17 +54,20 @@ def extract(video: Path, *, stride: int = 1, overlay: Path | None = None, progre
         progress: show a progress bar on stderr.
 
     Raises:
-        VideoError: the video can't be read or the overlay not written.
+        VideoError: the video can't be read.
+        OverlayError: the overlay can't be written; the poses come with it.
         AssetError: MediaPipe's pose model was not fetched.
+        LibraryError: MediaPipe, OpenCV or tqdm is missing.
         NobodyError: no person is found.
     """
     points, times, indices = [], [], []
     nobody = np.zeros((POSE_POINTS, 3), dtype=np.float32)
     size = (0, 0)
+    tqdm: Any = import_library("tqdm", TRAINING)
     with PoseTracker() as tracker, VideoFile(video) as file:
-        drawing = Overlay(overlay, (file.fps or 30.0) / stride) if overlay else None
-        bar = tqdm(total=-(-file.count // stride) or None, unit=" frames", desc=video.name, disable=not progress)
-        try:
+        drawing = _Drawing(Overlay(overlay, (file.fps or 30.0) / stride) if overlay else None)
+        total = -(-file.count // stride) or None
+        with drawing, tqdm.tqdm(total=total, unit=" frames", desc=video.name, disable=not progress) as bar:
             for frame in file.frames(stride):
                 size = (frame.image.shape[1], frame.image.shape[0])
                 found = tracker.detect(frame.image[..., ::-1], round(frame.time_s * 1000))
@@ -58,18 +75,47 @@ def extract(video: Path, *, stride: int = 1, overlay: Path | None = None, progre
                 points.append(nobody if pose is None else pose)
                 times.append(frame.time_s)
                 indices.append(frame.index)
-                if drawing:
-                    drawing.write(frame.image, pose)
+                drawing.write(frame.image, pose)
                 bar.update()
-        finally:
-            bar.close()
-            if drawing:
-                drawing.close()
         fps = file.fps
+        if file.damage:
+            log.warning("%s", file.damage)
     stacked = np.stack(points)
     if not stacked[..., 2].any():
         raise NobodyError(f"{video} shows no person in any of {len(points)} frames, expected one in most of them")
-    return PoseTrack(stacked, np.array(times), tuple(indices), *size, fps, video.name)
+    track = PoseTrack(stacked, np.array(times), tuple(indices), *size, fps, video.name)
+    if drawing.problem:
+        raise OverlayError(str(drawing.problem), track)
+    return track
+
+
+class _Drawing:
+    """An overlay, or none; one that can't be written is given up and doesn't end the extraction."""
+
+    def __init__(self, overlay: Overlay | None) -> None:
+        self._overlay = overlay
+        self.problem: VideoError | None = None
+
+    def write(self, image: Image, pose: Array | None) -> None:
+        if self._overlay and not self.problem:
+            try:
+                self._overlay.write(image, pose)
+            except VideoError as error:
+                self.problem = error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._overlay and (kind or self.problem):
+            self._overlay.discard()
+        elif self._overlay:
+            try:
+                self._overlay.finish()
+            except VideoError as failed:
+                self.problem = failed
 
 
 def frames_with_a_person(track: PoseTrack) -> int:
@@ -94,20 +140,40 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--stride", type=positive, default=1, help="take every n-th frame (default 1)")
     parser.add_argument("--overlay", type=Path, metavar="OUT.mp4", help="also draw the skeleton into this video")
     options = parser.parse_args(arguments)
+    logging.basicConfig(format="extract_keypoints: %(message)s")
     started = time.perf_counter()
+    problem = ""
     try:
-        track = extract(options.video_path, stride=options.stride, overlay=options.overlay, progress=True)
+        check_libraries(("mediapipe", "cv2", "tqdm"), TRAINING)
+        _check_paths(options.video_path, options.output_path, options.overlay)
+        try:
+            track = extract(options.video_path, stride=options.stride, overlay=options.overlay, progress=True)
+        except OverlayError as error:
+            track, problem = error.track, str(error)
         write_track(track, options.output_path)
-    except (VideoError, AssetError, NobodyError) as error:
+    except (VideoError, AssetError, NobodyError, LibraryError, KeypointsError) as error:
         sys.exit(f"extract_keypoints: {error}")
     except OSError as error:
         sys.exit(f"extract_keypoints: {options.output_path} can't be written: {error.strerror or error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
     seconds = time.perf_counter() - started
     count = len(track.times)
     sys.stdout.write(
         f"{options.output_path}: a person in {frames_with_a_person(track)} of {count} frames"
         f" ({frames_with_a_person(track) / count:.1%}), {seconds:.1f} s, {count / seconds:.1f} frames/s\n"
     )
+    if problem:
+        sys.exit(f"extract_keypoints: {problem}")
+
+
+def _check_paths(video: Path, output: Path, overlay: Path | None) -> None:
+    """Refuse what would write over the video, or over what someone made by hand, before the work begins."""
+    named = {"--video_path": video, "--output_path": output} | ({"--overlay": overlay} if overlay else {})
+    for (flag, path), (other_flag, other) in itertools.combinations(named.items(), 2):
+        if path.resolve() == other.resolve():
+            raise VideoError(f"{flag} and {other_flag} are both {path}, expected files of their own")
+    check_output(output)
 
 
 if __name__ == "__main__":

@@ -9,14 +9,17 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from landmarks.keypoint_files import LabelledWindow, read_labelled, write_labelled
+from landmarks.keypoint_files import LabelledWindow, check_output, read_labelled, write_labelled
 from landmarks.keypoints import POST_MS, PRE_MS, KeypointsError, PoseTrack, ShotWindow
 from landmarks.kinematics import MotionError, image_motion
 from landmarks.release import ShotError, find_release, shooting_hand
+
+LAST_S: Final = 1_000_000
 
 
 def release_in(track: PoseTrack) -> float:
@@ -54,6 +57,17 @@ def milliseconds(text: str) -> float:
     return value
 
 
+def seconds(text: str) -> float:
+    """A time in a video, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= LAST_S:  # false for NaN too
+        raise argparse.ArgumentTypeError(f"{text!r} found, expected 0 to {LAST_S} seconds")
+    return value
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line; ends with code 1 and one sentence where it can't be done."""
     parser = argparse.ArgumentParser(
@@ -61,13 +75,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--input_json", type=Path, required=True)
     parser.add_argument("--output_json", type=Path, required=True)
-    parser.add_argument("--release_time_sec", type=float, help="when the ball leaves the hand; found when not given")
+    parser.add_argument("--release_time_sec", type=seconds, help="when the ball leaves the hand; found when not given")
     parser.add_argument("--pre_ms", type=milliseconds, default=PRE_MS, help="kept before the release (default 500)")
     parser.add_argument("--post_ms", type=milliseconds, default=POST_MS, help="kept after it (default 200)")
     options = parser.parse_args(arguments)
     try:
         whole = read_labelled(options.input_json)
         cut = prepare(whole, release_s=options.release_time_sec, pre_ms=options.pre_ms, post_ms=options.post_ms)
+        if options.output_json.resolve() == options.input_json.resolve():
+            raise KeypointsError(f"{options.output_json} is the input too, and its other frames would be lost")
+        check_output(options.output_json, cut)
         write_labelled(cut, options.output_json)
     except KeypointsError as error:
         sys.exit(f"prepare_windows: {error}")

@@ -1,13 +1,14 @@
 """The doctor: each check's finding, and advice wherever something is wrong."""
 
 import datetime
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from edge_client import doctor
-from edge_client.doctor import Finding, examine, read_throttled
+from edge_client.doctor import Finding, examine, read_throttled, run_check
 from edge_client.settings import Capture, Cloud, Device, Publish, Settings
 from landmarks.recording import write_recording
 from landmarks.session import ModelSession
@@ -80,6 +81,38 @@ def test_clocks_are_compared(date: str | None, state: str) -> None:
 )
 def test_the_firmwares_word_on_power(text: str, state: str) -> None:
     assert read_throttled(text).state == state
+
+
+def test_a_camera_that_is_away_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("cv2", reason="OpenCV is not installed here: see edge_client/README.md")
+    monkeypatch.setattr(doctor, "CAMERA_SECONDS", 0.3)
+    with http_service(lambda _: Reply(404)) as service:
+        source = service.url.replace("http://", "http://ana:secret@") + "/mjpg"
+        finding = doctor.check_source(Settings(capture=Capture(source=source)))
+    assert finding.state == "fail"
+    assert "gave no frame in 0 s: it answers 404 Not Found" in finding.found
+    assert "secret" not in finding.line()
+
+
+@pytest.mark.parametrize("source", ["nowhere.mp4", "ftp://x", ".", "²"])
+def test_a_source_that_means_nothing_is_a_finding(source: str) -> None:
+    assert doctor.check_source(Settings(capture=Capture(source=source))).state == "fail"
+
+
+def test_without_opencv_the_doctor_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    finding = doctor.check_source(Settings())
+    assert (finding.state, finding.advice) == ("fail", "pip install -r edge_client/requirements.txt")
+
+
+def test_a_check_that_trips_is_a_finding_and_the_others_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vcgencmd = tmp_path / "vcgencmd"
+    vcgencmd.write_text("no program")
+    vcgencmd.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    finding = run_check(doctor.check_throttling, Settings())
+    assert (finding.name, finding.state) == ("throttling", "fail")
+    assert "OSError" in finding.found
 
 
 def test_a_line_names_the_check_what_was_found_and_what_to_do() -> None:

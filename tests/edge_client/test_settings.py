@@ -84,6 +84,91 @@ def test_what_cannot_be_used_is_named(tmp_path: Path, text: str, sentence: str) 
         load_settings(file, environment={})
 
 
+@pytest.mark.parametrize(
+    ("content", "path", "value"),
+    [
+        (b'\xef\xbb\xbf[capture]\nsource="1"\r\n', "capture.source", "1"),
+        (b"[capture]\nsource = 0", "capture.source", "0"),
+        (b"[capture]\nsource = 12", "capture.source", "12"),
+        (b'[trigger]\nrest_labels = "none"', "trigger.rest_labels", ("none",)),
+        (b'[trigger]\nrest_labels = "none, idle"', "trigger.rest_labels", ("none", "idle")),
+        (b'[publish]\nkeys = "hello=Start"', "publish.keys", {"hello": "Start"}),
+        (b'[cloud]\nurl = "HTTP://Box:8000"', "cloud.url", "http://Box:8000"),
+        (b'[publish]\nurl = "HTTPS://box/x"', "publish.url", "https://box/x"),
+        ("[capture]\n# cámara\nsource = 'vídeo.mp4'".encode(), "capture.source", "vídeo.mp4"),
+    ],
+)
+def test_what_people_write_is_read(tmp_path: Path, content: bytes, path: str, value: Any) -> None:
+    file = tmp_path / "edge.toml"
+    file.write_bytes(content)
+    group, name = path.split(".")
+    assert getattr(getattr(load_settings(file, environment={}), group), name) == value
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (
+            "[capture]\n# cámara\n".encode("latin-1"),
+            "edge.toml, line 2, byte 4 (0xe1) is not UTF-8: save the file as UTF-8",
+        ),
+        ("[capture]\n".encode("utf-16"), "edge.toml, line 1, byte 1 (0xff) is not UTF-8: save the file as UTF-8"),
+        (b"[screen]\nport = " + b"9" * 5000, "edge.toml is not TOML"),
+        (b"a = " + b"[" * 5000, "edge.toml is not TOML: it is nested too deeply"),
+        (b"# " + b"x" * 2_000_000, "edge.toml has more than 1000000 bytes"),
+        (b"[capture]\nsource = true", "at `$.capture.source`, found true"),
+        (b"[capture]\nsource = -1", "at `$.capture.source`, found -1"),
+        (b"[capture]\nfps = nan", "at `$.capture.fps`, found nan"),
+        (b"[cloud]\nmetadata_ttl = inf", "at `$.cloud.metadata_ttl`, found inf"),
+        (b"[cloud]\nretries = 11", "at `$.cloud.retries`, found 11"),
+        (b'[publish]\nkeys = "hello"', "publish.keys has 'hello', expected label=key"),
+        (b"[trigger]\nrest_labels = [1]", "at `$.trigger.rest_labels[0]`"),
+        (b'[capture]\nsource = ""', "at `$.capture.source`, found ''"),
+        (b"[publish]\nkeys = [1]", "at `$.publish.keys`"),
+    ],
+)
+def test_a_file_of_any_bytes_is_refused_in_one_sentence(tmp_path: Path, content: bytes, sentence: str) -> None:
+    file = tmp_path / "edge.toml"
+    file.write_bytes(content)
+    with pytest.raises(SettingsError) as refused:
+        load_settings(file, environment={})
+    assert sentence in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ({"capture.stall": "nan"}, "at `$.capture.stall`, found 'nan'"),
+        ({"cloud.metadata_ttl": "inf"}, "at `$.cloud.metadata_ttl`"),
+        ({"publish.keys": "hello"}, "publish.keys has 'hello', expected label=key"),
+        ({"publish.url": "http://[::1"}, "publish.url is no URL that can be asked (Invalid IPv6 URL)"),
+        ({"publish.url": "http://host:99999/x"}, "publish.url is no URL that can be asked (Port out of range 0-65535)"),
+        ({"cloud.url": "http://"}, "cloud.url is no URL that can be asked (it names no host)"),
+        ({"cloud.url": "http://host:0"}, "cloud.url is no URL that can be asked (port 0)"),
+        ({"tracking.stride": "0"}, "at `$.tracking.stride`, found '0'"),
+    ],
+)
+def test_a_flag_that_cannot_be_used_is_named(flags: dict[str, str], sentence: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings(flags=flags, environment={})
+    assert sentence in str(refused.value)
+
+
+def test_an_api_key_that_cannot_be_used_is_not_shown(tmp_path: Path) -> None:
+    file = tmp_path / "edge.toml"
+    file.write_text("[cloud]\napi_key = 12345678")
+    with pytest.raises(SettingsError) as refused:
+        load_settings(file, environment={})
+    assert "cloud.api_key" in str(refused.value)
+    assert "12345678" not in str(refused.value)
+
+
+def test_a_folder_as_settings_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="can't be read: Is a directory"):
+        load_settings(tmp_path, environment={})
+
+
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"nowhere.toml can't be read"):
         load_settings(tmp_path / "nowhere.toml", environment={})

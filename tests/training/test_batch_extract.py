@@ -8,7 +8,7 @@ pytest.importorskip("cv2", reason="OpenCV isn't installed (edge_client/requireme
 pytest.importorskip("mediapipe", reason="MediaPipe isn't installed (edge_client/requirements.txt)")
 
 from training import batch_extract
-from training.batch_extract import outputs_of
+from training.batch_extract import Extraction, extract_all, list_skipped, outputs_of
 
 
 def test_videos_keep_their_place_and_namesakes_their_ending(tmp_path: Path) -> None:
@@ -22,6 +22,36 @@ def test_videos_keep_their_place_and_namesakes_their_ending(tmp_path: Path) -> N
         "b/c.mov": "out/b/c.mov.json",
         "b/c.mp4": "out/b/c.mp4.json",
     }
+
+
+def test_a_gif_is_a_video_and_what_is_skipped_is_known(tmp_path: Path) -> None:
+    for name in ("a.gif", "b.WMV", "notes.txt", "photo.jpg", "._a.mp4", "out/a.json", "mine.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [video.name for video in outputs_of(tmp_path, tmp_path / "out")] == ["a.gif", "b.WMV"]
+    skipped = list_skipped(tmp_path, tmp_path / "out")
+    assert [path.name for path in skipped] == ["mine.json", "notes.txt", "photo.jpg"]
+
+
+def test_an_output_folder_that_cannot_be_written_is_said_once_and_first(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"no video")
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(SystemExit, match=r"batch_extract: .*out can't be written: "):
+        batch_extract.main(["--videos_dir", str(tmp_path), "--output_dir", str(tmp_path / "out")])
+
+
+def test_who_stops_early_waits_for_no_video_that_has_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = []
+
+    def extract_one(video: Path, output: Path) -> Extraction:
+        begun.append(video)
+        return Extraction()
+
+    monkeypatch.setattr(batch_extract, "extract_one", extract_one)
+    running = extract_all({Path(f"{number}.mp4"): Path("a.json") for number in range(1000)}, workers=1)
+    next(running)
+    running.close()
+    assert len(begun) < 1000
 
 
 def test_a_folder_without_videos_is_refused(tmp_path: Path) -> None:

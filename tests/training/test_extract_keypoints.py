@@ -103,5 +103,45 @@ def test_a_video_that_crashes_the_extraction_is_told_by_its_code(
     crashing.write_text("#!/bin/sh\nkill -SEGV $$\n")
     crashing.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(crashing))
-    problem = batch_extract.extract_one(tmp_path / "a.mp4", tmp_path / "a.json")
-    assert problem == f"{tmp_path / 'a.mp4'} ended the extraction with code -11"
+    extraction = batch_extract.extract_one(tmp_path / "a.mp4", tmp_path / "a.json")
+    assert extraction.problem == f"{tmp_path / 'a.mp4'} ended the extraction with code -11"
+
+
+def cut_off(whole: Path, part: Path) -> Path:
+    """A video of which the first half is there; its table of frames comes first in this one."""
+    part.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    return part
+
+
+def test_a_video_that_is_cut_off_is_extracted_and_said_to_be(
+    tmp_path: Path, signer: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "videos").mkdir()
+    cut_off(signer, tmp_path / "videos" / "a.mp4")
+    (tmp_path / "videos" / "notes.txt").touch()
+    batch_extract.main(["--videos_dir", str(tmp_path / "videos"), "--output_dir", str(tmp_path / "out")])
+    said = capsys.readouterr()
+    assert said.out == "1 extracted, 0 there already, 0 failed, 1 skipped\n"
+    assert "a.mp4: 23 of 58 frames could be read: it is cut off or damaged" in said.err
+    assert "notes.txt is skipped: it ends in none of the video endings" in said.err
+    assert len(read_track(tmp_path / "out" / "a.json").times) == 23
+
+
+def test_poses_are_written_although_the_overlay_cannot_be(
+    tmp_path: Path, signer: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output, folder = tmp_path / "a.json", tmp_path / "o.mp4"
+    folder.mkdir()
+    command = ["--video_path", str(signer), "--output_path", str(output), "--stride", "29", "--overlay", str(folder)]
+    with pytest.raises(SystemExit, match=r"extract_keypoints: .*o.mp4 can't be written: it is a folder"):
+        extract_keypoints.main(command)
+    assert len(read_track(output).times) == 2
+    assert "a person in 2 of 2 frames" in capsys.readouterr().out
+
+
+def test_a_gif_is_extracted(tmp_path: Path, signer: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    with VideoFile(signer) as video:
+        pictures = [image.fromarray(frame.image[..., ::-1]) for frame in video.frames(stride=20)]
+    pictures[0].save(tmp_path / "a.gif", save_all=True, append_images=pictures[1:], duration=200)
+    assert extract(tmp_path / "a.gif").times == pytest.approx([0, 0.2, 0.4])

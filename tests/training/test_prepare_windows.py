@@ -74,6 +74,31 @@ def test_frames_without_a_shot_ask_for_the_release(tmp_path: Path) -> None:
         run(tmp_path)
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "-1", "1e7", "soon"])
+def test_a_release_that_is_no_time_is_refused(tmp_path: Path, value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(tmp_path, f"--release_time_sec={value}")
+    assert ended.value.code == 2
+    assert f"'{value}' found, expected 0 to 1000000 seconds" in capsys.readouterr().err
+
+
+def test_labels_and_other_files_are_not_written_over(tmp_path: Path) -> None:
+    write_track(made_track(), tmp_path / "a.json")
+    cut = run(tmp_path)
+    run(tmp_path)  # without labels there is nothing to lose
+    labelled = LabelledWindow(cut.track, cut.window, dict.fromkeys(SHOT_LABELS, False), {"ite": 60.0})
+    write_labelled(labelled, tmp_path / "w.json")
+    with pytest.raises(SystemExit, match=r"w.json is there, and its labels or targets would be lost"):
+        run(tmp_path)
+    assert read_labelled(tmp_path / "w.json").targets == {"ite": 60.0}
+    with pytest.raises(SystemExit, match=r"a.json is the input too, and its other frames would be lost"):
+        run(tmp_path, "--output_json", str(tmp_path / "a.json"))
+    (tmp_path / "notes.json").write_text('"mine"')
+    with pytest.raises(SystemExit, match=r"notes.json is there and would be lost: .* is not a keypoints file"):
+        run(tmp_path, "--output_json", str(tmp_path / "notes.json"))
+    assert (tmp_path / "notes.json").read_text() == '"mine"'
+
+
 @pytest.mark.parametrize("value", ["-1", "60001", "long", "nan"])
 def test_a_window_of_no_length_is_refused(tmp_path: Path, value: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):

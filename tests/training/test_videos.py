@@ -9,7 +9,7 @@ import pytest
 cv2 = pytest.importorskip("cv2", reason="OpenCV isn't installed (edge_client/requirements.txt)")
 
 from landmarks.pose import POINT, Array  # noqa: E402 - after the skip
-from training.videos import Overlay, VideoError, VideoFile, draw_pose, next_time  # noqa: E402
+from training.videos import Overlay, VideoError, VideoFile, draw_pose, next_time, writable_rate  # noqa: E402
 
 
 def made_video(path: Path, frames: int = 12, fps: float = 20.0) -> Path:
@@ -124,7 +124,7 @@ def test_the_overlay_is_a_video_with_lines_on_it(tmp_path: Path) -> None:
     overlay = Overlay(tmp_path / "new" / "o.mp4", 10.0)
     for _ in range(3):
         overlay.write(picture, made_pose())
-    overlay.close()
+    overlay.finish()
     with VideoFile(tmp_path / "new" / "o.mp4") as video:
         frames = list(video.frames())
     assert len(frames) == 3
@@ -135,6 +135,71 @@ def test_an_overlay_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "o.mp4").mkdir()
     with pytest.raises(VideoError, match=r"o.mp4 can't be written"):
         Overlay(tmp_path / "o.mp4", 10.0).write(np.zeros((48, 64, 3), np.uint8), None)
+
+
+def test_an_overlay_gets_its_name_when_it_is_finished(tmp_path: Path) -> None:
+    path = tmp_path / "o.mp4"
+    path.write_bytes(b"the one before")
+    given_up, finished = Overlay(path, 10.0), Overlay(path, 10.0)
+    given_up.write(np.zeros((48, 64, 3), np.uint8), None)
+    given_up.discard()
+    assert path.read_bytes() == b"the one before"
+    finished.write(np.zeros((48, 64, 3), np.uint8), None)
+    assert path.read_bytes() == b"the one before"
+    finished.finish()
+    with VideoFile(path) as video:
+        assert len(list(video.frames())) == 1
+    assert [found.name for found in tmp_path.iterdir()] == ["o.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("fps", "expected"),
+    [
+        (30.0003, 30.0),
+        (65.535, 65.535),
+        (66.667, 66.67),
+        (119.881, 119.88),
+        (655.367, 655.4),
+        (6553.67, 6554),
+        (1e5, 65535),
+    ],
+)
+def test_an_overlay_is_written_at_every_rate(tmp_path: Path, fps: float, expected: float) -> None:
+    assert writable_rate(fps) == pytest.approx(expected)
+    overlay = Overlay(tmp_path / "o.mp4", fps)
+    for shade in (0, 100, 200):
+        overlay.write(np.full((48, 64, 3), shade, np.uint8), None)
+    overlay.finish()
+    with VideoFile(tmp_path / "o.mp4") as video:
+        assert len(list(video.frames())) == 3
+        assert video.fps == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize("fps", [0.01, 0.0001])
+def test_a_rate_below_what_can_be_said_is_one_that_can(fps: float) -> None:
+    assert 0 < writable_rate(fps) <= 1
+
+
+def test_a_video_that_is_cut_off_says_how_many_frames_it_had(tmp_path: Path) -> None:
+    whole = tmp_path / "a.avi"  # AVI has its header first: the beginning alone can be opened
+    writer = cv2.VideoWriter(str(whole), cv2.VideoWriter.fourcc(*"MJPG"), 20.0, (64, 48))
+    for noise in np.random.default_rng(0).integers(0, 255, (40, 48, 64, 3), np.uint8):
+        writer.write(noise)
+    writer.release()
+    with VideoFile(whole) as video:
+        assert len(list(video.frames(stride=7))) == 6
+        assert video.damage == ""
+    cut = tmp_path / "b.avi"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with VideoFile(cut) as video:
+        read = len(list(video.frames()))
+        assert 0 < read < 30
+        assert video.damage == f"{cut}: {read} of 40 frames could be read: it is cut off or damaged"
+
+
+def test_a_folder_is_no_video(tmp_path: Path) -> None:
+    with pytest.raises(VideoError, match="can't be read as a video file: Is a directory"):
+        VideoFile(tmp_path)
 
 
 def made_pose() -> Array:

@@ -1,0 +1,126 @@
+"""Why a camera or URL gives no frames: one reason, asked of the device or the server, since OpenCV doesn't tell.
+
+It opens no video (``live_source.py`` does), and shows no password.
+"""
+
+import errno
+import http.client
+import os
+import re
+import socket
+import ssl
+from typing import Final
+from urllib.parse import SplitResult, unquote, urlsplit
+
+import urllib3
+from urllib3.util import Retry, Timeout, make_headers
+
+URL_SCHEMES: Final = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
+UNREADABLE: Final = "but nothing that can be read as a video"
+
+_RTSP_STATUS: Final = re.compile(rb"RTSP/1\.\d (\d{3})(?: ([ -~]{1,80}))?\r?\n")
+_SECRETS: Final = re.compile(r"(?i)\b(pass|password|passwd|pwd|token|key|apikey|api_key)=[^&#]*")
+
+
+def show_name(name: int | str) -> str:
+    """A source's name for people: without the user and password of a URL."""
+    if isinstance(name, int):
+        return f"camera {name}"
+    scheme, separator, rest = name.partition("://")
+    if not separator:
+        return name
+    place, slash, path = rest.partition("/")
+    host = place.rpartition("@")
+    shown = f"{scheme}://{'…@' if host[1] else ''}{host[2]}{slash}{path}"
+    return _SECRETS.sub(r"\1=…", shown)
+
+
+def describe_failure(name: int | str, timeout_s: float) -> str:
+    """The reason why a camera (index or device) or URL can't be opened, to be read after its name.
+
+    Takes ``timeout_s`` at most for each step of asking.
+    """
+    if isinstance(name, int) or name.startswith("/"):
+        return _describe_device(f"/dev/video{name}" if isinstance(name, int) else name)
+    try:
+        url = urlsplit(name)
+        port = url.port or URL_SCHEMES[url.scheme]
+        if not url.hostname:
+            raise ValueError("it has no host")
+    except ValueError as error:
+        return f"is no URL ({error}), expected one as {urlsplit(name[:5]).scheme or 'http'}://host:port/path"
+    try:
+        with socket.create_connection((url.hostname, port), timeout_s) as connection:
+            if url.scheme == "rtsp":
+                return _describe_rtsp(connection, url)
+            if url.scheme == "rtsps":
+                with ssl.create_default_context().wrap_socket(connection, server_hostname=url.hostname) as secure:
+                    return _describe_rtsp(secure, url)
+        return _describe_http(name, url, timeout_s)
+    except (OSError, urllib3.exceptions.HTTPError) as error:
+        return f"can't be reached: {_reason(error)}"
+
+
+def _describe_device(path: str) -> str:
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
+            return "is not there: is it plugged in?"
+        if error.errno in (errno.EACCES, errno.EPERM):
+            return "may not be opened by this user: sudo usermod -aG video $USER, then log in again"
+        return f"can't be opened: {error.strerror or error}"
+    return "can't be opened: it is no camera, or another program uses it"
+
+
+def _describe_http(name: str, url: SplitResult, timeout_s: float) -> str:
+    headers = make_headers(basic_auth=_credentials(url)) if _credentials(url) else {}
+    retries = Retry(3, connect=0, read=0, other=0, raise_on_redirect=False)
+    timeout = Timeout(timeout_s)
+    with urllib3.PoolManager(timeout=timeout, retries=retries) as pool:
+        answer = pool.request("GET", name, headers=headers, preload_content=False)
+        answer.close()
+    if answer.status != http.client.OK:
+        return _describe_status(answer.status, http.client.responses.get(answer.status, ""), url)
+    content_type = answer.headers.get("Content-Type", "")
+    if content_type.startswith(("text/", "application/json")):
+        return f"answers 200 with {content_type[:60]}, expected a video"
+    return f"answers 200, {UNREADABLE}"
+
+
+def _describe_rtsp(connection: socket.socket, url: SplitResult) -> str:
+    credentials = _credentials(url)
+    named = url._replace(netloc=url.netloc.rpartition("@")[2]).geturl()
+    lines = [f"DESCRIBE {named} RTSP/1.0", "CSeq: 1", "Accept: application/sdp", "User-Agent: helen"]
+    if credentials:
+        lines.append(f"Authorization: {make_headers(basic_auth=credentials)['authorization']}")
+    connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+    found = _RTSP_STATUS.match(connection.recv(1024))
+    if found is None:
+        return "answers, but not as an RTSP server"
+    status = int(found[1])
+    if status != http.client.OK:
+        return _describe_status(status, (found[2] or b"").decode(), url)
+    return f"answers 200, {UNREADABLE}"
+
+
+def _describe_status(status: int, phrase: str, url: SplitResult) -> str:
+    answer = f"answers {status} {phrase}".rstrip()
+    if status not in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
+        return answer
+    if _credentials(url):
+        return f"{answer}: the user or the password is not accepted"
+    return f"{answer}: expected a user and password, as {url.scheme}://user:password@..."
+
+
+def _credentials(url: SplitResult) -> str:
+    return f"{unquote(url.username)}:{unquote(url.password or '')}" if url.username else ""
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost reason: urllib3 and ssl wrap the system's."""
+    while (inner := getattr(error, "reason", None)) is not None and isinstance(inner, BaseException):
+        error = inner
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return getattr(error, "strerror", None) or str(error)

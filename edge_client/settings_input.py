@@ -1,0 +1,118 @@
+"""Settings as people write them, in a TOML file, a flag or a variable, as the tables that ``settings.py`` checks.
+
+It knows what a file's bytes and a flag's text may look like, and no setting's limits.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+MAX_BYTES: Final = 1_000_000
+SHOWN: Final = 60
+SECRET: Final = "cloud.api_key"  # noqa: S105 - the name of a setting
+
+_ERROR_PATH: Final = re.compile(r"at `\$\.([\w.]+)`$")
+_SCHEME: Final = re.compile(r"^\s*([A-Za-z]+)(?=://)")
+
+Tables = dict[str, Any]
+
+
+class SettingsError(Exception):
+    """A setting can't be used; the message names it, the value found and what was expected."""
+
+
+def read_tables(file: Path) -> Tables:
+    """The tables of a TOML file; a byte order mark, as Windows writes it, is passed over.
+
+    Raises:
+        SettingsError: it can't be read, isn't UTF-8, or isn't TOML.
+    """
+    try:
+        with file.open("rb") as opened:  # a pipe is fine too
+            data = opened.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise SettingsError(f"{file} can't be read: {error.strerror or error}") from error
+    if len(data) > MAX_BYTES:
+        raise SettingsError(f"{file} has more than {MAX_BYTES} bytes, expected a settings file")
+    try:
+        return tomllib.loads(data.decode("utf-8").removeprefix("\ufeff"))
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        byte = error.start - data.rfind(b"\n", 0, error.start)
+        found = f"{file}, line {line}, byte {byte} (0x{data[error.start]:02x})"
+        raise SettingsError(f"{found} is not UTF-8: save the file as UTF-8") from error
+    except RecursionError as error:
+        raise SettingsError(f"{file} is not TOML: it is nested too deeply") from error
+    except ValueError as error:  # TOMLDecodeError, and numbers of thousands of digits
+        raise SettingsError(f"{file} is not TOML: {error}") from error
+
+
+def read_text(path: str, text: str) -> Any:
+    """A setting's text as its field wants it: lists as ``a,b``, mappings as ``a=b,c=d``, all else as it is.
+
+    Raises:
+        SettingsError: a mapping's part has no ``=``.
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if path in ("trigger.rest_labels", "screen.hosts"):
+        return parts
+    if path == "publish.keys":
+        for part in parts:
+            if "=" not in part:
+                raise SettingsError(f"publish.keys has {part[:SHOWN]!r}, expected label=key")
+        pairs = [part.partition("=") for part in parts]
+        return {label.strip(): key.strip() for label, _, key in pairs}
+    if path in ("cloud.url", "publish.url"):
+        return _SCHEME.sub(lambda found: found[1].lower(), text)
+    return text
+
+
+def check_url(path: str, url: str) -> None:
+    """Check that a URL names a host, and a port where it names one.
+
+    Raises:
+        SettingsError: it doesn't.
+    """
+    try:
+        parts = urlsplit(url)
+        if not parts.hostname:
+            raise ValueError("it names no host")
+        if parts.port == 0:
+            raise ValueError("port 0")
+    except ValueError as error:
+        expected = "expected one as http://host:port/path"
+        raise SettingsError(f"{path} is no URL that can be asked ({error}), {expected}") from error
+
+
+def read_values(tables: Mapping[str, Any]) -> Tables:
+    """The tables of a file with what people write for a text as the field wants it; the rest is as it is.
+
+    Raises:
+        SettingsError: as ``read_text``.
+    """
+    read: Tables = {}
+    for group, table in tables.items():
+        read[group] = dict(table)
+        for name, value in table.items():
+            if isinstance(value, str):
+                read[group][name] = read_text(f"{group}.{name}", value)
+            elif (group, name) == ("capture", "source") and isinstance(value, int) and value is not True and value >= 0:
+                read[group][name] = str(value)
+    return read
+
+
+def describe_found(message: str, tables: Mapping[str, Any]) -> str:
+    """A message of ``msgspec``, which ends in the place, with the value that was found there."""
+    place = _ERROR_PATH.search(message)
+    if place is None or place[1] == SECRET:
+        return message
+    value: Any = tables
+    for name in place[1].split("."):
+        if not isinstance(value, Mapping) or name not in value:
+            return message
+        value = value[name]
+    shown = str(value).lower() if isinstance(value, bool) else repr(value)
+    return f"{message}, found {shown if len(shown) <= SHOWN else shown[:SHOWN] + '…'}"

@@ -1,0 +1,82 @@
+"""NumPy arrays out of an ``.npz`` file that someone else may have written: bounded, never unpickled, refused in words.
+
+What the arrays mean is their reader's matter (``recording.py``).
+"""
+
+import math
+import zipfile
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+MAX_BYTES: Final = 512 * 1024 * 1024
+
+
+class ArrayFileError(Exception):
+    """The arrays can't be read; the message says what was found and expected; the caller names the file."""
+
+
+def read_arrays(path: Path, names: Collection[str]) -> dict[str, npt.NDArray[Any]]:
+    """The named arrays of a file; others in it aren't looked at.
+
+    Raises:
+        ArrayFileError: the file can't be read, isn't an ``.npz`` file, lacks a name, holds Python objects, is damaged,
+            or its arrays take more than ``MAX_BYTES``, in the file or unpacked.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise ArrayFileError(f"it has {size} bytes, expected at most {MAX_BYTES}")
+        with path.open("rb") as file:
+            if not zipfile.is_zipfile(file):
+                raise ArrayFileError(f"it is {_beginning(path)}, expected a whole .npz file of NumPy")
+            with zipfile.ZipFile(file) as archive:
+                return _read_members(archive, names)
+    except ArrayFileError:
+        raise
+    except OSError as error:
+        raise ArrayFileError(error.strerror or str(error)) from error
+    except Exception as error:
+        # Whatever else zipfile, zlib and NumPy's header parser make of damaged bytes.
+        raise ArrayFileError(f"it is damaged ({type(error).__name__})") from error
+
+
+def _read_members(archive: zipfile.ZipFile, names: Collection[str]) -> dict[str, npt.NDArray[Any]]:
+    missing = sorted(name for name in names if f"{name}.npy" not in archive.namelist())
+    if missing:
+        raise ArrayFileError(f"it lacks the arrays {missing}")
+    # zipfile never unpacks more of a member than its directory entry says.
+    unpacked = sum(archive.getinfo(f"{name}.npy").file_size for name in names)
+    if unpacked > MAX_BYTES:
+        raise ArrayFileError(f"it has arrays of {unpacked} bytes, expected at most {MAX_BYTES}")
+    for name in names:
+        _check_header(archive, name)
+    arrays = {}
+    for name in names:
+        with archive.open(f"{name}.npy") as member:
+            arrays[name] = np.lib.format.read_array(member, allow_pickle=False)
+    return arrays
+
+
+def _check_header(archive: zipfile.ZipFile, name: str) -> None:
+    """Refuse what isn't a plain array of as many bytes as it says, before memory is taken for it."""
+    with archive.open(f"{name}.npy") as member:
+        version = np.lib.format.read_magic(member)
+        read_header = np.lib.format.read_array_header_1_0
+        if version != (1, 0):
+            read_header = np.lib.format.read_array_header_2_0
+        shape, _, dtype = read_header(member)
+        if dtype.hasobject:
+            raise ArrayFileError(f"{name} holds Python objects, expected numbers or text")
+        there = archive.getinfo(f"{name}.npy").file_size - member.tell()
+        if math.prod(shape) * dtype.itemsize != there:
+            raise ArrayFileError(f"{name} has {there} bytes, expected {math.prod(shape) * dtype.itemsize}")
+
+
+def _beginning(path: Path) -> str:
+    with path.open("rb") as file:
+        start = file.read(12)
+    return f"a file that begins with {start!r}" if start else "an empty file"

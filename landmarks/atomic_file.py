@@ -1,0 +1,51 @@
+"""A file that appears whole or not at all, and checks that it can be written at all.
+
+What is written goes to a hidden file beside it, reaches the disk, and only then takes the name: whatever happens on the
+way, a power cut included, what had the name before is still there.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+
+def partial_path(path: Path) -> Path:
+    """Where a file is while it is written: hidden, beside ``path``, and this process's own."""
+    return path.with_name(f".{path.name}.{os.getpid()}.partial")
+
+
+@contextlib.contextmanager
+def replace_file(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write to, which is ``path`` once the block ends; after an error, ``path`` is as it was.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    partial = partial_path(path)
+    try:
+        with partial.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
+
+
+def check_writable(path: Path) -> None:
+    """Make the folder of ``path`` and try whether a file can be written there. ``path`` itself isn't touched.
+
+    Raises:
+        OSError: it can't be written, as ``replace_file`` would find.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(21, "it is a folder, expected the name of a file", str(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = partial_path(path)
+    with partial.open("wb"):
+        pass
+    partial.unlink()
