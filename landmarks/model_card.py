@@ -4,6 +4,7 @@ A card is data. It decides nothing, loads no model (``session.py`` does), and is
 """
 
 import hashlib
+import stat
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,6 +15,14 @@ import numpy.typing as npt
 CARD_FILE = "card.json"
 MODEL_FILE = "model.onnx"
 MAX_CARD_BYTES = 4 * 1024 * 1024
+
+FILE_TYPES = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 Normalization = Literal["image", "hand_box"]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
@@ -58,7 +67,8 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
 
     ``feature_dim`` numbers a frame and ``min_seq_len..seq_len`` frames a window are what clients may send, prepared
     as ``normalization`` says: ``image`` is raw MediaPipe landmarks (the model normalises them itself), ``hand_box``
-    is ``landmarks.hands.hand_box_normalise``. ``temperature`` divides the logits before the softmax.
+    is ``landmarks.hands.hand_box_normalise``. ``temperature`` divides the logits before the softmax; its bounds leave
+    the quotient of any float32 logit that a network gives finite.
     """
 
     card_version: Literal[1] = 1
@@ -70,7 +80,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     feature_dim: Count
     use_z: bool
     normalization: Normalization
-    temperature: Annotated[float, msgspec.Meta(gt=0, le=100)] = 1.0
+    temperature: Annotated[float, msgspec.Meta(ge=0.01, le=100)] = 1.0
     threads: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
     training: Training
     evaluation: tuple[Evaluation, ...] = ()
@@ -94,8 +104,24 @@ def sha256_of(data: bytes) -> str:
 
 
 def golden_arrays(tensors: dict[str, list[Any]]) -> dict[str, npt.NDArray[np.float32]]:
-    """A golden sample's tensors as float32 arrays with a batch axis of 1."""
-    return {name: np.asarray(values, dtype=np.float32)[None] for name, values in tensors.items()}
+    """A golden sample's tensors as float32 arrays with a batch axis of 1.
+
+    Raises:
+        ModelError: lists of different length, anything but numbers, or a number that float32 can't hold.
+    """
+    arrays = {}
+    for name, values in tensors.items():
+        try:
+            numbers = np.asarray(values)
+        except (ValueError, RecursionError) as error:
+            raise ModelError(f"the card's golden {name} has lists of different length, expected a table") from error
+        if numbers.dtype.kind not in "iuf":
+            raise ModelError(f"the card's golden {name} has something other than numbers, expected only numbers")
+        with np.errstate(over="ignore"):
+            arrays[name] = numbers.astype(np.float32)[None]
+        if not np.isfinite(arrays[name]).all():
+            raise ModelError(f"the card's golden {name} has a number that float32 can't hold, expected finite ones")
+    return arrays
 
 
 def read_card(path: Path) -> ModelCard:
@@ -111,6 +137,8 @@ def decode_card(data: bytes, source: str) -> ModelCard:
     """Decode and check a card's bytes; ``source`` names them in errors."""
     try:
         return msgspec.json.decode(data, type=ModelCard)
+    except RecursionError as error:
+        raise ModelError(f"{source} is not a model card: its lists are nested too deeply") from error
     except (msgspec.DecodeError, ValueError) as error:
         raise ModelError(f"{source} is not a model card: {error}") from error
 
@@ -126,15 +154,25 @@ def encode_card(card: ModelCard) -> bytes:
 
 
 def read_bounded(path: Path, limit: int) -> bytes:
-    """A file's bytes, refused above ``limit`` bytes.
+    """A file's bytes, refused above ``limit`` bytes. What isn't a file, such as a FIFO, is not opened.
 
     Raises:
-        ModelError: when the file is missing, unreadable or too large.
+        ModelError: when the file is missing, unreadable, too large or no file.
     """
     try:
-        size = path.stat().st_size
-        if size > limit:
-            raise ModelError(f"{path} has {size} bytes, expected at most {limit}")
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path} can't be read: {error.strerror or error}") from error
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise ModelError(f"{path} is {FILE_TYPES.get(stat.S_IFMT(found.st_mode))}, expected a file")
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except (OSError, ValueError) as error:  # a ValueError is a path that can't be one
+        raise ModelError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from error
+    if len(data) > limit:
+        raise ModelError(f"{path} has {max(len(data), found.st_size)} bytes, expected at most {limit}")
+    return data
+
+
+def describe_error(error: BaseException) -> str:
+    """What went wrong, on one line of at most 500 characters, whoever raised it."""
+    message = " ".join(str(error).split()) or type(error).__name__
+    return (message if isinstance(error, ModelError) else f"{type(error).__name__}: {message}")[:500]

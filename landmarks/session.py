@@ -21,27 +21,37 @@ from landmarks.model_card import (
     read_card,
     sha256_of,
 )
+from landmarks.model_checks import LOGITS, Kind, check_range, check_tensors
 from landmarks.tensors import TensorSpec
+
+__all__ = ["LOGITS", "MAX_MODEL_BYTES", "ModelSession", "Tensors"]
 
 Tensors = Mapping[str, npt.NDArray[np.float32]]
 
-LOGITS = "logits"  # the output whose last axis the card's class_labels name
 MAX_MODEL_BYTES = 256 * 1024 * 1024
 
 
 class ModelSession:
     """A model that answers: ``run`` maps named float32 arrays to named float32 arrays.
 
-    Loading proves the file before anyone depends on it: its SHA-256 is the card's, and its answer to the card's
-    golden input is the card's golden output. ``model`` keeps the file's bytes; ONNX Runtime gets them directly, so
-    that a model file can't make it read other files as external weights.
+    Loading proves the file before anyone depends on it: its SHA-256 is the card's, its answer to the card's golden
+    input is the card's golden output, and it answers all that the card promises (``model_checks.py``). ``model`` keeps
+    the file's bytes; ONNX Runtime gets them directly, so that a model file can't make it read other files as external
+    weights.
     """
 
-    def __init__(self, model: bytes, card: ModelCard, *, threads: int | None = None) -> None:
-        """Load ``model``, the bytes of an ONNX file; ``threads`` overrides the card's.
+    def __init__(self, model: bytes, card: ModelCard, *, threads: int | None = None, kind: Kind | None = None) -> None:
+        """Load ``model``, the bytes of an ONNX file.
+
+        Args:
+            model: the file.
+            card: its card.
+            threads: ONNX Runtime threads, by default the card's.
+            kind: refuse a model of the other kind.
 
         Raises:
-            ModelError: wrong hash, not an ONNX model, or a golden output that differs.
+            ModelError: wrong hash, not an ONNX model, a golden output that differs, or tensors, frames or batches for
+                which the card isn't true.
         """
         found = sha256_of(model)
         if found != card.sha256:
@@ -62,17 +72,21 @@ class ModelSession:
         self.outputs = tuple(spec_of(node) for node in self._session.get_outputs())
         self.input_names = tuple(spec.name for spec in self.inputs)
         self.output_names = tuple(spec.name for spec in self.outputs)
+        self.kind = check_tensors(card, self.inputs, self.outputs)
+        if kind not in (None, self.kind):
+            raise ModelError(f"{MODEL_FILE} is a {self.kind} model, expected a {kind} model")
         self._check_golden()
+        check_range(card, self.kind, self.run)
 
     @classmethod
-    def open(cls, folder: Path, *, threads: int | None = None) -> "ModelSession":
+    def open(cls, folder: Path, *, threads: int | None = None, kind: Kind | None = None) -> "ModelSession":
         """Load ``model.onnx`` and ``card.json`` of a folder.
 
         Raises:
             ModelError: as the constructor, or when one of the two files can't be read.
         """
         card = read_card(folder / CARD_FILE)
-        return cls(read_bounded(folder / MODEL_FILE, MAX_MODEL_BYTES), card, threads=threads)
+        return cls(read_bounded(folder / MODEL_FILE, MAX_MODEL_BYTES), card, threads=threads, kind=kind)
 
     def run(self, tensors: Tensors) -> dict[str, npt.NDArray[np.float32]]:
         """Run one batch: float32 arrays with a leading batch axis, by input name.
@@ -100,7 +114,7 @@ class ModelSession:
             found = answers[name]
             if found.shape != expected.shape:
                 raise ModelError(f"golden output {name} has shape {found.shape}, its card expects {expected.shape}")
-            difference = float(np.abs(found - expected).max())
+            difference = float(np.abs(found - expected).max(initial=0))
             if name == LOGITS and found.shape[-1] != self.card.num_classes:
                 labels = self.card.num_classes
                 raise ModelError(f"{MODEL_FILE} names {found.shape[-1]} classes, its card has {labels} labels")
