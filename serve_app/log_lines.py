@@ -1,12 +1,29 @@
-"""JsonLines: the log as one JSON object a line, for what collects logs. ``HELEN_LOG_FORMAT=json`` asks for it."""
+"""The formats of the log: text, and one JSON object a line for what collects logs (``HELEN_LOG_FORMAT=json``)."""
 
 import logging
+import traceback
 from datetime import UTC, datetime
+from types import TracebackType
 
 import msgspec
 
+ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
-class JsonLines(logging.Formatter):
+
+class TextLines(logging.Formatter):
+    """``time level logger: message``, and the traceback where there is one."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def formatException(self, ei: ExceptionInfo) -> str:  # noqa: N802 - the name is logging's
+        """A traceback as text. ``logging`` makes it with ``print``, and Serve's replicas replace that by one that
+        writes the tuple of its arguments.
+        """
+        return "".join(traceback.format_exception(*ei)).rstrip("\n")
+
+
+class JsonLines(TextLines):
     """``time`` (UTC), ``level``, ``logger``, ``pid``, ``message``; ``request_id`` and ``exception`` where there are."""
 
     def format(self, record: logging.LogRecord) -> str:

@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
+import fsspec
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from serve_app.log_lines import JsonLines
+from serve_app.log_lines import JsonLines, TextLines
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
@@ -22,6 +23,10 @@ DEFAULT_MODEL_PATHS = (
 
 HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\*")
 ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9_.:\[\]-]+")
+
+# One link of an fsspec chain: a URI with its user, host and port, or a path.
+_LINK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/@]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^/:]*)(?::\d+(?=[/:]|$))?[^:]*|[^:]*")
+_CHAINED = re.compile(r"::[A-Za-z][A-Za-z0-9+.-]*(?:://|::)")
 
 # The speed of the graph depends on these two, and only the shell that starts Ray can set them (deploy/fastpath.env).
 FAST_PATH_FLAGS = ("RAY_SERVE_THROUGHPUT_OPTIMIZED", "RAY_SERVE_ENABLE_HA_PROXY")
@@ -107,13 +112,33 @@ class Environment(BaseSettings):
 
 
 def split_paths(value: str) -> tuple[str, ...]:
-    """Split a ``:``-separated list of paths, leaving the ``:`` of ``s3://bucket/models`` alone."""
-    return tuple(path for path in re.split(r":(?!//)", value) if path)
+    """Split a ``:``-separated list of paths, leaving whole the ``:`` of URIs such as ``s3://host:9000/bucket``, and the
+    ``::`` of chained ones such as ``simplecache::s3://bucket/models``. Empty entries are left out.
+    """
+    paths, start = [], 0
+    while start < len(value):
+        end = _end_of_path(value, start)
+        if end > start:
+            paths.append(value[start:end])
+        start = end + 1
+    return tuple(paths)
+
+
+def _end_of_path(value: str, start: int) -> int:
+    while True:
+        link = _LINK.match(value, start)
+        end = link.end() if link else start  # the pattern matches everything, also nothing
+        left, rest = value[start:end], value[end:]
+        is_filter = rest.startswith("::") and left in fsspec.available_protocols()  # as in simplecache::s3://…
+        is_file_in = "://" in left and _CHAINED.match(rest) is not None  # as in zip://…::s3://…
+        if not (is_filter or is_file_in):
+            return end
+        start = end + 2
 
 
 def resolve_path(path: str) -> str:
     """A path as the replicas see it: URIs and absolute paths as they are, others from the project's root."""
-    return path if "://" in path or Path(path).is_absolute() else str(PROJECT_ROOT / path)
+    return path if "://" in path or "::" in path or Path(path).is_absolute() else str(PROJECT_ROOT / path)
 
 
 def configure_logging(level: str) -> None:
@@ -125,7 +150,6 @@ def configure_logging(level: str) -> None:
     package.setLevel(level)
     if not package.handlers:
         handler = logging.StreamHandler(sys.__stderr__)
-        text = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
-        handler.setFormatter(JsonLines() if Environment().log_format == "json" else text)
+        handler.setFormatter(JsonLines() if Environment().log_format == "json" else TextLines())
         package.addHandler(handler)
         package.propagate = False
