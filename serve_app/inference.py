@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from landmarks.model_card import CARD_FILE, MODEL_FILE, encode_card
+from landmarks.model_card import CARD_FILE, MODEL_FILE, describe_error, encode_card
 from serve_app.errors import NotReady
 from serve_app.messages import ModelStatus, Scored, Tensors
 from serve_app.metrics import InferenceCounts, Snapshot
@@ -31,8 +31,9 @@ class Inference:
         name: the model's name, such as ``gesture``.
         paths: where it may come from, as ``ServingModel`` takes them.
         threads: ONNX Runtime threads, by default what the card says.
-        patience_s: how long the start waits for a model. A replica that comes up without one would take its share of
-            the requests from those that loaded theirs before the repository went away, and refuse them.
+        patience_s: how long the start waits for a repository that is away. A replica that comes up without a model
+            would take its share of the requests from those that loaded theirs before, and refuse them. It doesn't
+            wait for a model that was found and refused: it comes up, and says why.
     """
 
     def __init__(self, name: str, paths: Sequence[str], threads: int | None = None, patience_s: float = 0.0) -> None:
@@ -43,7 +44,7 @@ class Inference:
         give_up_s = time.monotonic() + patience_s
         if self._model.current is None:
             logger.warning("%s", self._model.reason)  # no fault where none was published: rules may answer instead
-        while self._model.current is None and time.monotonic() < give_up_s:
+        while self._model.waiting_may_help and time.monotonic() < give_up_s:
             time.sleep(LOOK_AGAIN_S)
             self._model.look()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inference")
@@ -82,7 +83,8 @@ class Inference:
 
     def describe(self) -> ModelStatus:
         """Which model this replica serves, or why it serves none."""
-        name, refused, model = self._model.name, self._model.refused, self._model.current
+        name, findings = self._model.name, self._model.findings  # once: a look may end meanwhile
+        refused, model = findings.refused, findings.model
         if model is None:
             return ModelStatus(name, reason=self._model.reason, refused=refused, published=bool(refused))
         session = model.session
@@ -119,14 +121,17 @@ class Inference:
         return self._counts.snapshot()
 
     def _watch(self) -> None:
+        failure = ""
         while True:
             self._look_now.wait(timeout=self._model.settings.poll_s)
             self._look_now.clear()
             try:
                 with self._looking:
                     self._model.look()
-            except Exception:
-                logger.exception("the look for a newer %s model failed; the one before goes on", self._model.name)
+                failure = ""
+            except Exception as error:  # the last resort: a look ends with a reason by itself
+                if failure != (failure := describe_error(error)):
+                    logger.exception("the look for a newer %s model failed; the one before goes on", self._model.name)
 
     def _look_again(self) -> None:
         with self._looking:

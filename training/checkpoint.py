@@ -19,8 +19,8 @@ from training.ensemble import EnsembleConfig, GestureEnsemble
 from training.gru import GestureGRU, GRUConfig, SeedGRU
 from training.networks import KINDS, Network
 from training.tcn import GestureTCN, TCNConfig
+from training.torch_files import TorchFileError, read_plain
 
-MAX_CHECKPOINT_BYTES = 256 * 1024 * 1024
 # The service's clients send partial windows from 6 frames up.
 MIN_SEQ_LEN = 6
 
@@ -61,21 +61,16 @@ def read_checkpoint(path: Path) -> Checkpoint:
         CheckpointError: unreadable, holds anything but plain values and tensors, or isn't laid out as expected.
     """
     try:
-        if path.stat().st_size > MAX_CHECKPOINT_BYTES:
-            raise CheckpointError(f"{path} is larger than {MAX_CHECKPOINT_BYTES} bytes")
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise CheckpointError(f"{path} can't be read: {error.strerror or error}") from error
-    except Exception as error:  # torch raises pickle, zip and runtime errors for a file that isn't plain tensors
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path} is no checkpoint of plain values and tensors: {reason}") from error
+        content = read_plain(path)
+    except TorchFileError as error:
+        raise CheckpointError(str(error)) from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} holds a {type(content).__name__}, expected a dictionary")
     try:
         if "helen" in content:
             return _trained_here(content)
         return _source_system(content, path)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except Exception as error:  # what isn't laid out so raises whatever its layout makes Python and torch raise
         found = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
         raise CheckpointError(f"{path} isn't laid out as a gesture checkpoint: {found}") from error
 

@@ -1,7 +1,9 @@
 """The source system's ``.pt``, converted once by a child process and served as ONNX."""
 
+import asyncio
 import importlib.util
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from torch import nn
 from landmarks.hands import presence_of
 from landmarks.model_card import ModelError
 from serve_app.checkpoints import open_checkpoint
+from serve_app.errors import NotReady
+from serve_app.inference import Inference
 from serve_app.serving_model import ServingModel
 from tests.made_models import made_window
 
@@ -110,3 +114,56 @@ def test_without_torch_the_reason_says_what_to_install(checkpoint: Path, monkeyp
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else object())
     with pytest.raises(ModelError, match=r"needs torch to be converted: pip install -r training/requirements\.txt"):
         open_checkpoint(checkpoint)
+
+
+@pytest.mark.parametrize("cache", ["a file", "a loop"])
+def test_a_cache_that_can_not_be_written_does_not_keep_a_checkpoint_from_answering(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service_log: pytest.LogCaptureFixture, cache: str
+) -> None:
+    (tmp_path / "a file").write_text("")
+    (tmp_path / "a loop").symlink_to(tmp_path / "a loop")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / cache))
+    model = ServingModel("gesture", [str(checkpoint)])
+    model.look()
+    assert model.current is not None, model.reason
+    assert "is converted at each start" in service_log.text
+
+
+def test_a_damaged_cache_is_replaced(checkpoint: Path, tmp_path: Path) -> None:
+    open_checkpoint(checkpoint)
+    (converted,) = (tmp_path / "cache" / "helen").iterdir()
+    (converted / "model.onnx").write_bytes(b"cut")
+    assert open_checkpoint(checkpoint).version.startswith("sha-")
+    written = (converted / "model.onnx").stat()
+    assert written.st_size > 1000
+    open_checkpoint(checkpoint)
+    assert (converted / "model.onnx").stat().st_mtime_ns == written.st_mtime_ns
+
+
+def test_a_truncated_checkpoint_is_refused_and_the_next_source_answers(checkpoint: Path, repository: Path) -> None:
+    checkpoint.write_bytes(checkpoint.read_bytes()[:20_000])
+    model = ServingModel("gesture", [str(checkpoint), str(repository)])
+    model.look()
+    assert model.current is not None and model.current.version == "1"
+    assert "not all of one" in model.refused[str(checkpoint)]
+
+
+def test_without_torch_a_replica_comes_up_at_once_and_answers_with_what_to_install(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch, service_log: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else object())
+    started = threading.Event()
+    replicas: list[Inference] = []
+
+    def start() -> None:
+        replicas.append(Inference("gesture", [str(checkpoint)], patience_s=600))
+        started.set()
+
+    threading.Thread(target=start, daemon=True).start()
+    assert started.wait(30), "it waits for what doesn't come by itself"
+    wanted = "pip install -r training/requirements.txt"
+    with pytest.raises(NotReady, match=wanted):
+        asyncio.run(replicas[0].infer({}))
+    asyncio.run(replicas[0].look())
+    assert len([record for record in service_log.records if "is refused" in record.getMessage()]) == 1
+    checkpoint.unlink()  # the replica goes on looking, and torch is there again after this test

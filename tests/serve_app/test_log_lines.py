@@ -1,6 +1,7 @@
 """The service's log as JSON lines: one object a line, and the id of the request that failed in any stage."""
 
 import asyncio
+import builtins
 import io
 import json
 import logging
@@ -11,9 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ray.serve._private.logging_utils import redirected_print
 
 from serve_app.inference import Inference
-from serve_app.log_lines import JsonLines
+from serve_app.log_lines import JsonLines, TextLines
 from serve_app.messages import Scored, Tensors
 from serve_app.settings import PROJECT_ROOT, Environment
 from tests.e2e.load import EXAMPLE
@@ -45,6 +47,23 @@ def test_a_record_is_one_object_on_one_line() -> None:
     assert line["time"].endswith("+00:00")
     assert "ValueError: two\nlines" in line["exception"]
     assert "request_id" not in line
+
+
+@pytest.mark.parametrize("formatter", [TextLines(), JsonLines()], ids=["text", "json"])
+def test_a_traceback_is_text_where_serve_replaces_print(
+    formatter: logging.Formatter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builtins, "print", redirected_print)
+    try:
+        raise ValueError("the reason")
+    except ValueError:
+        record = logging.LogRecord("serve_app.x", logging.ERROR, "x.py", 1, "it fails", (), sys.exc_info())
+    text = formatter.format(record)
+    trace = json.loads(text)["exception"] if isinstance(formatter, JsonLines) else text.partition("\n")[2]
+    lines = trace.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[-1] == "ValueError: the reason"
+    assert "it fails" in text
 
 
 def test_a_stage_that_fails_is_logged_under_the_request_that_it_failed(

@@ -1,5 +1,7 @@
 """Which model is served: the newest that proves itself, and never a broken one."""
 
+import asyncio
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +10,8 @@ import fsspec
 import msgspec
 import pytest
 
-from landmarks.model_card import CARD_FILE, MODEL_FILE
+from landmarks.model_card import CARD_FILE, MODEL_FILE, write_card
+from serve_app.inference import Inference
 from serve_app.model_repository import ModelRepository
 from serve_app.serving_model import ServingModel
 from serve_app.settings import ModelSettings
@@ -34,6 +37,26 @@ def spoil_golden(folder: Path) -> None:
     change_card(folder, golden=card["golden"] | {"outputs": {"logits": [0, 0, 0, 0, 9]}})
 
 
+def spoil_sequence(folder: Path, spoil: Callable[[list[list[object]]], object]) -> None:
+    card = msgspec.json.decode((folder / CARD_FILE).read_bytes())
+    spoil(card["golden"]["inputs"]["sequence"])
+    (folder / CARD_FILE).write_bytes(msgspec.json.encode(card))
+
+
+def nest_deeply(folder: Path) -> None:
+    (folder / CARD_FILE).write_text('{"golden": {"inputs": {"a": ' + "[" * 200_000 + "]" * 200_000 + "}}}")
+
+
+def put_fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def put_link(path: Path, target: Path) -> None:
+    path.unlink()
+    path.symlink_to(target)
+
+
 BROKEN: list[tuple[Callable[[Path], None], str]] = [
     (spoil_hash, "SHA-256"),
     (truncate, "SHA-256"),
@@ -43,6 +66,19 @@ BROKEN: list[tuple[Callable[[Path], None], str]] = [
     (lambda folder: (folder / CARD_FILE).write_text("{"), "is not a model card"),  # type: ignore[list-item]
     (lambda folder: (folder / MODEL_FILE).unlink(), "model.onnx is missing"),
     (lambda folder: (folder / CARD_FILE).unlink(), "card.json is missing"),
+    (
+        lambda folder: spoil_sequence(folder, lambda rows: rows[3].pop()),
+        "golden sequence has lists of different length",
+    ),
+    (lambda folder: spoil_sequence(folder, lambda rows: rows[0].insert(0, "x")), "has lists of different length"),
+    (lambda folder: spoil_sequence(folder, lambda rows: rows[0].__setitem__(0, "x")), "something other than numbers"),
+    (nest_deeply, "nested too deeply"),
+    (lambda folder: change_card(folder, temperature=1e-300), "Expected `float` >= 0.01"),
+    (lambda folder: change_card(folder, feature_dim=126, use_z=True), "its card says [-1, -1, 126]"),
+    (lambda folder: put_fifo(folder / MODEL_FILE), "is a FIFO, expected a file"),
+    (lambda folder: put_fifo(folder / CARD_FILE), "is a FIFO, expected a file"),
+    (lambda folder: put_link(folder / MODEL_FILE, folder / MODEL_FILE), "Too many levels of symbolic links"),
+    (lambda folder: put_link(folder / CARD_FILE, Path("/dev/zero")), "is a device, expected a file"),
 ]
 
 
@@ -86,6 +122,19 @@ def test_a_broken_version_is_refused_with_its_reason_and_the_old_one_goes_on(
     assert version_of(model) == "1"
     (refusal,) = model.refused.values()
     assert reason in refusal
+
+
+@pytest.mark.parametrize(("spoil", "reason"), BROKEN, ids=[reason for _, reason in BROKEN])
+def test_a_replica_starts_beside_a_broken_version_and_says_why_once(
+    repository: Path, service_log: pytest.LogCaptureFixture, spoil: Callable[[Path], None], reason: str
+) -> None:
+    spoil(write_version(repository, 2))
+    inference = Inference("gesture", [str(repository)], patience_s=60)
+    asyncio.run(inference.look())
+    status = asyncio.run(inference.look())
+    assert status.version == "1"
+    assert reason in status.refused[f"{repository}:2"]
+    assert len([record for record in service_log.records if "is refused" in record.getMessage()]) == 1
 
 
 def test_a_broken_newest_version_does_not_keep_a_replica_from_starting(repository: Path) -> None:
@@ -145,7 +194,8 @@ def test_a_pin_to_a_version_that_is_not_there_keeps_the_model_and_says_so(reposi
 def test_no_model_at_all_is_a_reason_and_not_a_crash(tmp_path: Path) -> None:
     model = serving(tmp_path / "nothing")
     assert model.current is None
-    assert model.reason == f"no gesture model could be loaded from {tmp_path / 'nothing'}"
+    nothing = f"{tmp_path / 'nothing'}: there is no such folder, expected one with gesture/<version>/model.onnx"
+    assert model.reason == f"no gesture model could be loaded ({nothing})"
 
 
 def test_the_first_source_that_loads_wins_and_the_failed_ones_are_named(tmp_path: Path, repository: Path) -> None:
@@ -175,3 +225,70 @@ def test_a_repository_that_can_not_be_opened_is_named(tmp_path: Path) -> None:
     model.look()
     assert model.current is None
     assert "nosuch" in model.refused["nosuch://bucket"]
+
+
+def replace_files(folder: Path, seed: int) -> None:
+    """Another model under the same version, as somebody who copies over it does."""
+    model = linear_model(seed=seed)
+    (folder / MODEL_FILE).write_bytes(model)
+    write_card(card_of(model), folder / CARD_FILE)
+
+
+def test_a_version_replaced_in_place_is_taken_up_and_logged(
+    repository: Path, service_log: pytest.LogCaptureFixture
+) -> None:
+    model = serving(repository)
+    model.look()
+    replace_files(repository / "gesture" / "1", seed=7)
+    model.look()
+    model.look()
+    assert model.current is not None
+    assert model.current.session.card.sha256 == card_of(linear_model(seed=7)).sha256
+    assert service_log.text.count("is replaced in place") == 1
+
+
+def test_a_single_file_replaced_in_place_is_taken_up(repository: Path) -> None:
+    folder = repository / "gesture" / "1"
+    model = serving(folder / MODEL_FILE)
+    replace_files(folder, seed=7)
+    model.look()
+    assert version_of(model) == f"sha-{card_of(linear_model(seed=7)).sha256[:12]}"
+
+
+def test_a_version_replaced_by_a_broken_one_is_refused_and_the_one_in_memory_goes_on(repository: Path) -> None:
+    write_version(repository, 2, linear_model(seed=2), card_of(linear_model(seed=2)))
+    model = serving(repository)
+    truncate(repository / "gesture" / "2")
+    for _ in range(3):
+        model.look()
+    assert version_of(model) == "2"
+    assert "SHA-256" in model.refused[f"{repository}:2"]
+
+
+def test_files_in_a_bucket_replaced_in_place_are_taken_up(repository: Path) -> None:
+    files = fsspec.filesystem("memory")
+    source = repository / "gesture" / "1"
+    for name in (MODEL_FILE, CARD_FILE):
+        files.pipe(f"/replaced/gesture/3/{name}", (source / name).read_bytes())
+    model = serving("memory://replaced")
+    replace_files(source, seed=7)
+    for name in (MODEL_FILE, CARD_FILE):
+        files.pipe(f"/replaced/gesture/3/{name}", (source / name).read_bytes())
+    model.look()
+    assert model.current is not None
+    assert model.current.session.card.sha256 == card_of(linear_model(seed=7)).sha256
+
+
+def test_a_repository_may_be_a_chained_uri(repository: Path) -> None:
+    files = fsspec.filesystem("memory")
+    for name in (MODEL_FILE, CARD_FILE):
+        files.pipe(f"/chained/gesture/3/{name}", (repository / "gesture" / "1" / name).read_bytes())
+    assert version_of(serving("simplecache::memory://chained")) == "3"
+
+
+def test_a_gesture_model_is_no_shot_model(repository: Path) -> None:
+    write_version(repository, 1, card=card_of(linear_model(), name="shot"))
+    model = ServingModel("shot", [str(repository)])
+    model.look()
+    assert model.current is None
+    assert "it is a gesture model, expected a shot model" in model.reason

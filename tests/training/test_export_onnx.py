@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -136,6 +137,44 @@ def test_a_checkpoint_of_another_layout_is_refused_with_the_reason(
         read_checkpoint(tmp_path / "bad.pt")
 
 
+@pytest.mark.parametrize(
+    ("meta", "reason"),
+    [
+        ({"seq_len": np.int64(30)}, r"meta.seq_len is a numpy.int64, save it as int\(seq_len\)"),
+        ({"use_z": np.bool_(False)}, r"meta.use_z is a numpy.bool, save it as bool\(use_z\)"),
+        (
+            {"classes_numeric": np.arange(4)},
+            r"classes_numeric is a numpy.ndarray, save it as classes_numeric.tolist\(\)",
+        ),
+        ({"class_labels": ["a", np.str_("b")]}, r"meta.class_labels\[1\] is a numpy.str_, save it as str\("),
+        ({"class_labels": {np.int32(0): "a"}}, r"meta.class_labels.* is a numpy.int32, save it as int\("),
+        ({"mean": {"x": np.float32(0.5)}}, r"meta.mean.x is a numpy.float32, save it as float\(x\)"),
+    ],
+)
+def test_a_numpy_value_is_named_by_its_key_with_how_to_save_it(
+    tmp_path: Path, meta: dict[str, Any], reason: str
+) -> None:
+    torch.save(source_checkpoint(**meta), tmp_path / "x.pt")
+    with pytest.raises(CheckpointError, match=reason) as refusal:
+        read_checkpoint(tmp_path / "x.pt")
+    assert "weights_only" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("share", [0, 0.001, 0.3, 0.7, 0.999])
+def test_a_truncated_checkpoint_is_said_to_be_one(tmp_path: Path, share: float) -> None:
+    torch.save(source_checkpoint(), tmp_path / "x.pt")
+    whole = (tmp_path / "x.pt").read_bytes()
+    (tmp_path / "x.pt").write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(CheckpointError, match=r"is no file of torch\.save, or not all of one"):
+        read_checkpoint(tmp_path / "x.pt")
+
+
+def test_a_fifo_is_no_checkpoint(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.pt")
+    with pytest.raises(CheckpointError, match="is a FIFO, expected a file"):
+        read_checkpoint(tmp_path / "x.pt")
+
+
 class Trap:
     """Would write a file if it were unpickled."""
 
@@ -148,8 +187,9 @@ class Trap:
 
 def test_a_checkpoint_never_runs_code(tmp_path: Path) -> None:
     torch.save({**source_checkpoint(), "trap": Trap(tmp_path / "ran")}, tmp_path / "trap.pt")
-    with pytest.raises(CheckpointError, match="plain values and tensors"):
+    with pytest.raises(CheckpointError, match="it holds pathlib") as refusal:
         read_checkpoint(tmp_path / "trap.pt")
+    assert "weights_only" not in str(refusal.value)
     assert not (tmp_path / "ran").exists()
 
 
