@@ -73,12 +73,16 @@ class DeviceModel:
         Raises:
             ModelError: when there is none, or it can't be loaded.
         """
-        if not (folder / CARD_FILE).exists():
-            versions = [path for path in folder.glob("*") if path.name.isdigit() and (path / CARD_FILE).exists()]
-            if not versions:
-                raise ModelError(f"{folder} holds no model: expected {CARD_FILE} in it or in a numbered folder")
-            folder = max(versions, key=lambda path: int(path.name))
-        return cls(ModelSession.open(folder, threads=1), folder.name)
+        try:
+            if not (folder / CARD_FILE).exists():
+                numbered = [path for path in folder.glob("*") if path.name.isascii() and path.name.isdigit()]
+                versions = [path for path in numbered if (path / CARD_FILE).exists()]
+                if not versions:
+                    raise ModelError(f"{folder} holds no model: expected {CARD_FILE} in it or in a numbered folder")
+                folder = max(versions, key=lambda path: int(path.name))
+        except OSError as error:
+            raise ModelError(f"{folder} can't be read: {error.strerror or error}") from error
+        return cls(ModelSession.open(folder, threads=1, kind="gesture"), folder.name)
 
     def answer(self, window: Window) -> Answer:
         """Answer one window.

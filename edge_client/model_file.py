@@ -16,7 +16,7 @@ def fetch_model(client: CloudClient, folder: Path) -> ModelCard:
         OSError: when they can't be written.
     """
     card_file, model_file = client.model_file(CARD_FILE), client.model_file(MODEL_FILE)
-    card = ModelSession(model_file, decode_card(card_file, "the service's card.json"), threads=1).card
+    card = ModelSession(model_file, decode_card(card_file, "the service's card.json"), threads=1, kind="gesture").card
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in ((MODEL_FILE, model_file), (CARD_FILE, card_file)):
         scratch = folder / f".{name}.new"

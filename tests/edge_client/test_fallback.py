@@ -73,6 +73,18 @@ def test_a_folder_without_a_model_says_so(tmp_path: Path) -> None:
         DeviceModel.open(tmp_path)
 
 
+def test_a_folder_that_can_not_be_read_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="can't be read: File name too long"):
+        DeviceModel.open(tmp_path / ("x" * 300))
+
+
+def test_a_folder_with_an_odd_digit_for_a_name_is_no_version(tmp_path: Path) -> None:
+    write_version(tmp_path, 2)
+    (tmp_path / "gesture" / "2").rename(tmp_path / "gesture" / "²")
+    write_version(tmp_path, 1)
+    assert DeviceModel.open(tmp_path / "gesture").version == "1"
+
+
 def test_an_answer_is_the_models_softmax(repository: Path) -> None:
     device = DeviceModel.open(repository / "gesture")
     window = window_of()
