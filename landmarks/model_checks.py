@@ -1,11 +1,11 @@
 """What a model file must take and give for its card to be true. Knows no file and no session: ``session.py`` asks.
 
 A golden sample proves one window. These checks prove what the card promises beside it: the tensors, both ends of the
-range of frames, batches, and windows in which nobody is seen. They run the model a few times, on at most
-``MAX_FRAMES`` frames at once.
+range of frames, batches, and windows in which nobody is seen. They run the model a few times, in batches of at most
+``MAX_FRAMES`` frames.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal
 
 import numpy as np
@@ -108,13 +108,12 @@ def _get_kind(names: Sequence[str]) -> Kind:
     raise ModelError(f"{MODEL_FILE} takes the tensors {list(names)}, expected sequence and presence, or x")
 
 
-def _get_shapes(card: ModelCard) -> Iterator[tuple[int, int]]:
+def _get_shapes(card: ModelCard) -> list[tuple[int, int]]:
     """Batch sizes and frames to try: odd and even lengths by themselves, both ends of the range in a batch."""
     least, most = card.min_seq_len, card.seq_len
-    for frames in sorted({least, min(least + 1, most), (least + most) // 2, most}):
-        yield 1, frames
-    for frames in sorted({least, most}):
-        yield max(2, min(MAX_BATCH, MAX_FRAMES // frames)), frames
+    alone = {(1, frames) for frames in (least, min(least + 1, most), (least + most) // 2, most)}
+    batches = {(max(1, min(MAX_BATCH, MAX_FRAMES // frames)), frames) for frames in (least, most)}
+    return sorted(alone | batches)
 
 
 def _make_windows(card: ModelCard, kind: Kind, batch: int, frames: int) -> dict[str, Array]:

@@ -42,8 +42,6 @@ class Inference:
         self._model = ServingModel(name, paths, threads=threads)
         self._model.look()
         give_up_s = time.monotonic() + patience_s
-        if self._model.current is None:
-            logger.warning("%s", self._model.reason)  # no fault where none was published: rules may answer instead
         while self._model.waiting_may_help and time.monotonic() < give_up_s:
             time.sleep(LOOK_AGAIN_S)
             self._model.look()

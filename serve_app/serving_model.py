@@ -121,7 +121,9 @@ class ServingModel:
         """Why there is no model, in one sentence."""
         findings = self._findings
         reasons = findings.absences | findings.refused
-        tried = "; ".join(f"{source}: {reason}" for source, reason in reasons.items())
+        tried = "; ".join(
+            reason if reason.startswith(source) else f"{source}: {reason}" for source, reason in reasons.items()
+        )
         return f"no {self.name} model could be loaded" + (f" ({tried})" if tried else ", no source is set")
 
     @property
@@ -202,7 +204,7 @@ class ServingModel:
         findings.served = Served(opened, key, fingerprint)
         self.load_seconds = time.monotonic() - started
         how = "replaced in place, and is served from now on" if replaced else "served"
-        logger.info("model %s version %s is %s from %s", self.name, opened.version, how, opened.source)
+        logger.info("%s model version %s is %s from %s", self.name, opened.version, how, opened.source)
         return True
 
     def _refuse(self, key: Key, before: Refusal | None, error: Exception, findings: Findings) -> None:
@@ -211,8 +213,8 @@ class ServingModel:
         findings.refusals[key] = Refusal(reason, tries, time.monotonic() + wait_s)
         if not before or before.reason != reason:
             root, version = key
-            said = "model %s version %s of %s is refused: %s"
-            logger.warning(said, self.name, version, root, reason, exc_info=unexpected(error))
+            place = f"version {version} of {root}" if version else root
+            logger.warning("%s model %s is refused: %s", self.name, place, reason, exc_info=unexpected(error))
 
 
 def unexpected(error: Exception | None) -> Exception | None:
