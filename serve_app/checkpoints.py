@@ -106,6 +106,7 @@ def open_checkpoint(path: Path, *, threads: int | None = None, cache: Path | Non
             made = Path(scratch) / "made"
             convert(path, made)
             session = ModelSession.open(made, threads=threads)
+            logger.info("%s was converted to ONNX", path)
             try:
                 keep(made, kept)
             except OSError as error:
@@ -144,7 +145,7 @@ def convert(checkpoint: Path, folder: Path) -> None:
         raise ModelError(f"{checkpoint} needs {wanted} to be converted: pip install -r training/requirements.txt")
     command = [sys.executable, "-m", "training.export_onnx", "--checkpoint", str(checkpoint.absolute())]
     command += ["--output", str(folder / MODEL_FILE)]
-    logger.info("converting %s to ONNX, once", checkpoint)
+    logger.debug("converting %s to ONNX", checkpoint)  # again and again while it is refused
     try:
         child = subprocess.run(  # noqa: S603 - our own module, no shell
             command,
