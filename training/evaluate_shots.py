@@ -30,7 +30,7 @@ from landmarks.release import ShotError
 from landmarks.session import ModelSession
 from landmarks.shot_rules import judge_shot
 from training import free_throws
-from training.command import shown_command
+from training.command import shown_command, whole_number
 from training.free_throws import rank_correlation
 from training.simulate_shots import made_window
 
@@ -137,8 +137,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--model", type=Path, default=Path("models/shot/1"), help="folder of model.onnx and card.json")
     parser.add_argument("--data_dir", type=Path, help="folder of labelled windows (default: made players)")
-    parser.add_argument("--shots", type=int, default=1000, help="how many made players (default 1000)")
-    parser.add_argument("--seed", type=int, default=0, help="of the free throws' cameras and noise (default 0)")
+    parser.add_argument("--shots", type=whole_number(2), default=1000, help="how many made players (default 1000)")
+    parser.add_argument(
+        "--seed", type=whole_number(0), default=0, help="of the free throws' cameras and noise (default 0)"
+    )
     parser.add_argument("--output", type=Path, help="JSON file for the card (export_onnx --evaluation)")
     options = parser.parse_args(arguments)
     command = shown_command("training.evaluate_shots", arguments)

@@ -27,6 +27,7 @@ from landmarks.pose import POINT, Array
 from landmarks.release import ShotError
 from landmarks.shot_rules import Shot, judge_shot
 from training.cameras import Camera, Tracker
+from training.command import whole_number
 from training.shot_bodies import LENGTH_S, shoot
 from training.shot_forms import Form, Player
 
@@ -101,9 +102,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m training.simulate_shots", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument("--output", type=Path, required=True, help="folder that gets train and val")
-    parser.add_argument("--shots", type=int, default=2000)
-    parser.add_argument("--val_shots", type=int, default=300)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--shots", type=whole_number(1), default=2000)
+    parser.add_argument("--val_shots", type=whole_number(1), default=300)
+    parser.add_argument("--seed", type=whole_number(0), default=0)
     options = parser.parse_args(arguments)
     for place, (name, count) in enumerate((("train", options.shots), ("val", options.val_shots))):
         write_shots(options.output / name, count, (options.seed, place), *WINDOWS[name])
