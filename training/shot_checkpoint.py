@@ -14,26 +14,21 @@ import numpy as np
 import onnxruntime as ort
 import torch
 
-from landmarks.keypoints import SHOT_LABELS, ShotWindow, at_30_fps
 from landmarks.model_card import (
     CARD_FILE,
     Evaluation,
-    Golden,
     ModelCard,
     ModelError,
     Training,
-    sha256_of,
     write_card,
 )
-from landmarks.pose import POSE_POINTS, Array
+from landmarks.pose import POSE_POINTS
 from landmarks.session import ModelSession
+from training.shot_card import make_shot_card
 from training.shot_tcn import ShotTCN, ShotTCNConfig
-from training.simulate_shots import made_window
 
 MARK: Final = "helen_shot"
 OPSET: Final = 17
-SEQ_LEN: Final = 120
-MIN_SEQ_LEN: Final = 6
 PARITY: Final = 1e-3  # of delay_ms, whose size is hundreds; the logits' is held to a hundredth of it
 PARITY_SHAPES: Final = ((1, 1), (1, 21), (3, 22), (2, 120))
 
@@ -88,26 +83,12 @@ def export_shot(
     network, training = read_shot_checkpoint(checkpoint)
     model = to_onnx(network)
     check_parity(model, network)
-    golden = made_poses()
-    with torch.no_grad():
-        logits, preds = network(torch.from_numpy(golden)[None])
-    card = ModelCard(
+    card = make_shot_card(
+        model,
         name=name,
         description=f"Labels, ite and delay_ms of a basketball shot, from poses at 30 frames a second. {note}".strip(),
-        class_labels=SHOT_LABELS,
-        seq_len=SEQ_LEN,
-        min_seq_len=MIN_SEQ_LEN,
-        feature_dim=POSE_POINTS * 3,
-        use_z=False,
-        normalization="image",
         training=training,
-        evaluation=tuple(evaluation),
-        sha256=sha256_of(model),
-        golden=Golden(
-            inputs={"x": golden.tolist()},
-            outputs={"logits": logits[0].tolist(), "preds": preds[0].tolist()},
-            tolerance=1e-2,
-        ),
+        evaluation=evaluation,
     )
     ModelSession(model, card)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -151,10 +132,3 @@ def check_parity(model: bytes, network: ShotTCN, shapes: Sequence[tuple[int, int
             difference = float(np.abs(ours - theirs.numpy()).max())
             if not difference < limit:
                 raise ModelError(f"ONNX Runtime's {name} differ from torch's by {difference:.3g}, expected < {limit}")
-
-
-def made_poses() -> Array:
-    """The golden input: a made shot's window; no person was recorded."""
-    made = made_window(np.random.default_rng(0))
-    window = made.window or ShotWindow(0.0)
-    return np.round(at_30_fps(made.track.cut(window)), 5)
