@@ -21,8 +21,8 @@ import numpy.typing as npt
 if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from landmarks.keypoint_files import LabelledWindow, read_labelled
-from landmarks.keypoints import SHOT_LABELS, KeypointsError, at_30_fps
+from landmarks.keypoint_files import LabelledWindow
+from landmarks.keypoints import SHOT_LABELS, at_30_fps
 from landmarks.kinematics import MotionError, image_motion
 from landmarks.model_card import Evaluation, ModelError
 from landmarks.pose import Floats
@@ -32,6 +32,7 @@ from landmarks.shot_rules import judge_shot
 from training import free_throws
 from training.command import shown_command, whole_number
 from training.free_throws import rank_correlation
+from training.shot_datasets import ShotDataError, check_scales, read_files
 from training.simulate_shots import made_window
 
 UNSEEN: Final = 20_000
@@ -145,11 +146,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     command = shown_command("training.evaluate_shots", arguments)
     try:
-        windows = [read_labelled(path) for path in sorted(options.data_dir.glob("*.json"))] if options.data_dir else []
+        files = read_files(options.data_dir) if options.data_dir else []
+        check_scales(files)
         model = ModelSession.open(options.model)
-    except (KeypointsError, ModelError) as error:
+    except (ShotDataError, ModelError) as error:
         sys.exit(f"evaluate_shots: {error}")
     if options.data_dir:
+        windows = [file.window for file in files]
         windows = [window for window in windows if window.labels is not None and len(window.targets) == 2]
         if not windows:
             sys.exit(f"evaluate_shots: {options.data_dir} has no window with labels, ite and delay_ms")
