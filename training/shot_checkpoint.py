@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import fsspec
 import msgspec
 import numpy as np
 import onnxruntime as ort
@@ -28,6 +29,7 @@ from training.shot_card import make_shot_card
 from training.shot_tcn import ShotTCN, ShotTCNConfig
 
 MARK: Final = "helen_shot"
+PREFIX: Final = "network."
 OPSET: Final = 17
 PARITY: Final = 1e-3  # of delay_ms, whose size is hundreds; the logits' is held to a hundredth of it
 PARITY_SHAPES: Final = ((1, 1), (1, 21), (3, 22), (2, 120))
@@ -37,11 +39,30 @@ class ShotCheckpointError(Exception):
     """A file isn't a checkpoint of the shot network; the message says what was found."""
 
 
+def describe_shot_network(network: ShotTCN, training: Training) -> dict[str, Any]:
+    """What a checkpoint holds beside its weights, which are ``state_dict`` with the prefix ``PREFIX``."""
+    return {MARK: {"config": network.config.plain(), "training": msgspec.to_builtins(training)}}
+
+
 def write_shot_checkpoint(network: ShotTCN, training: Training, path: Path) -> None:
     """Write a checkpoint: the config, the weights and where they come from."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    about = {"config": network.config.plain(), "training": msgspec.to_builtins(training)}
-    torch.save({MARK: about, "state": network.state_dict()}, path)
+    weights = {f"{PREFIX}{name}": value for name, value in network.state_dict().items()}
+    torch.save({**describe_shot_network(network, training), "state_dict": weights}, path)
+
+
+def read_validation(checkpoint: str) -> tuple[int, dict[str, float]]:
+    """The epoch, counted from 1, that ``train_tcn`` wrote at a path or URI, and its figures, ``val_loss`` among them.
+
+    Raises:
+        ShotCheckpointError: it isn't there, or isn't such a checkpoint.
+    """
+    try:
+        with fsspec.open(checkpoint, "rb") as file:
+            content = torch.load(file, map_location="cpu", weights_only=True)
+        return int(content["epoch"]) + 1, {"val_loss": float("nan"), **content["validation"]}
+    except Exception as error:  # torch and each file system raise their own
+        raise ShotCheckpointError(f"{checkpoint} has no figures of a validation: {error}") from error
 
 
 def is_shot_checkpoint(path: Path) -> bool:
@@ -64,7 +85,11 @@ def read_shot_checkpoint(path: Path) -> tuple[ShotTCN, Training]:
     content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     try:
         network = ShotTCN(ShotTCNConfig(**content[MARK]["config"]))
-        network.load_state_dict(content["state"])
+        # Earlier versions of train_tcn wrote the weights as ``state``, without a prefix.
+        weights = content.get("state") or {
+            name.removeprefix(PREFIX): value for name, value in content["state_dict"].items()
+        }
+        network.load_state_dict(weights)
         training = msgspec.convert(content[MARK]["training"], Training)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ShotCheckpointError(f"{path} is damaged: {error}") from error
