@@ -34,6 +34,7 @@ from training.command import shown_command, whole_number
 from training.free_throws import rank_correlation
 from training.shot_datasets import ShotDataError, check_scales, read_files
 from training.simulate_shots import made_window
+from training.whole_files import write_whole
 
 UNSEEN: Final = 20_000
 
@@ -177,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     else:
         lines.append(f"No free throws: HELEN_DATA_DIR names no folder with {free_throws.FOLDER}.")
     if options.output:
-        options.output.write_bytes(msgspec.json.encode({"shot": figures}))
+        write_whole({options.output: msgspec.json.encode({"shot": figures})})
     sys.stdout.write("\n".join(lines) + "\n")
 
 

@@ -16,17 +16,16 @@ import onnxruntime as ort
 import torch
 
 from landmarks.model_card import (
-    CARD_FILE,
     Evaluation,
     ModelCard,
     ModelError,
     Training,
-    write_card,
 )
 from landmarks.pose import POSE_POINTS
 from landmarks.session import ModelSession
 from training.shot_card import make_shot_card
 from training.shot_tcn import ShotTCN, ShotTCNConfig
+from training.whole_files import write_model
 
 MARK: Final = "helen_shot"
 PREFIX: Final = "network."
@@ -116,9 +115,7 @@ def export_shot(
         evaluation=evaluation,
     )
     ModelSession(model, card)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_bytes(model)
-    write_card(card, output.parent / CARD_FILE)
+    write_model(output, model, card)
     return card
 
 
