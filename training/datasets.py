@@ -100,34 +100,47 @@ def read_windows(data_dir: Path, grouped_by: str | None = None, *, fit_model: bo
     Raises:
         DataError: no files, a missing array, a wrong shape or length, or numbers that aren't finite.
     """
+    return _join(_unify(_read_files(data_dir, (grouped_by,) if grouped_by else GROUPS), fit_model))
+
+
+def _read_files(data_dir: Path, groups: tuple[str, ...]) -> list[RecordedWindows]:
+    """The files of a folder that hold windows, all grouped alike."""
     files = sorted(data_dir.glob("*.npz"))
     if not files:
         raise DataError(f"{data_dir} has no .npz file, expected at least one with the arrays hands and label")
-    parts = [_read_file(file, (grouped_by,) if grouped_by else GROUPS) for file in files]
-    parts = [part for part in parts if len(part.hands)]
+    parts = [part for part in (_read_file(file, groups) for file in files) if len(part.hands)]
     if not parts:
         raise DataError(f"the files of {data_dir} hold no window, expected at least one")
-    first = parts[0]
     for part in parts:
-        width, expected = part.hands.shape[-1], first.hands.shape[-1]
-        if width != expected:
-            raise DataError(f"{part.file} has {width} numbers a frame, {first.file} has {expected}: expected all alike")
-        if part.grouped_by != first.grouped_by:
-            found, expected = part.grouped_by or "nothing", first.grouped_by or "nothing"
-            raise DataError(f"{part.file} is grouped by {found}, {first.file} by {expected}: expected all alike")
+        if part.grouped_by != parts[0].grouped_by:
+            found, expected = part.grouped_by or "nothing", parts[0].grouped_by or "nothing"
+            raise DataError(f"{part.file} is grouped by {found}, {parts[0].file} by {expected}: expected all alike")
+    return parts
+
+
+def _unify(parts: list[RecordedWindows], fit_model: bool) -> list[RecordedWindows]:
+    """Parts of one width, frame rate and length."""
+    for part in parts:
+        found, expected = part.hands.shape[-1], parts[0].hands.shape[-1]
+        if found != expected:
+            raise DataError(f"{part.file} has {found} numbers a frame, {parts[0].file} {expected}: expected all alike")
     try:
-        parts = unify_frame_rates(parts)
+        alike = unify_frame_rates(parts)
         if fit_model:
-            check_length(parts[0])
+            check_length(alike[0])
     except FrameRateError as error:
         raise DataError(str(error)) from error
+    return alike
+
+
+def _join(parts: list[RecordedWindows]) -> Windows:
     class_labels, target = np.unique(np.concatenate([part.label for part in parts]), return_inverse=True)
     return Windows(
         points=np.concatenate([part.hands for part in parts]),
         target=target.astype(np.int64),
         class_labels=tuple(class_labels.tolist()),
         group=np.concatenate([part.group for part in parts]),
-        grouped_by=first.grouped_by,
+        grouped_by=parts[0].grouped_by,
     )
 
 
@@ -146,13 +159,12 @@ def read_split(data_dir: Path) -> tuple[Windows, Windows]:
     Raises:
         DataError: as ``read_windows``, or a label to validate on that nobody trains.
     """
-    train, validation = (read_windows(data_dir / name, fit_model=True) for name in ("train", "val"))
+    parts = [_read_files(data_dir / name, GROUPS) for name in ("train", "val")]
+    alike = _unify([*parts[0], *parts[1]], fit_model=True)
+    train, validation = _join(alike[: len(parts[0])]), _join(alike[len(parts[0]) :])
     unknown = sorted(set(validation.class_labels) - set(train.class_labels))
     if unknown:
         raise DataError(f"{data_dir / 'val'} has the labels {unknown}, expected only labels of {data_dir / 'train'}")
-    if train.points.shape[1:] != validation.points.shape[1:]:
-        found, expected = validation.points.shape[1:], train.points.shape[1:]
-        raise DataError(f"{data_dir / 'val'} has windows of (frames, numbers) {found}, {data_dir / 'train'} {expected}")
     check_apart(train, validation)
     target = np.searchsorted(train.class_labels, validation.class_labels)[validation.target]
     return train, replace(validation, target=target, class_labels=train.class_labels)

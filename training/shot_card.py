@@ -5,7 +5,7 @@ and ``preds`` ``[B, 2]`` (ite, delay_ms). Knows nothing of torch.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import onnxruntime as ort
@@ -76,9 +76,10 @@ def answer(session: ort.InferenceSession, poses: Array) -> dict[str, Array]:
     """
     shape = f"x of shape {list(poses.shape)}"
     try:
-        found = dict(zip(OUTPUTS, session.run(list(OUTPUTS), {"x": poses}), strict=True))
+        arrays: Any = session.run(list(OUTPUTS), {"x": poses})
     except Exception as error:  # as above
         raise ModelError(f"{MODEL_FILE} can't take {shape}: {' '.join(str(error).split())}") from error
+    found: dict[str, Array] = dict(zip(OUTPUTS, arrays, strict=True))
     for name, width in OUTPUTS.items():
         if found[name].shape != (len(poses), width):
             raise ModelError(

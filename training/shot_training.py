@@ -90,7 +90,8 @@ class ShotTraining(SeededModule):
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         x, labels, targets = batch
-        loss = shot_loss(*self.network(varied(x, self.draws)), labels, targets)
+        logits, preds = self.network(varied(x, self.draws))
+        loss = shot_loss(logits, preds, labels, targets)
         self.log("train_loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(x))
         return loss
 

@@ -106,9 +106,9 @@ def hands_moving(frames: int, count: int = 2) -> np.ndarray:
 
 
 def write(path: Path, frames: int, fps: float | None = None, count: int = 2, signer: str = "ana") -> None:
-    told = {} if fps is None else {"fps": np.float32(fps)}
-    label, signers = np.resize(["a", "b"], count), np.full(count, signer)
-    np.savez(path, hands=hands_moving(frames, count), label=label, signer=signers, **told)
+    columns = {"hands": hands_moving(frames, count), "label": np.resize(["a", "b"], count)}
+    columns |= {"signer": np.full(count, signer)} | ({} if fps is None else {"fps": np.asarray(fps, np.float32)})
+    np.savez(path, **columns)  # type: ignore[arg-type]
 
 
 def test_recordings_of_two_frame_rates_come_to_the_same_seconds(
@@ -168,27 +168,42 @@ def test_windows_that_the_model_does_not_take_are_refused_by_file_and_length(tmp
 
 
 @pytest.mark.parametrize(
-    "column, reason",
+    "columns, reason",
     [
-        ({"hands": np.zeros((2, 4, 126), "f4")}, "b.npz has 126 numbers a frame, .*a.npz has 84"),
-        ({}, "b.npz is grouped by"),
+        ({"hands": np.zeros((2, 4, 126), "f4")}, "b.npz has 126 numbers a frame, .*a.npz 84"),
+        ({"hands": HANDS, "signer": LABEL}, "b.npz is grouped by signer, .*a.npz by nothing"),
     ],
 )
 def test_files_that_differ_in_width_or_group_are_named(
-    tmp_path: Path, column: dict[str, np.ndarray], reason: str
+    tmp_path: Path, columns: dict[str, np.ndarray], reason: str
 ) -> None:
     np.savez(tmp_path / "a.npz", hands=HANDS, label=LABEL)
-    np.savez(tmp_path / "b.npz", **{"hands": HANDS, "label": LABEL, "signer": LABEL} | column)
-    if column:
-        np.savez(tmp_path / "b.npz", **{"hands": HANDS, "label": LABEL} | column)
+    np.savez(tmp_path / "b.npz", label=LABEL, **columns)  # type: ignore[arg-type]
     with pytest.raises(DataError, match=reason):
         read_windows(tmp_path)
 
 
+def test_a_split_of_two_frame_rates_comes_to_one(tmp_path: Path) -> None:
+    for name, frames in (("train", 30), ("val", 15)):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name / "a.npz", frames, frames, count=4 if name == "train" else 2)
+    with np.load(tmp_path / "val" / "a.npz") as arrays:
+        columns = dict(arrays)
+    np.savez(tmp_path / "val" / "a.npz", **columns | {"hands": columns["hands"] / 2})
+    train, validation = read_split(tmp_path)
+    assert (train.points.shape, validation.points.shape) == ((4, 30, 84), (2, 30, 84))
+
+
 def test_a_person_with_two_sessions_is_grouped_by_session(tmp_path: Path) -> None:
     for session in ("monday", "tuesday"):
-        arrays = {"hands": HANDS.repeat(2, axis=1), "label": LABEL, "signer": np.full(2, "ana")}
-        np.savez(tmp_path / f"{session}.npz", session=np.full(2, session), **arrays)
+        hands = HANDS.repeat(2, axis=1)
+        np.savez(
+            tmp_path / f"{session}.npz",
+            hands=hands,
+            label=LABEL,
+            signer=np.full(2, "ana"),
+            session=np.full(2, session),
+        )
     assert read_grouped(tmp_path).groups == ("monday", "tuesday")
 
 

@@ -12,7 +12,6 @@ import pytest
 from edge_client.settings import Thresholds
 from landmarks.model_card import Evaluation
 from training import simulate
-from training.datasets import Windows
 from training.evaluate import main
 from training.export_onnx import ExportError, read_evaluation
 from training.figures import HeldOut
@@ -131,7 +130,7 @@ def test_a_changed_value_is_trained_anew_though_all_sizes_are_equal(tmp_path: Pa
     fold = row.folds()[0]
     kept.write(row, fold, 0, made_result().runs[0][0].answers)
     assert kept.read(row, row.folds()[0], 0) is not None
-    windows: Windows = getattr(fold, part)
+    windows = fold.train if part == "train" else fold.held
     points, target, labels = windows.points.copy(), windows.target.copy(), windows.class_labels
     if change == "points":
         points[0, 0, 0] += 0.001
@@ -140,7 +139,8 @@ def test_a_changed_value_is_trained_anew_though_all_sizes_are_equal(tmp_path: Pa
     else:
         labels = ("other", *labels[1:])
     other = replace(windows, points=points, target=target, class_labels=labels)
-    assert kept.read(row, replace(fold, **{part: other}), 0) is None
+    changed = replace(fold, train=other) if part == "train" else replace(fold, held=other)
+    assert kept.read(row, changed, 0) is None
 
 
 def test_other_code_trains_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

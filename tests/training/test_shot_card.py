@@ -2,8 +2,10 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -21,7 +23,7 @@ def shot_model(
     """A linear model of the contract's form: the mean over time, times random weights."""
     draw = np.random.default_rng(0)
     batch = shape[0] if isinstance(shape[0], int) else -1
-    constants = {
+    constants: dict[str, npt.NDArray[Any]] = {
         "axes": np.array([1], dtype=np.int64),
         "flat": np.array([batch, 99], dtype=np.int64),
         "w": draw.normal(size=(99, labels)).astype(np.float32),

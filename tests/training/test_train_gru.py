@@ -168,7 +168,8 @@ def test_a_run_does_not_resume_on_other_data_of_the_same_size(made: Path, whole:
 
 def test_recordings_of_one_sitting_end_with_the_ways_out(tmp_path: Path) -> None:
     made = simulate.make_windows(windows_each=2, signers=1, frames=8, seed=0)
-    np.savez(tmp_path / "ana.npz", session=np.full(8, "monday"), **made)
+    made["session"] = np.full(8, "monday")
+    np.savez(tmp_path / "ana.npz", **made)  # type: ignore[arg-type]
     with pytest.raises(SystemExit) as ended:
         train_gru.main(["--data_dir", str(tmp_path), "--storage_path", str(tmp_path / "run")])
     said = str(ended.value)

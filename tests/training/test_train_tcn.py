@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import numpy as np
@@ -76,7 +77,12 @@ def test_training_lowers_the_loss(made: Path) -> None:
         def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
             losses.append(float(trainer.callback_metrics["val_loss"]))
 
-    quiet = {"enable_progress_bar": False, "enable_model_summary": False, "logger": False, "accelerator": "cpu"}
+    quiet: dict[str, Any] = {
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "logger": False,
+        "accelerator": "cpu",
+    }
     trainer = L.Trainer(
         max_epochs=12, callbacks=[Losses()], enable_checkpointing=False, num_sanity_val_steps=0, **quiet
     )
@@ -85,8 +91,8 @@ def test_training_lowers_the_loss(made: Path) -> None:
     assert len(losses) == 12
     assert min(losses) < losses[0] - 0.05
     with torch.no_grad():
-        outputs = network(torch.from_numpy(train.x))
-    figures = validation_figures(*outputs, torch.from_numpy(train.labels), torch.from_numpy(train.targets))
+        logits, preds = network(torch.from_numpy(train.x))
+    figures = validation_figures(logits, preds, torch.from_numpy(train.labels), torch.from_numpy(train.targets))
     assert float(figures["val_loss"]) == pytest.approx(losses[-1], rel=1e-4)
 
 
