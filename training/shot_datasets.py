@@ -13,8 +13,9 @@ from typing import Final
 import numpy as np
 
 from landmarks.keypoint_files import LabelledWindow, read_labelled
-from landmarks.keypoints import DIGITS, SHOT_LABELS, SHOT_TARGETS, KeypointsError, at_30_fps
+from landmarks.keypoints import DIGITS, MODEL_FPS, SHOT_LABELS, SHOT_TARGETS, KeypointsError, at_30_fps
 from landmarks.pose import Array
+from training.shot_card import SEQ_LEN
 
 FEWEST_FRAMES: Final = 6
 # Of each target: how near to 0 its values come in another unit, which unit that may be, and the right one. Where some
@@ -106,7 +107,7 @@ def read_window(path: Path) -> LabelledWindow:
     """Read a labelled window; frames beyond its own ``window`` are left out.
 
     Raises:
-        ShotDataError: it isn't one, or fewer than 2 frames lie in it.
+        ShotDataError: it isn't one, fewer than 2 frames lie in it, or more than the model takes.
     """
     try:
         read = read_labelled(path)
@@ -119,6 +120,12 @@ def read_window(path: Path) -> LabelledWindow:
             raise ShotDataError(f"{path}: window doesn't fit its frames: {error}") from error
     if len(read.track.times) < 2:
         raise ShotDataError(f"{path} has {len(read.track.times)} frame, expected at least 2")
+    seconds = float(read.track.times[-1] - read.track.times[0])
+    if seconds * MODEL_FPS > SEQ_LEN:
+        raise ShotDataError(
+            f"{path} holds {len(read.track.times)} frames, {seconds:.1f} s, expected at most {SEQ_LEN / MODEL_FPS:g} s,"
+            " which is what the model takes: cut it with prepare_windows, or give it a window"
+        )
     return read
 
 
@@ -130,8 +137,8 @@ def check_scales(files: Sequence[WindowFile]) -> None:
     """
     for name, (limit, unit, meant) in OTHER_UNITS.items():
         said = [(file.path, file.window.targets[name]) for file in files if name in file.window.targets]
-        odd = [(path, value) for path, value in said if 0 < abs(value) < limit]
-        if not odd or any(limit <= abs(value) < GAP * limit for _, value in said):
+        odd = [(path, value) for path, value in said if 0 < abs(value) <= limit]
+        if not odd or any(limit < abs(value) < GAP * limit for _, value in said):
             continue
         path, value = odd[0]
         sentence = (

@@ -82,6 +82,12 @@ def two_folders(folder: Path, targets: list[dict[str, float]]) -> None:
         written(name, labels=NONE_HOLDS, targets=said, height=0.3 + 0.05 * number)
 
 
+def test_a_whole_video_is_refused_by_file_and_length(tmp_path: Path) -> None:
+    written(tmp_path / "a.json", 301, 60.0, labels=NONE_HOLDS)
+    with pytest.raises(ShotDataError, match=r"a.json holds 301 frames, 5.0 s, expected at most 4 s"):
+        read_files(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("targets", "field"),
     [
