@@ -3,7 +3,6 @@
 Extraction writes them, the page labels them, training reads them. What a frame may hold is checked in ``keypoints.py``.
 """
 
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -14,6 +13,7 @@ from landmarks.atomic_file import check_writable, replace_file
 from landmarks.keypoints import (
     SHOT_LABELS,
     SHOT_TARGETS,
+    TARGET_RANGES,
     Frame,
     FramesPerSecond,
     KeypointsError,
@@ -35,8 +35,8 @@ class _File(msgspec.Struct, kw_only=True):
     fps: FramesPerSecond | None = None
     frames: list[Frame]
     window: ShotWindow | None = None
-    labels: list[str] | dict[str, bool] | None = None
-    targets: dict[str, float] | None = None
+    labels: list[str] | dict[str, Any] | None = None
+    targets: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ def read_track(path: Path) -> PoseTrack:
 def read_labelled(path: Path) -> LabelledWindow:
     """Read a keypoints or labelled-window file.
 
-    ``labels`` may be a list of names or ``{name: bool}``; ``targets`` may say ``delays_ms`` for ``delay_ms``.
+    ``labels`` may be a list of names or ``{name: bool}``, also with 0 and 1; ``targets`` may say ``delays_ms`` for
+    ``delay_ms``, and null where nobody said.
 
     Raises:
         KeypointsError: the file can't be read, isn't such a file, or as ``track_of``.
@@ -143,22 +144,36 @@ def _write(content: dict[str, Any], path: Path) -> None:
         file.write(msgspec.json.encode(content) + b"\n")
 
 
-def _labels_of(labels: list[str] | dict[str, bool]) -> dict[str, bool]:
+def _labels_of(labels: list[str] | dict[str, Any]) -> dict[str, bool]:
     unknown = [name for name in labels if name not in SHOT_LABELS]
     if unknown:
         raise KeypointsError(f"labels has {unknown[0][:60]!r}, expected only {', '.join(SHOT_LABELS)}")
     if isinstance(labels, dict):
-        return {name: labels.get(name, False) for name in SHOT_LABELS}
+        for name, value in labels.items():
+            if value not in (0, 1):  # true and false are 1 and 0
+                raise KeypointsError(f"labels.{name} is {_shown(value)}, expected true or false (or 1 or 0)")
+        return {name: bool(labels.get(name)) for name in SHOT_LABELS}
     return {name: name in labels for name in SHOT_LABELS}
 
 
-def _targets_of(targets: dict[str, float]) -> dict[str, float]:
-    found = {("delay_ms" if name == "delays_ms" else name): value for name, value in targets.items()}
-    for name, value in found.items():
+def _targets_of(targets: dict[str, Any]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for said, value in targets.items():
+        name = "delay_ms" if said == "delays_ms" else said
         if name not in SHOT_TARGETS:
-            raise KeypointsError(f"targets has {name[:60]!r}, expected only {', '.join(SHOT_TARGETS)}")
-        if not math.isfinite(value):
-            raise KeypointsError(f"targets.{name} is {value:g}, expected a finite number")
-    if not 0 <= found.get("ite", 0) <= 100:
-        raise KeypointsError(f"targets.ite is {found['ite']:g}, expected 0 to 100")
+            raise KeypointsError(f"targets has {said[:60]!r}, expected only {', '.join(SHOT_TARGETS)}")
+        if value is None:
+            continue
+        low, high = TARGET_RANGES[name]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise KeypointsError(f"targets.{said} is {_shown(value)}, expected a number from {low:g} to {high:g}")
+        if found.setdefault(name, float(value)) != value:
+            raise KeypointsError(
+                f"targets has delay_ms and delays_ms, {found[name]:g} and {value:g}: expected one of them"
+            )
     return found
+
+
+def _shown(value: Any) -> str:
+    """A value as JSON has it, cut short."""
+    return msgspec.json.encode(value).decode()[:60]

@@ -14,6 +14,8 @@ from landmarks.pose import POINT, POSE_NAMES, POSE_POINTS, Array, Floats
 
 SHOT_LABELS: Final = ("baja_transferencia", "muneca_adelantada", "pickup_inconsistente", "brazo_no_alineado")
 SHOT_TARGETS: Final = ("ite", "delay_ms")
+# From legs to arm a shot takes a fraction of a second; what lies beyond is in another unit.
+TARGET_RANGES: Final = {"ite": (0.0, 100.0), "delay_ms": (-5_000.0, 5_000.0)}
 PRE_MS: Final = 500.0
 POST_MS: Final = 200.0
 MODEL_FPS: Final = 30.0  # of the frames that shot models take

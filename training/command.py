@@ -1,9 +1,10 @@
-"""The command that made a file, as a person would type it: it goes into cards and reports."""
+"""Command lines: the numbers that a flag takes, and the command that made a file, for cards and reports."""
 
+import argparse
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 DATA_DIR = "HELEN_DATA_DIR"
 
@@ -17,3 +18,29 @@ def shown_command(module: str, arguments: Sequence[str] | None) -> str:
     line = " ".join(["python -m", module, *words])
     folder = os.environ.get(DATA_DIR, "").rstrip("/")
     return line.replace(folder, f"${DATA_DIR}") if folder else line
+
+
+def whole_number(lowest: int) -> Callable[[str], int]:
+    """A type for argparse: a whole number from ``lowest`` to 2^32 - 1."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = lowest - 1
+        if not lowest <= value < 2**32:
+            raise argparse.ArgumentTypeError(f"{text!r} found, expected a whole number from {lowest} up")
+        return value
+
+    return parse
+
+
+def positive_number(text: str) -> float:
+    """A number above 0 and up to 1000, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} found, expected a number above 0")
+    return value

@@ -23,7 +23,7 @@ from tqdm import tqdm  # type: ignore[import-untyped] # its stubs are a package 
 if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from training.command import DATA_DIR, shown_command
+from training.command import DATA_DIR, shown_command, whole_number
 from training.cost import cost_lines
 from training.datasets import DataError
 from training.figures import HeldOut, pooled
@@ -121,10 +121,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--architectures", nargs="+", choices=tuple(RECIPES), default=["ensemble"], help="for --data_dir: what to train"
     )
-    parser.add_argument("--max_epochs", type=int, default=15, help="for --data_dir")
-    parser.add_argument("--batch_size", type=int, default=64, help="for --data_dir")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--max_epochs", type=whole_number(1), default=15, help="for --data_dir")
+    parser.add_argument("--batch_size", type=whole_number(1), default=64, help="for --data_dir")
+    parser.add_argument("--seeds", type=whole_number(1), default=3)
+    parser.add_argument("--threads", type=whole_number(1), default=1)
     parser.add_argument("--output", type=Path, help="folder for report.md, report.png and evaluation.json")
     parser.add_argument("--notes", type=Path, help="Markdown that goes to the end of the report")
     return parser

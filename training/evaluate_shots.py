@@ -21,8 +21,8 @@ import numpy.typing as npt
 if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from landmarks.keypoint_files import LabelledWindow, read_labelled
-from landmarks.keypoints import SHOT_LABELS, KeypointsError, at_30_fps
+from landmarks.keypoint_files import LabelledWindow
+from landmarks.keypoints import SHOT_LABELS, at_30_fps
 from landmarks.kinematics import MotionError, image_motion
 from landmarks.model_card import Evaluation, ModelError
 from landmarks.pose import Floats
@@ -30,9 +30,11 @@ from landmarks.release import ShotError
 from landmarks.session import ModelSession
 from landmarks.shot_rules import judge_shot
 from training import free_throws
-from training.command import shown_command
+from training.command import shown_command, whole_number
 from training.free_throws import rank_correlation
+from training.shot_datasets import ShotDataError, check_scales, read_files
 from training.simulate_shots import made_window
+from training.whole_files import write_whole
 
 UNSEEN: Final = 20_000
 
@@ -137,17 +139,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--model", type=Path, default=Path("models/shot/1"), help="folder of model.onnx and card.json")
     parser.add_argument("--data_dir", type=Path, help="folder of labelled windows (default: made players)")
-    parser.add_argument("--shots", type=int, default=1000, help="how many made players (default 1000)")
-    parser.add_argument("--seed", type=int, default=0, help="of the free throws' cameras and noise (default 0)")
+    parser.add_argument("--shots", type=whole_number(2), default=1000, help="how many made players (default 1000)")
+    parser.add_argument(
+        "--seed", type=whole_number(0), default=0, help="of the free throws' cameras and noise (default 0)"
+    )
     parser.add_argument("--output", type=Path, help="JSON file for the card (export_onnx --evaluation)")
     options = parser.parse_args(arguments)
     command = shown_command("training.evaluate_shots", arguments)
     try:
-        windows = [read_labelled(path) for path in sorted(options.data_dir.glob("*.json"))] if options.data_dir else []
+        files = read_files(options.data_dir) if options.data_dir else []
+        check_scales(files)
         model = ModelSession.open(options.model)
-    except (KeypointsError, ModelError) as error:
+    except (ShotDataError, ModelError) as error:
         sys.exit(f"evaluate_shots: {error}")
     if options.data_dir:
+        windows = [file.window for file in files]
         windows = [window for window in windows if window.labels is not None and len(window.targets) == 2]
         if not windows:
             sys.exit(f"evaluate_shots: {options.data_dir} has no window with labels, ite and delay_ms")
@@ -172,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     else:
         lines.append(f"No free throws: HELEN_DATA_DIR names no folder with {free_throws.FOLDER}.")
     if options.output:
-        options.output.write_bytes(msgspec.json.encode({"shot": figures}))
+        write_whole({options.output: msgspec.json.encode({"shot": figures})})
     sys.stdout.write("\n".join(lines) + "\n")
 
 

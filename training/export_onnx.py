@@ -27,12 +27,13 @@ if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from landmarks.hands import Array, drop_z, hand_box_normalise, presence_of
-from landmarks.model_card import CARD_FILE, Evaluation, Golden, ModelCard, ModelError, sha256_of, write_card
+from landmarks.model_card import Evaluation, Golden, ModelCard, ModelError, sha256_of
 from landmarks.session import ModelSession
 from training.checkpoint import Checkpoint, CheckpointError, read_checkpoint
 from training.gru import SeedGRU, TrimmedSeedGRU
 from training.shot_checkpoint import ShotCheckpointError, export_shot, is_shot_checkpoint
 from training.simulate import GESTURES, Signer, make_window
+from training.whole_files import write_model
 
 OPSET: Final = 17
 PARITY: Final = 1e-5
@@ -84,9 +85,7 @@ def export(
     except (ValueError, msgspec.MsgspecError) as error:
         raise ModelError(f"the checkpoint doesn't make a valid card: {error}") from error
     ModelSession(model, card)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_bytes(model)
-    write_card(card, output.parent / CARD_FILE)
+    write_model(output, model, card)
     return card
 
 

@@ -1,18 +1,55 @@
 """Answers of held-out windows on disk, so that a long evaluation that was interrupted goes on where it was.
 
-A file for each fold and seed, named by what was trained: with another recipe it is another file. Delete the folder to
-start anew, as after a change of the networks themselves.
+A file for each fold and seed, named by a hash of all that its answers depend on: the windows' numbers and labels, the
+recipe, and the code that trains. Where any of it changes, the fold is trained anew.
 """
 
 import hashlib
+import zipfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from types import ModuleType
+from typing import Final
 
 import numpy as np
+import torch
 
+import landmarks.hands
+import training.augment
+import training.datasets
+import training.ensemble
+import training.features
+import training.frame_rates
+import training.gru
+import training.layouts
+import training.negatives
+import training.networks
+import training.protocols
+import training.recipe
+import training.seeded
+import training.tcn
 from training.figures import HeldOut
 from training.protocols import Fold
-from training.rows import Row
+from training.rows import VIEWS, Row
+
+# The modules whose code decides what a network answers.
+CODE: Final[tuple[ModuleType, ...]] = (
+    landmarks.hands,
+    training.augment,
+    training.datasets,
+    training.ensemble,
+    training.features,
+    training.frame_rates,
+    training.gru,
+    training.layouts,
+    training.negatives,
+    training.networks,
+    training.protocols,
+    training.recipe,
+    training.seeded,
+    training.tcn,
+)
 
 
 class KeptAnswers:
@@ -26,8 +63,11 @@ class KeptAnswers:
         file = self._file(row, fold, seed)
         if file is None or not file.is_file():
             return None
-        with np.load(file, allow_pickle=False) as arrays:
-            return {view: HeldOut(arrays[view].astype(np.float64), arrays["target"]) for view in row.views}
+        try:
+            with file.open("rb") as content, np.load(content, allow_pickle=False) as arrays:
+                return {view: HeldOut(arrays[view].astype(np.float64), arrays["target"]) for view in row.views}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None  # a damaged file is as good as none
 
     def write(self, row: Row, fold: Fold, seed: int, answers: Mapping[str, HeldOut]) -> None:
         """Keep them."""
@@ -43,7 +83,14 @@ class KeptAnswers:
     def _file(self, row: Row, fold: Fold, seed: int) -> Path | None:
         if self.folder is None:
             return None
-        settings = (row.data, row.protocol, row.recipe, row.max_epochs, row.batch_size, row.views, fold.name)
-        sizes = (len(fold.train), len(fold.held), fold.train.class_labels, seed)
-        digest = hashlib.sha256(repr((settings, sizes)).encode()).hexdigest()[:16]
+        views = [(view, VIEWS[view](fold.held.points.shape[1]).tolist()) for view in row.views]
+        key = (row.recipe, row.max_epochs, row.batch_size, views, seed, fold.train.digest, fold.held.digest)
+        digest = hashlib.sha256(repr((key, code_digest(), torch.__version__)).encode()).hexdigest()[:16]
         return self.folder / f"{row.data}-{row.recipe.architecture}-{seed}-{digest}.npz"
+
+
+@cache
+def code_digest() -> str:
+    """SHA-256 of the sources of ``CODE``."""
+    sources = [Path(module.__file__ or "").read_bytes() for module in CODE]
+    return hashlib.sha256(b"\0".join(sources)).hexdigest()

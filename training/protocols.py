@@ -56,7 +56,10 @@ def leave_one_group_out(windows: Windows) -> list[Fold]:
         DataError: the windows name no groups, or one only.
     """
     if windows.grouped_by is None or len(windows.groups) < 2:
-        raise DataError("evaluation leaves a signer or session out, but the data has fewer than two of them")
+        raise DataError(
+            "evaluation leaves a signer or session out, but the data has fewer than two of them: record a second person"
+            " or, on another day, a second session (edge_client record --signer, --session)"
+        )
     held = {group: windows.group == group for group in windows.groups}
     return [Fold(group, windows.take(~rows), windows.take(rows)) for group, rows in held.items()]
 

@@ -23,6 +23,7 @@ from training.gru import SeedGRU
 from training.layouts import TWO_HANDS, Layout
 from training.negatives import hold_still, still_labels
 from training.networks import Network, network_of, none_in
+from training.seeded import SeededModule
 
 Batch = tuple[Tensor, Tensor, Tensor]
 
@@ -73,22 +74,18 @@ BODY: Final = Augmentation(
 )
 
 
-class GestureTraining(L.LightningModule):
+class GestureTraining(SeededModule):
     """Cross-entropy training of one gesture network; validation accuracy is logged as ``val_accuracy``."""
 
     class_weight: Tensor
 
     def __init__(self, network: Network, recipe: Recipe, windows: Windows, seed: int, about: dict[str, Any]) -> None:
-        super().__init__()
+        super().__init__(seed)
         self.network, self.recipe, self.about = network, recipe, about
         self.windows = windows
         # Where some label is itself a hand held still, a still hand may be that label, and is never none.
         self.none = None if still_labels(windows) else none_in(windows.class_labels)
         self.register_buffer("class_weight", class_weights(windows, recipe), persistent=False)
-        self.seed = seed
-        self.draws = torch.Generator().manual_seed(seed)  # of the augmentation
-        self.order = torch.Generator().manual_seed(seed)  # of the windows in an epoch
-        self._resumed: Tensor | None = None
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         hands, presence, target = batch
@@ -124,33 +121,15 @@ class GestureTraining(L.LightningModule):
         loss = nn.functional.cross_entropy(logits, target)
         self.log_dict({"val_accuracy": hits, "val_loss": loss}, prog_bar=True, batch_size=len(target), sync_dist=True)
 
-    def on_train_start(self) -> None:
-        """Go on with the random numbers of the checkpoint, so that a resumed run ends as it would have."""
-        if self._resumed is not None:
-            torch.set_rng_state(self._resumed)
-        if self.global_rank:  # checkpoints are the first worker's; each of the others draws numbers of its own
-            own = np.random.SeedSequence((self.seed, self.global_rank, self.current_epoch)).generate_state(2)
-            torch.manual_seed(int(own[0]))
-            self.draws.manual_seed(int(own[1]))
-
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Plain values only, so that the file is read back without unpickling code."""
+        super().on_save_checkpoint(checkpoint)
         checkpoint["helen"] = {
             "architecture": self.recipe.architecture,
             "normalization": self.recipe.normalization,
             "config": asdict(self.network.config),
             **self.about,
         }
-        checkpoint["random"] = {
-            "draws": self.draws.get_state(),
-            "order": self.order.get_state(),
-            "torch": torch.get_rng_state(),
-        }
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.draws.set_state(checkpoint["random"]["draws"])
-        self.order.set_state(checkpoint["random"]["order"])
-        self._resumed = checkpoint["random"]["torch"]
 
     def configure_optimizers(self) -> Any:
         optimizer = torch.optim.AdamW(

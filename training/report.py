@@ -15,6 +15,7 @@ from training.cost import cost_lines
 from training.figures import BINS, HeldOut, pooled
 from training.protocols import RECORDED
 from training.results import ACCEPT_FROM, SHARPNESS, Result, table
+from training.whole_files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +34,6 @@ def write_report(folder: Path, results: Mapping[str, Result], command: str, note
     entries: dict[str, list[Evaluation]] = {}
     for result in results.values():
         entries.setdefault(result.row.recipe.architecture, []).extend(result.card_entries(command))
-    (folder / FIGURES).write_bytes(msgspec.json.format(msgspec.json.encode(entries), indent=1))
     lines = ["# Held-out figures", "", f"`{command}` printed them.", "", *table(results), ""]
     lines += [
         "The command selects nothing on what is held out: epochs are fixed, and it is looked at once, at the end."
@@ -52,7 +52,9 @@ def write_report(folder: Path, results: Mapping[str, Result], command: str, note
         draw(folder / PICTURE, results[drawn], results[unknown] if unknown else None)
     details = [detail for result in results.values() for detail in result.details]
     lines += ["By fold, and by what was seen, in %, mean (each seed):", "", "```", *details, *cost_lines(), "```", ""]
-    (folder / REPORT).write_text("\n".join([*lines, notes]).rstrip() + "\n", encoding="utf-8")
+    text = "\n".join([*lines, notes]).rstrip() + "\n"
+    figures = msgspec.json.format(msgspec.json.encode(entries), indent=1)
+    write_whole({folder / FIGURES: figures, folder / REPORT: text.encode()})
 
 
 def draw(path: Path, result: Result, unknown: Result | None) -> None:

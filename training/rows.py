@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from training.benchmarks import KINECT_FRAMES, read_kinect, read_natops
-from training.datasets import Windows, read_windows
+from training.datasets import DataError, Windows, read_grouped, read_windows
 from training.protocols import (
     RECORDED,
     Fold,
@@ -61,7 +61,7 @@ def own(data_dir: Path, architecture: str, max_epochs: int, batch_size: int) -> 
         data=data_dir.name,
         protocol="leave one group out, labels of all groups",
         recipe=RECIPES[architecture],
-        folds=lambda: leave_one_group_out(common(read_windows(data_dir))),
+        folds=lambda: leave_one_group_out(common(read_grouped(data_dir))),
         max_epochs=max_epochs,
         batch_size=batch_size,
         views=tuple(VIEWS),
@@ -131,8 +131,16 @@ def rows(root: Path) -> dict[str, Row]:
 
 
 def common(windows: Windows) -> Windows:
-    """The windows whose label every group recorded."""
-    return windows.only_labels(windows.common_labels())
+    """The windows whose label every group recorded.
+
+    Raises:
+        DataError: there is no such label.
+    """
+    labels = windows.common_labels()
+    if not labels:
+        by = windows.grouped_by or "group"
+        raise DataError(f"no label was recorded for every {by} ({', '.join(windows.groups)}), expected at least one")
+    return windows.only_labels(labels)
 
 
 def _unknown_folds(data_dir: Path) -> list[Fold]:

@@ -1,13 +1,14 @@
 """A training run on disk: its checkpoints and logs, when it stops, and how it goes on after a kill.
 
-``train_gru`` makes one for itself, or one in each worker of Ray Train. Knows nothing of data or networks. Checkpoints
-are read with ``weights_only``: a run never unpickles what lies in its folder.
+``train_gru`` and ``train_tcn`` make one, or one in each worker of Ray Train. Knows nothing of data or networks.
+Checkpoints are read with ``weights_only``: a run never unpickles what lies in its folder.
 """
 
 import logging
 import sys
 import warnings
 from collections.abc import Mapping
+from itertools import count
 from typing import Any, Final
 
 import fsspec
@@ -45,11 +46,28 @@ class Run:
         return f"{self.storage}/{BEST if validates else LAST}"
 
     def start_anew(self) -> None:
-        """Forget an earlier run of this place, so that nothing resumes from it."""
-        for name in (BEST, LAST):
-            files, path = fsspec.url_to_fs(f"{self.storage}/{name}")
-            if files.exists(path):
-                files.rm(path)
+        """Make room for a new run: an earlier one's checkpoints get the next free number, and a line says so.
+
+        Nothing resumes from them then, and nothing is lost: ``best.ckpt`` becomes ``best-1.ckpt``.
+
+        Raises:
+            RunError: they can't be moved.
+        """
+        files, folder = fsspec.url_to_fs(self.storage)
+        try:
+            there = [name for name in (BEST, LAST) if files.exists(f"{folder}/{name}")]
+            if not there:
+                return
+            number = next(
+                n for n in count(1) if not any(files.exists(f"{folder}/{_numbered(x, n)}") for x in (BEST, LAST))
+            )
+            moved = [_numbered(name, number) for name in there]
+            for name, aside in zip(there, moved, strict=True):
+                files.mv(f"{folder}/{name}", f"{folder}/{aside}")
+        except Exception as error:  # each file system raises its own
+            raise RunError(f"the earlier run in {self.storage} can't be moved aside: {error}") from error
+        kept = " and ".join(f"{self.storage}/{name}" for name in moved)
+        sys.stderr.write(f"{self.storage} holds an earlier run, which is kept as {kept}\n")
 
     def last_checkpoint(self) -> str | None:
         """Where to go on from, or None at the start.
@@ -63,7 +81,11 @@ class Run:
             return None
         try:
             with files.open(path, "rb") as file:
-                found = torch.load(file, map_location="cpu", weights_only=True)["helen"]["run"]
+                found = dict(torch.load(file, map_location="cpu", weights_only=True)["run"])
+        except KeyError as error:
+            raise RunError(
+                f"{last} can't be resumed from: it states no run's settings; start without --resume"
+            ) from error
         except Exception as error:  # torch and each file system raise their own
             raise RunError(f"{last} can't be resumed from: {error}") from error
         for key, value in self.settings.items():
@@ -84,8 +106,9 @@ class Run:
             placement: where it runs, as keyword arguments of ``L.Trainer``; none for this process.
         """
         quieten()
+        callbacks: list[L.Callback] = [RunSettings(self.settings)]
         # Best before last: a run that is killed between the two does that epoch again, and loses no best.
-        callbacks: list[L.Callback] = [self._checkpoint(BEST, MONITOR)] if validates else []
+        callbacks += [self._checkpoint(BEST, MONITOR)] if validates else []
         callbacks.append(self._checkpoint(LAST, None))
         if validates and patience is not None:
             callbacks.append(EarlyStopping(MONITOR, patience=patience, check_on_train_epoch_end=True))
@@ -112,6 +135,16 @@ class Run:
         )
 
 
+class RunSettings(L.Callback):
+    """Puts a run's settings into its checkpoints, as ``run``."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self.settings = dict(settings)
+
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        checkpoint["run"] = self.settings
+
+
 class EpochLines(L.Callback):
     """A line an epoch on standard error, where a progress bar would fill a job's log with its redrawings."""
 
@@ -122,12 +155,17 @@ class EpochLines(L.Callback):
             sys.stderr.write(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} {figures}\n")
 
 
+def _numbered(name: str, number: int) -> str:
+    stem, _, ending = name.rpartition(".")
+    return f"{stem}-{number}.{ending}"
+
+
 def quieten() -> None:
     """Keep Lightning's advertisements and its advice for larger data sets out of the log."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     # One process reads a data set that fits in memory: more workers would only copy it.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    # The folder is the run's own: `start_anew` has made room, or the run goes on.
+    # The folder is the run's own: `start_anew` has moved an earlier one aside, or the run goes on.
     warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")  # Lightning's own code

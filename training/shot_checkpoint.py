@@ -9,31 +9,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import fsspec
 import msgspec
 import numpy as np
 import onnxruntime as ort
 import torch
 
-from landmarks.keypoints import SHOT_LABELS, ShotWindow, at_30_fps
 from landmarks.model_card import (
-    CARD_FILE,
     Evaluation,
-    Golden,
     ModelCard,
     ModelError,
     Training,
-    sha256_of,
-    write_card,
 )
-from landmarks.pose import POSE_POINTS, Array
+from landmarks.pose import POSE_POINTS
 from landmarks.session import ModelSession
+from training.shot_card import make_shot_card
 from training.shot_tcn import ShotTCN, ShotTCNConfig
-from training.simulate_shots import made_window
+from training.whole_files import write_model
 
 MARK: Final = "helen_shot"
+PREFIX: Final = "network."
 OPSET: Final = 17
-SEQ_LEN: Final = 120
-MIN_SEQ_LEN: Final = 6
 PARITY: Final = 1e-3  # of delay_ms, whose size is hundreds; the logits' is held to a hundredth of it
 PARITY_SHAPES: Final = ((1, 1), (1, 21), (3, 22), (2, 120))
 
@@ -42,11 +38,30 @@ class ShotCheckpointError(Exception):
     """A file isn't a checkpoint of the shot network; the message says what was found."""
 
 
+def describe_shot_network(network: ShotTCN, training: Training) -> dict[str, Any]:
+    """What a checkpoint holds beside its weights, which are ``state_dict`` with the prefix ``PREFIX``."""
+    return {MARK: {"config": network.config.plain(), "training": msgspec.to_builtins(training)}}
+
+
 def write_shot_checkpoint(network: ShotTCN, training: Training, path: Path) -> None:
     """Write a checkpoint: the config, the weights and where they come from."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    about = {"config": network.config.plain(), "training": msgspec.to_builtins(training)}
-    torch.save({MARK: about, "state": network.state_dict()}, path)
+    weights = {f"{PREFIX}{name}": value for name, value in network.state_dict().items()}
+    torch.save({**describe_shot_network(network, training), "state_dict": weights}, path)
+
+
+def read_validation(checkpoint: str) -> tuple[int, dict[str, float]]:
+    """The epoch, counted from 1, that ``train_tcn`` wrote at a path or URI, and its figures, ``val_loss`` among them.
+
+    Raises:
+        ShotCheckpointError: it isn't there, or isn't such a checkpoint.
+    """
+    try:
+        with fsspec.open(checkpoint, "rb") as file:
+            content = torch.load(file, map_location="cpu", weights_only=True)
+        return int(content["epoch"]) + 1, {"val_loss": float("nan"), **content["validation"]}
+    except Exception as error:  # torch and each file system raise their own
+        raise ShotCheckpointError(f"{checkpoint} has no figures of a validation: {error}") from error
 
 
 def is_shot_checkpoint(path: Path) -> bool:
@@ -69,7 +84,11 @@ def read_shot_checkpoint(path: Path) -> tuple[ShotTCN, Training]:
     content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     try:
         network = ShotTCN(ShotTCNConfig(**content[MARK]["config"]))
-        network.load_state_dict(content["state"])
+        # Earlier versions of train_tcn wrote the weights as ``state``, without a prefix.
+        weights = content.get("state") or {
+            name.removeprefix(PREFIX): value for name, value in content["state_dict"].items()
+        }
+        network.load_state_dict(weights)
         training = msgspec.convert(content[MARK]["training"], Training)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ShotCheckpointError(f"{path} is damaged: {error}") from error
@@ -88,31 +107,15 @@ def export_shot(
     network, training = read_shot_checkpoint(checkpoint)
     model = to_onnx(network)
     check_parity(model, network)
-    golden = made_poses()
-    with torch.no_grad():
-        logits, preds = network(torch.from_numpy(golden)[None])
-    card = ModelCard(
+    card = make_shot_card(
+        model,
         name=name,
         description=f"Labels, ite and delay_ms of a basketball shot, from poses at 30 frames a second. {note}".strip(),
-        class_labels=SHOT_LABELS,
-        seq_len=SEQ_LEN,
-        min_seq_len=MIN_SEQ_LEN,
-        feature_dim=POSE_POINTS * 3,
-        use_z=False,
-        normalization="image",
         training=training,
-        evaluation=tuple(evaluation),
-        sha256=sha256_of(model),
-        golden=Golden(
-            inputs={"x": golden.tolist()},
-            outputs={"logits": logits[0].tolist(), "preds": preds[0].tolist()},
-            tolerance=1e-2,
-        ),
+        evaluation=evaluation,
     )
     ModelSession(model, card)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_bytes(model)
-    write_card(card, output.parent / CARD_FILE)
+    write_model(output, model, card)
     return card
 
 
@@ -151,10 +154,3 @@ def check_parity(model: bytes, network: ShotTCN, shapes: Sequence[tuple[int, int
             difference = float(np.abs(ours - theirs.numpy()).max())
             if not difference < limit:
                 raise ModelError(f"ONNX Runtime's {name} differ from torch's by {difference:.3g}, expected < {limit}")
-
-
-def made_poses() -> Array:
-    """The golden input: a made shot's window; no person was recorded."""
-    made = made_window(np.random.default_rng(0))
-    window = made.window or ShotWindow(0.0)
-    return np.round(at_30_fps(made.track.cut(window)), 5)

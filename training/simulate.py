@@ -7,6 +7,7 @@ a size, a place, a speed and a hand of their own. Figures on this data say nothi
 """
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from landmarks.hands import POINTS, Array
+from training.command import whole_number
+from training.whole_files import write_whole
 
 Floats = npt.NDArray[np.float64]
 
@@ -124,14 +127,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m training.simulate", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--output", type=Path, required=True, help="folder that gets made.npz")
-    parser.add_argument("--windows", type=int, default=30, help="windows of each gesture by each signer")
-    parser.add_argument("--signers", type=int, default=4)
-    parser.add_argument("--frames", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--windows", type=whole_number(1), default=30, help="windows of each gesture by each signer")
+    parser.add_argument("--signers", type=whole_number(1), default=4)
+    parser.add_argument("--frames", type=whole_number(2), default=20)
+    parser.add_argument("--seed", type=whole_number(0), default=0)
     options = parser.parse_args(arguments)
-    options.output.mkdir(parents=True, exist_ok=True)
     made = make_windows(options.windows, options.signers, options.frames, options.seed)
-    np.savez_compressed(options.output / "made.npz", hands=made["hands"], label=made["label"], signer=made["signer"])
+    file = io.BytesIO()
+    np.savez_compressed(file, hands=made["hands"], label=made["label"], signer=made["signer"])
+    write_whole({options.output / "made.npz": file.getvalue()})
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from landmarks.pose import POINT, Array
 from landmarks.release import ShotError
 from landmarks.shot_rules import Shot, judge_shot
 from training.cameras import Camera, Tracker
+from training.command import whole_number
 from training.shot_bodies import LENGTH_S, shoot
 from training.shot_forms import Form, Player
 
@@ -88,11 +89,26 @@ def made_window(draw: np.random.Generator, pre_ms: float = PRE_MS, post_ms: floa
     )
 
 
-def write_shots(folder: Path, count: int, seed: Sequence[int], pre_ms: float, post_ms: float) -> None:
-    """Write ``count`` labelled windows, each with a random stream of its own, so that more shots change none before."""
-    for number in tqdm(range(count), unit=" shots", desc=folder.name):
-        made = made_window(np.random.default_rng([*seed, number]), pre_ms, post_ms)
-        write_labelled(made, folder / f"shot_{number:05d}.labeled.json")
+def name_shots(folder: Path, count: int) -> list[Path]:
+    """The files of ``count`` shots.
+
+    Raises:
+        FileExistsError: the folder has windows beside them, which would be taken for part of the set.
+    """
+    files = [folder / f"shot_{number:05d}.labeled.json" for number in range(count)]
+    others = sorted(set(folder.glob("*.json")) - set(files))
+    if others:
+        raise FileExistsError(
+            f"{folder} holds {len(others)} windows that are none of the {count} to be made, such as {others[0].name}:"
+            " expected an empty folder, or one with no more shots than are made now"
+        )
+    return files
+
+
+def write_shots(files: Sequence[Path], seed: Sequence[int], pre_ms: float, post_ms: float) -> None:
+    """Write labelled windows, each with a random stream of its own, so that more shots change none before."""
+    for number, file in enumerate(tqdm(files, unit=" shots", desc=files[0].parent.name)):
+        write_labelled(made_window(np.random.default_rng([*seed, number]), pre_ms, post_ms), file)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -101,12 +117,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m training.simulate_shots", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument("--output", type=Path, required=True, help="folder that gets train and val")
-    parser.add_argument("--shots", type=int, default=2000)
-    parser.add_argument("--val_shots", type=int, default=300)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--shots", type=whole_number(1), default=2000)
+    parser.add_argument("--val_shots", type=whole_number(1), default=300)
+    parser.add_argument("--seed", type=whole_number(0), default=0)
     options = parser.parse_args(arguments)
-    for place, (name, count) in enumerate((("train", options.shots), ("val", options.val_shots))):
-        write_shots(options.output / name, count, (options.seed, place), *WINDOWS[name])
+    counts = {"train": options.shots, "val": options.val_shots}
+    try:
+        files = {name: name_shots(options.output / name, count) for name, count in counts.items()}
+    except FileExistsError as error:
+        sys.exit(f"simulate_shots: {error}")
+    for place, name in enumerate(files):
+        write_shots(files[name], (options.seed, place), *WINDOWS[name])
 
 
 if __name__ == "__main__":

@@ -20,13 +20,21 @@ import torch
 if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from training.command import shown_command
-from training.datasets import GROUPS, SPLITS, DataError, Split, Windows, read_split, read_windows, split_windows
+from training.command import positive_number, shown_command, whole_number
+from training.datasets import (
+    GROUPS,
+    SPLITS,
+    DataError,
+    Split,
+    Windows,
+    read_grouped,
+    read_split,
+    read_windows,
+    split_windows,
+)
+from training.frame_rates import MIN_SEQ_LEN, SEQ_LEN
 from training.recipe import RECIPES, fit
 from training.runs import Run, RunError
-
-SEQ_LEN = 30
-MIN_SEQ_LEN = 6
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> str:
     command = shown_command("training.train_gru", arguments)
     try:
         data = read_data(options.data_dir, options.split, options.seed)
+        sys.stderr.write(f"split {data.split}\n")
         run = _run(options, data)
         if options.resume:
             run.last_checkpoint()  # refuses here what the workers would stumble over
@@ -88,7 +97,6 @@ def train(options: argparse.Namespace, command: str, placement: dict[str, Any]) 
             "command": command,
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         },
-        "run": run.settings,
     }
     trainer = run.trainer(
         max_epochs=options.max_epochs,
@@ -123,13 +131,10 @@ def read_data(data_dir: Path, split: Split | None, seed: int) -> Data:
         train_windows, validation = read_split(data_dir)
         return Data(train_windows, validation, _split_in_words("its folders", train_windows, validation))
     if split in GROUPS:
-        windows = read_windows(data_dir, split)
+        windows = read_windows(data_dir, split, fit_model=True)
     else:
-        windows = read_windows(data_dir)
-        if split is None:
-            by_session = read_windows(data_dir, "session")
-            windows = windows if len(windows.groups) > 1 or len(by_session.groups) < 2 else by_session
-            split = next((each for each in SPLITS if each == windows.grouped_by), None)
+        windows = read_grouped(data_dir)
+        split = split or next((each for each in SPLITS if each == windows.grouped_by), None)
         if split is None:
             raise DataError("the data names no signer or session, so --split must say random or none")
     train_windows, kept_back = split_windows(windows, split, seed)
@@ -139,6 +144,7 @@ def read_data(data_dir: Path, split: Split | None, seed: int) -> Data:
 def _run(options: argparse.Namespace, data: Data) -> Run:
     settings = {name: getattr(options, name) for name in ("architecture", "seed", "batch_size", "max_epochs")}
     settings |= {"split": data.split, "windows": len(data.train), "class_labels": list(data.train.class_labels)}
+    settings["data"] = data.train.digest
     return Run(options.storage_path, settings)
 
 
@@ -147,10 +153,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--data_dir", type=Path, required=True, help="folder of .npz windows, or of folders train and val with such"
     )
-    parser.add_argument("--max_epochs", type=int, default=20)
-    parser.add_argument("--batch_size", type=int, default=16, help="windows a step, over all workers")
+    parser.add_argument("--max_epochs", type=whole_number(1), default=20)
+    parser.add_argument("--batch_size", type=whole_number(1), default=16, help="windows a step, over all workers")
     parser.add_argument("--architecture", choices=tuple(RECIPES), default="ensemble")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=whole_number(0), default=0)
     parser.add_argument(
         "--split",
         choices=SPLITS,
@@ -161,13 +167,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint there, if there is one")
     parser.add_argument(
-        "--patience", type=int, default=10, help="stop after so many epochs that validate no better (default: 10)"
+        "--patience",
+        type=whole_number(1),
+        default=10,
+        help="stop after so many epochs that validate no better (default: 10)",
     )
-    parser.add_argument("--num_workers", type=int, default=1, help="processes; more than 1 run on Ray Train")
     parser.add_argument(
-        "--cpus_per_worker", type=float, default=1.0, help="Ray's CPU shares for each of several workers"
+        "--num_workers", type=whole_number(1), default=1, help="processes; more than 1 run on Ray Train"
     )
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of torch")
+    parser.add_argument(
+        "--cpus_per_worker", type=positive_number, default=1.0, help="Ray's CPU shares for each of several workers"
+    )
+    parser.add_argument("--threads", type=whole_number(1), default=1, help="CPU threads of torch")
     parser.add_argument("--data_name", help="what the card calls the data (default: the folder's name)")
     parser.add_argument("--licence", default="not stated", help="the data's licence, for the card")
     return parser
@@ -177,7 +188,8 @@ def _split_in_words(split: str, train: Windows, validation: Windows | None) -> s
     if validation is None:
         return f"none: trained on all {len(train)} windows of {', '.join(train.groups)}"
     if split == "random":
-        return f"random: {len(train)} windows to train, {len(validation)} to validate, people not kept apart"
+        counts = f"{len(train)} windows to train, {len(validation)} to validate"
+        return f"random: {counts}, people not kept apart: its figures say nothing about people never seen"
     return f"by {split}: trained on {', '.join(train.groups)}; validated on {', '.join(validation.groups)}"
 
 

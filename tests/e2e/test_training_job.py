@@ -40,7 +40,7 @@ def test_a_job_trains_beside_the_service_and_its_model_goes_live_without_a_faile
     storage, model = tmp_path / "run", tmp_path / "model"
     job = ("deploy/train_job.sh", "--data_dir", str(tmp_path / "made"), "--storage_path", str(storage))
     export = ("training.export_onnx", "--checkpoint", str(storage / "best.ckpt"), "--output", str(model / "model.onnx"))
-    publish = ("training.publish", "--model", str(model), "--repository", str(service.repository))
+    publish = ("training.publish", "--model", str(model), "--repository", str(service.repository), "--replace-labels")
 
     async def story() -> tuple[Load, str]:
         async with constant_load(service.url, clients=2) as load:

@@ -54,7 +54,13 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "said",
-    [["baja_transferencia"], {"baja_transferencia": True}, {"baja_transferencia": True, "brazo_no_alineado": False}],
+    [
+        ["baja_transferencia"],
+        {"baja_transferencia": True},
+        {"baja_transferencia": True, "brazo_no_alineado": False},
+        {"baja_transferencia": 1, "brazo_no_alineado": 0},
+        {"baja_transferencia": 1.0},
+    ],
 )
 def test_labels_may_be_names_or_truth_values(tmp_path: Path, said: object) -> None:
     labels = read_labelled(written(tmp_path, content(labels=said))).labels
@@ -64,6 +70,10 @@ def test_labels_may_be_names_or_truth_values(tmp_path: Path, said: object) -> No
 def test_unlabelled_is_not_the_same_as_no_label_holds(tmp_path: Path) -> None:
     assert read_labelled(written(tmp_path, content())).labels is None
     assert read_labelled(written(tmp_path, content(labels=[]))).labels == dict.fromkeys(SHOT_LABELS, False)
+
+
+def test_a_target_that_is_null_was_not_said(tmp_path: Path) -> None:
+    assert read_labelled(written(tmp_path, content(targets={"ite": None, "delay_ms": 90}))).targets == {"delay_ms": 90}
 
 
 def test_the_source_systems_name_of_the_delay_is_read(tmp_path: Path) -> None:
@@ -79,7 +89,17 @@ def test_the_source_systems_name_of_the_delay_is_read(tmp_path: Path) -> None:
         ({"width": 0}, "is not a keypoints file: Expected `int` >= 1"),
         ({"labels": ["codo"]}, "labels has 'codo', expected only baja_transferencia"),
         ({"targets": {"speed": 1}}, "targets has 'speed', expected only ite, delay_ms"),
-        ({"targets": {"ite": 120}}, "targets.ite is 120, expected 0 to 100"),
+        ({"labels": {"codo": 1}}, "labels has 'codo', expected only baja_transferencia"),
+        ({"labels": {"muneca_adelantada": 2}}, "labels.muneca_adelantada is 2, expected true or false"),
+        ({"labels": {"muneca_adelantada": None}}, "labels.muneca_adelantada is null, expected true or false"),
+        ({"labels": {"muneca_adelantada": "yes"}}, 'labels.muneca_adelantada is "yes", expected true or false'),
+        ({"labels": {"muneca_adelantada": [1]}}, r"labels.muneca_adelantada is \[1\], expected true or false"),
+        ({"targets": {"ite": 120}}, "targets.ite is 120, expected a number from 0 to 100"),
+        ({"targets": {"ite": "80"}}, 'targets.ite is "80", expected a number from 0 to 100'),
+        ({"targets": {"ite": True}}, "targets.ite is true, expected a number from 0 to 100"),
+        ({"targets": {"delay_ms": 1e9}}, r"targets.delay_ms is 1000000000.0, expected a number from -5000 to 5000"),
+        ({"targets": {"delays_ms": 10**400}}, "targets.delays_ms is 1000"),
+        ({"targets": {"delay_ms": 90, "delays_ms": 80}}, "delay_ms and delays_ms, 90 and 80: expected one of them"),
         ({"window": {"release_time_sec": 1, "pre_ms": -5}}, "is not a keypoints file: Expected `float` >= 0"),
     ],
 )

@@ -20,7 +20,8 @@ from serve_app.shot_answer import judge_scored, with_poses
 from serve_app.shot_frames import shot_tensors
 from tests.made_models import write_version
 from tests.serve_app.local_stages import local_client
-from training.shot_checkpoint import export_shot, made_poses, write_shot_checkpoint
+from training.shot_card import made_poses
+from training.shot_checkpoint import export_shot, write_shot_checkpoint
 from training.shot_tcn import ShotTCN, ShotTCNConfig
 
 Story = Callable[[httpx.AsyncClient], Awaitable[None]]

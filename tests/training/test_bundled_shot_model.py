@@ -10,7 +10,7 @@ from landmarks.keypoints import SHOT_LABELS
 from landmarks.pose import Array
 from landmarks.session import ModelSession
 from training.evaluate_shots import Bools, by_model, by_rules, f1, made_windows, truth_of
-from training.shot_checkpoint import made_poses
+from training.shot_card import made_poses
 
 FOLDER = Path(__file__).parents[2] / "models" / "shot" / "1"
 

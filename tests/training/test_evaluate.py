@@ -1,3 +1,4 @@
+import ast
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from training import simulate
 from training.evaluate import main
 from training.export_onnx import ExportError, read_evaluation
 from training.figures import HeldOut
-from training.kept import KeptAnswers
+from training.kept import CODE, KeptAnswers
 from training.recipe import RECIPES
 from training.report import write_report
 from training.results import ACCEPT_FROM, SHARPNESS, Result, Tried, table
@@ -119,6 +120,59 @@ def test_an_interrupted_evaluation_goes_on_where_it_was(tmp_path: Path) -> None:
     assert kept.read(row, fold, 1) is None and kept.read(row, other, 0) is None
     assert kept.read(replace(row, max_epochs=2), fold, 0) is None
     assert KeptAnswers(None).read(row, fold, 0) is None
+
+
+@pytest.mark.parametrize("part", ["train", "held"])
+@pytest.mark.parametrize("change", ["points", "target", "label"])
+def test_a_changed_value_is_trained_anew_though_all_sizes_are_equal(tmp_path: Path, part: str, change: str) -> None:
+    simulate.main(["--output", str(tmp_path), "--windows", "2", "--signers", "2", "--frames", "8"])
+    row, kept = own(tmp_path, "recipe", max_epochs=1, batch_size=8), KeptAnswers(tmp_path / "answers")
+    fold = row.folds()[0]
+    kept.write(row, fold, 0, made_result().runs[0][0].answers)
+    assert kept.read(row, row.folds()[0], 0) is not None
+    windows = fold.train if part == "train" else fold.held
+    points, target, labels = windows.points.copy(), windows.target.copy(), windows.class_labels
+    if change == "points":
+        points[0, 0, 0] += 0.001
+    elif change == "target":
+        target[0] = (target[0] + 1) % len(labels)
+    else:
+        labels = ("other", *labels[1:])
+    other = replace(windows, points=points, target=target, class_labels=labels)
+    changed = replace(fold, train=other) if part == "train" else replace(fold, held=other)
+    assert kept.read(row, changed, 0) is None
+
+
+def test_other_code_trains_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    simulate.main(["--output", str(tmp_path), "--windows", "2", "--signers", "2", "--frames", "8"])
+    row, kept = own(tmp_path, "recipe", max_epochs=1, batch_size=8), KeptAnswers(tmp_path / "answers")
+    fold = row.folds()[0]
+    kept.write(row, fold, 0, made_result().runs[0][0].answers)
+    monkeypatch.setattr("training.kept.code_digest", lambda: "of other networks")
+    assert kept.read(row, fold, 0) is None
+
+
+def test_the_code_that_an_answer_depends_on_is_all_that_the_protocols_import() -> None:
+    """A module that someone adds to the networks must be named in ``CODE`` too, or its changes go unseen."""
+    root, found, waiting = Path(simulate.__file__).parent.parent, {"training.protocols"}, ["training.protocols"]
+    while waiting:
+        tree = ast.parse((root / f"{waiting.pop().replace('.', '/')}.py").read_text())
+        names = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        new = {name for name in names if name.startswith(("training.", "landmarks."))} - found
+        found |= new
+        waiting += new
+    # Neither changes an answer: they count figures, write checkpoints and name the fields of cards.
+    assert {module.__name__ for module in CODE} == found - {"training.figures", "training.runs", "landmarks.model_card"}
+
+
+def test_a_kept_file_that_is_damaged_is_trained_anew(tmp_path: Path) -> None:
+    simulate.main(["--output", str(tmp_path), "--windows", "2", "--signers", "2", "--frames", "8"])
+    row, kept = own(tmp_path, "recipe", max_epochs=1, batch_size=8), KeptAnswers(tmp_path / "answers")
+    fold = row.folds()[0]
+    kept.write(row, fold, 0, made_result().runs[0][0].answers)
+    (file,) = (tmp_path / "answers").iterdir()
+    file.write_bytes(file.read_bytes()[:200])
+    assert kept.read(row, fold, 0) is None
 
 
 def test_a_row_on_unknown_signs_counts_what_is_accepted() -> None:

@@ -132,6 +132,52 @@ def test_a_folder_that_would_not_serve_is_not_published(
     assert not (tmp_path / "repository").exists()
 
 
+def folder_of(path: Path, labels: tuple[str, ...]) -> Path:
+    data = linear_model(labels, seed=3)
+    path.mkdir()
+    (path / MODEL_FILE).write_bytes(data)
+    write_card(card_of(data, labels), path / CARD_FILE)
+    return path
+
+
+def test_labels_do_not_vanish_without_a_word(
+    model: Path, empty: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish(model, empty)
+    fewer = folder_of(tmp_path / "fewer", (LABELS[0], "other"))
+    command = ["--model", str(fewer), "--repository", empty]
+    with pytest.raises(SystemExit) as ended:
+        main(command)
+    assert ended.value.code not in (0, None)
+    said = str(ended.value)
+    assert said.startswith("gesture version 1 has 4 labels that this model lacks: ")
+    assert all(label in said for label in LABELS[1:]) and "--replace-labels" in said
+    assert ModelRepository(empty, "gesture").versions() == [1]
+
+    main([*command, "--replace-labels"])
+    assert capsys.readouterr().out.startswith("gesture version 2 is in ")
+    # The model that has them again lacks what the newest one has.
+    with pytest.raises(ModelError, match="version 2 has 1 label that this model lacks: other"):
+        publish(model, empty)
+
+
+def test_a_version_that_is_no_model_does_not_hide_the_labels_before_it(model: Path, tmp_path: Path) -> None:
+    repository = tmp_path / "repository"
+    publish(model, str(repository))
+    (repository / "gesture" / "2").mkdir()
+    (repository / "gesture" / "2" / CARD_FILE).write_text("{}")
+    (repository / "gesture" / "3").mkdir()
+    fewer = folder_of(tmp_path / "fewer", ("one",))
+    with pytest.raises(ModelError, match="version 1 has 5 labels that this model lacks"):
+        publish(fewer, str(repository))
+    assert publish(fewer, str(repository), replace_labels=True)[1] == 4
+
+
+def test_more_labels_or_another_order_need_no_word(model: Path, empty: str, tmp_path: Path) -> None:
+    publish(model, empty)
+    assert publish(folder_of(tmp_path / "more", (*reversed(LABELS), "new")), empty)[1] == 2
+
+
 def test_a_repository_that_can_not_be_written_ends_with_a_sentence(model: Path, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(ModelError, match="can't be written"):

@@ -38,6 +38,15 @@ def test_a_seed_makes_the_same_shots_and_the_two_folders_differ(tmp_path: Path) 
     assert first.read_bytes() != (tmp_path / "a" / "val" / "shot_00000.labeled.json").read_bytes()
 
 
+def test_other_windows_are_neither_mixed_with_made_ones_nor_lost(tmp_path: Path) -> None:
+    mine = tmp_path / "val" / "mine.json"
+    mine.parent.mkdir()
+    mine.write_text("{}")
+    with pytest.raises(SystemExit, match=r"val holds 1 windows that are none of the 1 to be made, such as mine.json"):
+        simulate_shots.main(["--output", str(tmp_path), "--shots", "1", "--val_shots", "1"])
+    assert list(tmp_path.rglob("*.json")) == [mine]
+
+
 @pytest.mark.parametrize(
     ("change", "label"),
     [

@@ -7,13 +7,14 @@ import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import fsspec
 import numpy as np
 import pytest
 import torch
 
 from landmarks.hands import drop_z, presence_of
 from landmarks.session import ModelSession
-from training import export_onnx, simulate
+from training import export_onnx, simulate, train_gru
 from training.checkpoint import Checkpoint, read_checkpoint
 from training.datasets import DataError, read_windows
 from training.recipe import RECIPES, class_weights
@@ -126,16 +127,74 @@ def test_a_run_does_not_resume_with_other_settings(made: Path, whole: Path) -> N
     assert "was trained with seed = 0, expected 1" in other.stderr.splitlines()[-1]
 
 
-def test_a_new_run_forgets_the_one_before(tmp_path: Path) -> None:
+def checkpoint_bytes(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.ckpt"))}
+
+
+def test_a_new_run_moves_the_one_before_aside_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = Run(str(tmp_path), {"seed": 0})
-    torch.save({"helen": {"run": {"seed": 0}}}, tmp_path / "last.ckpt")
+    torch.save({"run": {"seed": 0}}, tmp_path / "last.ckpt")
+    (tmp_path / "best.ckpt").write_bytes(b"the only copy")
     assert run.last_checkpoint() == f"{tmp_path}/last.ckpt"
+    before = checkpoint_bytes(tmp_path)
     run.start_anew()
     assert run.last_checkpoint() is None
+    assert checkpoint_bytes(tmp_path) == {"best-1.ckpt": before["best.ckpt"], "last-1.ckpt": before["last.ckpt"]}
+    assert f"{tmp_path}/best-1.ckpt" in capsys.readouterr().err
+
+    (tmp_path / "best.ckpt").write_bytes(b"the second one")
+    run.start_anew()
+    kept = {"best-1.ckpt": b"the only copy", "best-2.ckpt": b"the second one", "last-1.ckpt": before["last.ckpt"]}
+    assert checkpoint_bytes(tmp_path) == kept
+
+
+def test_a_new_run_moves_the_one_before_aside_at_a_uri_too(capsys: pytest.CaptureFixture[str]) -> None:
+    memory = fsspec.filesystem("memory")
+    memory.pipe_file("/aside/best.ckpt", b"the only copy")
+    Run("memory://aside", {}).start_anew()
+    assert memory.cat_file("/aside/best-1.ckpt") == b"the only copy"
+    assert not memory.exists("/aside/best.ckpt")
+    assert "memory://aside/best-1.ckpt" in capsys.readouterr().err
+
+
+def test_a_run_does_not_resume_on_other_data_of_the_same_size(made: Path, whole: Path, tmp_path: Path) -> None:
+    with np.load(made / "made.npz") as arrays:
+        columns = {name: arrays[name] for name in ("hands", "label", "signer")}
+    columns["hands"][0, 0, 0] += 0.001
+    np.savez(tmp_path / "made.npz", **columns)
+    with pytest.raises(SystemExit, match="was trained with data = "):
+        train_gru.main(command_for(tmp_path, whole, "--max_epochs", "5", "--resume")[3:])
+
+
+def test_recordings_of_one_sitting_end_with_the_ways_out(tmp_path: Path) -> None:
+    made = simulate.make_windows(windows_each=2, signers=1, frames=8, seed=0)
+    made["session"] = np.full(8, "monday")
+    np.savez(tmp_path / "ana.npz", **made)  # type: ignore[arg-type]
+    with pytest.raises(SystemExit) as ended:
+        train_gru.main(["--data_dir", str(tmp_path), "--storage_path", str(tmp_path / "run")])
+    said = str(ended.value)
+    for way_out in ("record a second person", "a second session", "--split random", "--split none"):
+        assert way_out in said, said
+    data = read_data(tmp_path, "random", seed=0)
+    assert data.validation is not None and (len(data.train), len(data.validation)) == (7, 1)
+    assert data.split.endswith("its figures say nothing about people never seen")
+    assert read_data(tmp_path, "none", seed=0).validation is None
+
+
+@pytest.mark.parametrize("flag", ["max_epochs", "batch_size", "patience", "num_workers", "threads", "cpus_per_worker"])
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "many"])
+def test_a_number_that_trains_nothing_is_refused(
+    tmp_path: Path, flag: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "best.ckpt").write_bytes(b"the only copy")
+    with pytest.raises(SystemExit):
+        train_gru.main(["--data_dir", str(tmp_path), "--storage_path", str(tmp_path), f"--{flag}", value])
+    assert f"argument --{flag}: '{value}' found, expected " in capsys.readouterr().err
+    assert (tmp_path / "best.ckpt").read_bytes() == b"the only copy"
 
 
 def test_a_checkpoint_that_would_run_code_is_not_resumed_from(tmp_path: Path) -> None:
-    torch.save({"helen": {"run": tmp_path}}, tmp_path / "last.ckpt")
+    torch.save({"run": tmp_path}, tmp_path / "last.ckpt")
     with pytest.raises(RunError, match="can't be resumed from"):
         Run(str(tmp_path), {}).last_checkpoint()
 

@@ -1,8 +1,17 @@
 """From made shots to a model file that an unchanged consumer reads."""
 
+import csv
+import json
 import math
+import os
+import shutil
+import subprocess
+import sys
+import threading
 from pathlib import Path
+from typing import Any
 
+import lightning as L
 import numpy as np
 import onnxruntime as ort
 import pytest
@@ -10,12 +19,15 @@ import torch
 
 from landmarks.keypoint_files import read_labelled
 from landmarks.keypoints import SHOT_LABELS
+from landmarks.model_card import Training
 from landmarks.pose import POINT
 from landmarks.session import ModelSession
 from training import evaluate_shots, export_onnx, simulate_shots, train_tcn
 from training.shot_checkpoint import ShotCheckpointError, is_shot_checkpoint, read_shot_checkpoint
-from training.shot_datasets import read_shots
-from training.train_tcn import fit, shot_loss, validation_loss, varied
+from training.shot_datasets import read_split
+from training.shot_training import fit, shot_loss, validation_figures, varied
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +37,28 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def command_for(made: Path, storage: Path, *more: str) -> list[str]:
+    """In a process of its own: Lightning's loggers leave warnings of other packages behind."""
+    flags = ("--data_dir", str(made), "--storage_path", str(storage), "--max_epochs", "6", "--batch_size", "16")
+    return [sys.executable, "-m", "training.train_tcn", *flags, *more]
+
+
+def run_training(made: Path, storage: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    command = command_for(made, storage, *more)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=ENVIRONMENT)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
 @pytest.fixture(scope="module")
-def checkpoint(made: Path) -> Path:
-    flags = ["--data_dir", str(made), "--max_epochs", "2", "--batch_size", "16", "--storage_path", str(made / "run")]
-    return train_tcn.main(flags)
+def whole(made: Path) -> "subprocess.CompletedProcess[str]":
+    """A run of six epochs that nobody disturbed, in the data's folder ``run``."""
+    return run_training(made, made / "run")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(whole: "subprocess.CompletedProcess[str]") -> Path:
+    return Path(whole.stdout.splitlines()[-1])
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +68,114 @@ def model(checkpoint: Path) -> Path:
     return output
 
 
+@pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*LeafSpec")
 def test_training_lowers_the_loss(made: Path) -> None:
-    train = read_shots(made / "train")
-    network, losses = fit(train, train, epochs=12, batch_size=16, seed=0)
+    train, _ = read_split(made)
+    losses: list[float] = []
+
+    class Losses(L.Callback):
+        def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+            losses.append(float(trainer.callback_metrics["val_loss"]))
+
+    quiet: dict[str, Any] = {
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "logger": False,
+        "accelerator": "cpu",
+    }
+    trainer = L.Trainer(
+        max_epochs=12, callbacks=[Losses()], enable_checkpointing=False, num_sanity_val_steps=0, **quiet
+    )
+    about = Training(data="made", licence="", split="", command="", date="")
+    network = fit(train, train, seed=0, batch_size=16, trainer=trainer, training=about)
+    assert len(losses) == 12
     assert min(losses) < losses[0] - 0.05
-    assert validation_loss(network, train) == pytest.approx(min(losses), rel=1e-4)
+    with torch.no_grad():
+        logits, preds = network(torch.from_numpy(train.x))
+    figures = validation_figures(logits, preds, torch.from_numpy(train.labels), torch.from_numpy(train.targets))
+    assert float(figures["val_loss"]) == pytest.approx(losses[-1], rel=1e-4)
+
+
+def test_figures_count_what_somebody_said() -> None:
+    logits = torch.tensor([[2.0, 2, -2, 2], [2, -2, -2, 2], [-2, 2, -2, -2]])
+    labels = torch.tensor([[1, 1, 0, math.nan], [0, 0, 0, math.nan], [1, 0, 0, math.nan]])
+    preds = torch.tensor([[50.0, 100], [60, 90], [70, 80]])
+    targets = torch.tensor([[55, math.nan], [math.nan, 100.0], [71, 60]])
+    figures = {name: float(value) for name, value in validation_figures(logits, preds, labels, targets).items()}
+    assert figures.pop("val_loss") > 0
+    assert figures == {
+        "val_f1_baja_transferencia": pytest.approx(0.5),
+        "val_f1_muneca_adelantada": pytest.approx(2 / 3),
+        "val_f1_pickup_inconsistente": 0.0,
+        "val_mae_ite": pytest.approx(3.0),
+        "val_mae_delay_ms": pytest.approx(15.0),
+    }
+
+
+def test_a_run_leaves_checkpoints_logs_and_figures(made: Path, whole: "subprocess.CompletedProcess[str]") -> None:
+    run = made / "run"
+    assert sorted(path.name for path in run.glob("*.ckpt")) == ["best.ckpt", "last.ckpt"]
+    assert list(run.glob("tensorboard/*/events.*"))
+    with (run / "csv" / "version_0" / "metrics.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["val_loss"]]
+    names = ["loss", *(f"f1_{label}" for label in SHOT_LABELS), "mae_ite", "mae_delay_ms"]
+    assert len(rows) == 6
+    assert all(row[f"val_{name}"] for row in rows for name in names)
+    best = min(rows, key=lambda row: float(row["val_loss"]))
+    epoch = int(best["epoch"]) + 1
+    told = whole.stdout.splitlines()
+    assert told[0] == f"{run / 'best.ckpt'}: validation loss {float(best['val_loss']):.4f} in epoch {epoch}"
+    assert told[1:-1] == [f"  {name} {float(best[f'val_{name}']):.3f}" for name in names[1:]]
+    assert "epoch 6/6 train_loss " in whole.stderr
+
+
+@pytest.mark.usefixtures("whole")
+def test_a_killed_run_resumes_and_ends_with_the_weights_it_would_have_had(made: Path, tmp_path: Path) -> None:
+    command = command_for(made, tmp_path)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
+        deadline = threading.Timer(120, process.kill)
+        deadline.start()
+        assert process.stderr is not None
+        # An epoch's line comes before its checkpoint: the second tells that the first is there.
+        assert any(line.startswith("epoch 2/") for line in process.stderr)
+        process.kill()
+        deadline.cancel()
+    resumed = run_training(made, tmp_path, "--resume")
+    told = [line.split()[1] for line in resumed.stderr.splitlines() if line.startswith("epoch ")]
+    assert told[-1] == "6/6" and "1/6" not in told, told
+    for name in ("best.ckpt", "last.ckpt"):
+        expected, found = (torch.load(run / name, weights_only=True)["state_dict"] for run in (made / "run", tmp_path))
+        assert all(torch.equal(expected[key], found[key]) for key in expected), name
+
+
+@pytest.mark.usefixtures("whole")
+@pytest.mark.parametrize("flag, said", [("seed", "seed = 0, expected 1"), ("data_dir", "data = ")])
+def test_a_run_does_not_resume_with_other_settings_or_data(made: Path, tmp_path: Path, flag: str, said: str) -> None:
+    shutil.copytree(made / "train", tmp_path / "train")
+    shutil.copytree(made / "val", tmp_path / "val")
+    file = tmp_path / "train" / "shot_00000.labeled.json"
+    content = json.loads(file.read_text())
+    content["targets"]["delay_ms"] += 1
+    file.write_text(json.dumps(content))
+    other = {"seed": "1", "data_dir": str(tmp_path)}[flag]
+    with pytest.raises(SystemExit, match=f"train_tcn: .*last.ckpt was trained with {said}"):
+        train_tcn.main([*command_for(made, made / "run", f"--{flag}", other)[3:], "--resume"])
+
+
+@pytest.mark.parametrize("flag", ["max_epochs", "batch_size", "threads"])
+def test_a_number_that_trains_nothing_is_refused(tmp_path: Path, flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        train_tcn.main(["--data_dir", str(tmp_path), f"--{flag}", "0"])
+    assert f"argument --{flag}: '0' found, expected a whole number from 1 up" in capsys.readouterr().err
+
+
+def test_a_checkpoint_of_earlier_versions_is_read(checkpoint: Path, tmp_path: Path) -> None:
+    network, training = read_shot_checkpoint(checkpoint)
+    content = {"helen_shot": torch.load(checkpoint, weights_only=True)["helen_shot"], "state": network.state_dict()}
+    torch.save(content, tmp_path / "old.ckpt")
+    again, about = read_shot_checkpoint(tmp_path / "old.ckpt")
+    assert about == training
+    assert all(torch.equal(value, again.state_dict()[name]) for name, value in network.state_dict().items())
 
 
 def test_a_checkpoint_says_where_it_comes_from(checkpoint: Path) -> None:
