@@ -12,7 +12,8 @@ import httpx
 import msgspec
 
 from bench import BenchError
-from edge_client.encoding import AnswerError, fp16_answer
+from edge_client.encoding import fp16_answer
+from edge_client.replies import AnswerError
 from landmarks.wire import HEADER_LENGTH
 
 SEEDS: Final = range(8)

@@ -5,6 +5,7 @@ their names, on a client that the environment sets up.
 """
 
 import logging
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,9 +17,18 @@ import numpy as np
 import urllib3
 from urllib3.util import Retry, Timeout
 
-from edge_client.encoding import AnswerError, fp16_answer, fp16_question, json_answer, json_question
+from edge_client.encoding import fp16_answer, fp16_question, json_answer, json_question
 from edge_client.metadata import ModelMetadata, Prediction, check_window
-from edge_client.settings import Cloud, load_settings
+from edge_client.replies import (
+    AnswerError,
+    decode_reply,
+    error_sentence,
+    quoted,
+    read_body,
+    redirect_sentence,
+    retry_seconds,
+)
+from edge_client.settings import Cloud, SettingsError, load_settings
 from edge_client.windows import Window
 from landmarks.hands import Array
 from landmarks.session import MAX_MODEL_BYTES
@@ -30,7 +40,6 @@ MAX_REPLY_BYTES: Final = 4 * 1024 * 1024
 MODEL_FILE_TIMEOUT_S: Final = 120.0  # megabytes over a slow line, and nobody waits for a gesture meanwhile
 # Refused for now, not refused for good. A prediction changes nothing on the service, so asking again is safe.
 TEMPORARY: Final = (429, 502, 503, 504)
-LONGEST_RETRY_AFTER: Final = 10
 # So the HAProxy in front of the service answers by itself, in plain text, while it knows no replica: for a moment after
 # its start, and where the last replica died. The service's own 404 and 500 are JSON, and are meant.
 FRONT: Final = (404, 500)
@@ -44,6 +53,13 @@ class CloudError(Exception):
         super().__init__(sentence)
         self.status = status
         self.retry_after_s = retry_after_s
+
+
+class BoundedRetry(Retry):
+    """urllib3's retries, for a peer that may put anything into ``Retry-After``."""
+
+    def parse_retry_after(self, retry_after: str) -> float:
+        return retry_seconds(retry_after)
 
 
 class CloudClient:
@@ -62,7 +78,7 @@ class CloudClient:
         headers = {"User-Agent": "helen-edge", "Accept": "application/json"}
         if settings.api_key:
             headers["X-API-Key"] = settings.api_key
-        retries = Retry(
+        retries = BoundedRetry(
             total=settings.retries,
             redirect=0,
             backoff_factor=0.2,
@@ -71,9 +87,10 @@ class CloudClient:
             status_forcelist=TEMPORARY,
             allowed_methods=None,
             raise_on_status=False,
-            retry_after_max=LONGEST_RETRY_AFTER,
         )
-        self._pool = urllib3.PoolManager(num_pools=2, maxsize=2, retries=retries, headers=headers)
+        self._pool = urllib3.PoolManager(
+            num_pools=2, maxsize=2, retries=retries, headers=headers, ssl_context=tls_context(settings)
+        )
 
     def get_model_metadata(self, force_refresh: bool = False, timeout: float | None = None) -> dict[str, Any] | None:
         """The model's metadata, cached for ``metadata_ttl`` seconds; ``None`` when it can't be had.
@@ -120,9 +137,9 @@ class CloudClient:
                 return self._metadata
         data, _ = self._request("GET", "/metadata", timeout=timeout)
         try:
-            metadata = msgspec.json.decode(data, type=ModelMetadata)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise CloudError(f"the service's answer is not a ModelMetadata: {error}") from error
+            metadata = decode_reply(data, ModelMetadata)
+        except AnswerError as error:
+            raise CloudError(str(error)) from error
         with self._lock:
             self._metadata = metadata
             self._metadata_until = self._clock() + self._settings.metadata_ttl
@@ -194,8 +211,8 @@ class CloudClient:
         limit: int = MAX_REPLY_BYTES,
     ) -> tuple[bytes, Mapping[str, str]]:
         """The body and the headers of an answer of status 200."""
-        url = self._settings.url.rstrip("/") + path
-        deadline = Timeout(total=self._settings.timeout if timeout is None else timeout)
+        url = self._settings.base_url + path
+        timeout_s = self._settings.timeout if timeout is None else timeout
         for left in range(self._settings.retries, -1, -1):
             try:
                 answer = self._pool.request(
@@ -203,33 +220,37 @@ class CloudClient:
                     url,
                     body=body,
                     headers={**self._pool.headers, **(headers or {})},
-                    timeout=deadline,
+                    timeout=Timeout(total=timeout_s),
                     preload_content=False,
                     redirect=False,
                 )
-            except (urllib3.exceptions.HTTPError, OSError) as error:
-                raise CloudError(f"{method} {url} failed: {_reason(error)}") from error
+            except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+                raise CloudError(f"{method} {url} failed: {connection_fault(error)}") from error
             try:
-                data = answer.read(limit + 1)
+                data = read_body(answer, limit, timeout_s)
+            except AnswerError as error:
+                raise CloudError(f"{method} {url} {error}") from error
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 if not left:  # urllib3 doesn't ask again where an answer was cut off in the middle
-                    raise CloudError(f"{method} {url} failed: {_reason(error)}") from error
+                    raise CloudError(f"{method} {url} failed: {connection_fault(error)}") from error
                 continue
-            finally:
-                answer.drain_conn()
-                answer.release_conn()
             if not left or answer.status not in FRONT or answer.headers.get("Content-Type") != "text/plain":
                 break
             time.sleep(FRONT_PAUSE_S)
-        if len(data) > limit:
-            raise CloudError(f"{method} {url} answered with more than {limit} bytes")
         if answer.status != 200:
-            raise CloudError(
-                f"{method} {url} answered {answer.status}: {error_sentence(data)}",
-                status=answer.status,
-                retry_after_s=retry_seconds(answer.headers.get("Retry-After")),
-            )
+            raise refusal(f"{method} {url}", answer.status, data, answer.headers)
         return data, answer.headers
+
+
+def refusal(asked: str, status: int, data: bytes, headers: Mapping[str, str]) -> CloudError:
+    """Why ``asked`` got another status than the one that was hoped for: over HTTP, and where a session is opened."""
+    if 300 <= status < 400:
+        return CloudError(f"{asked} {redirect_sentence(status, headers.get('Location'))}", status=status)
+    return CloudError(
+        f"{asked} answered {status}: {error_sentence(data)}",
+        status=status,
+        retry_after_s=retry_seconds(headers.get("Retry-After")),
+    )
 
 
 @cache
@@ -252,21 +273,24 @@ def get_prediction_from_cloud(
     return default_client().get_prediction_from_cloud(sequence, mask, timeout)
 
 
-def _reason(error: Exception) -> str:
-    cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason else error
-    return str(cause) or type(cause).__name__
+def tls_context(settings: Cloud) -> ssl.SSLContext | None:
+    """Whose certificates are believed, for an ``https`` service; ``None`` for a plain one.
 
-
-def error_sentence(data: bytes) -> str:
-    """The reason in an error body, or the beginning of what came in its place."""
+    Raises:
+        SettingsError: ``ca_file`` holds no certificates.
+    """
+    if not settings.base_url.lower().startswith("https:"):
+        return None
     try:
-        return str(msgspec.json.decode(data, type=dict[str, Any])["error"])[:300]
-    except (msgspec.DecodeError, KeyError):
-        return data[:120].decode("utf-8", "replace").strip() or "no reason given"
+        return ssl.create_default_context(cafile=settings.ca_file or None)
+    except OSError as error:  # ssl.SSLError too
+        reason = error.strerror or str(error)
+        raise SettingsError(f"cloud.ca_file {settings.ca_file} can't be used: {reason}, expected a PEM file") from error
 
 
-def retry_seconds(text: str | None) -> float:
-    """``Retry-After`` in seconds; the date form, which this service never sends, counts as 1 s."""
-    if not text:
-        return 0.0
-    return min(float(text), LONGEST_RETRY_AFTER) if text.strip().isdigit() else 1.0
+def connection_fault(error: Exception) -> str:
+    """Why no connection came about, or why it broke, on one line."""
+    cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason else error
+    text = quoted(str(cause)) or type(cause).__name__
+    unknown_authority = "self-signed certificate" in text or "unable to get local issuer" in text
+    return f"{text}; name the authority's PEM file in cloud.ca_file" if unknown_authority else text

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from edge_client.metadata import Prediction
+from edge_client.replies import AnswerError, decode_reply, quoted
 from landmarks.hands import Array, apply_mask
 from landmarks.tensors import WireError
 from landmarks.wire import HEADER_LENGTH, decode_response, encode_request
@@ -21,6 +22,7 @@ DECIMALS: Final = 6
 UNWATCHED: Final = {"X-Request-Disconnect-Disabled": "?1"}
 PROBABILITIES: Final = "probabilities"
 LABEL: Final = "label"
+LONGEST_COUNT: Final = 18
 
 
 class Question(NamedTuple):
@@ -29,10 +31,6 @@ class Question(NamedTuple):
     path: str
     headers: dict[str, str]
     body: bytes
-
-
-class AnswerError(ValueError):
-    """An answer that isn't one; the message says what was found and what was expected."""
 
 
 def json_question(sequence: Array, mask: Array | None) -> Question:
@@ -63,10 +61,7 @@ def json_answer(data: bytes) -> Prediction:
     Raises:
         AnswerError: it is no prediction.
     """
-    try:
-        return msgspec.json.decode(data, type=Prediction)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise AnswerError(f"the service's answer is not a Prediction: {error}") from error
+    return decode_reply(data, Prediction)
 
 
 def fp16_answer(data: bytes, header_length: str | None) -> Prediction:
@@ -76,21 +71,27 @@ def fp16_answer(data: bytes, header_length: str | None) -> Prediction:
         AnswerError: it is no prediction.
     """
     try:
-        answer = decode_response(data, int(header_length) if header_length and header_length.isdecimal() else None)
+        answer = decode_response(data, _byte_count(header_length))
         probabilities, labels = answer.tensors.get(PROBABILITIES), answer.tensors.get(LABEL)
         if not isinstance(probabilities, np.ndarray) or probabilities.ndim != 2 or not probabilities.size:
             raise AnswerError(f"the service's answer has no {PROBABILITIES}, expected one row")
         if not isinstance(labels, list) or len(labels) != 1:
             raise AnswerError(f"the service's answer has no {LABEL}, expected one")
-        prediction = labels[0].decode()
-    except (WireError, UnicodeDecodeError) as error:
-        raise AnswerError(f"the service's answer is not a prediction: {error}") from error
-    top = int(probabilities[0].argmax())
-    return Prediction(
-        prediction=prediction,
-        probabilities=tuple(probabilities[0].tolist()),
-        top_index=top,
-        top_probability=float(probabilities[0, top]),
-        elapsed_ms=answer.elapsed_ms,
-        model_version=answer.model_version,
-    )
+        top = int(probabilities[0].argmax())
+        return Prediction(
+            prediction=labels[0].decode(),
+            probabilities=tuple(probabilities[0].tolist()),
+            top_index=top,
+            top_probability=float(probabilities[0, top]),
+            elapsed_ms=answer.elapsed_ms,
+            model_version=answer.model_version,
+        )
+    except AnswerError:
+        raise
+    except (WireError, ValueError) as error:
+        raise AnswerError(f"the service's answer is not a prediction: {quoted(str(error))}") from error
+
+
+def _byte_count(text: str | None) -> int | None:
+    """A header that counts bytes; ``None`` where it doesn't, so that the whole body is read as JSON."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= LONGEST_COUNT else None

@@ -3,12 +3,16 @@
 Data only: ``cloud.py`` asks for it.
 """
 
+from typing import Final
+
 import msgspec
 import numpy as np
 
 from edge_client.windows import WindowShape
-from landmarks.hands import HANDS, Array
+from landmarks.hands import HANDS, Array, feature_dim
 from landmarks.model_card import Count, Normalization
+
+ROUNDING: Final = 1e-3  # of a probability sent in FP16
 
 
 class ModelMetadata(msgspec.Struct, frozen=True):
@@ -27,6 +31,11 @@ class ModelMetadata(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         if len(self.class_labels) != self.num_classes:
             raise ValueError(f"class_labels has {len(self.class_labels)} labels, num_classes says {self.num_classes}")
+        expected = feature_dim(self.use_z)
+        if self.feature_dim != expected:
+            raise ValueError(f"feature_dim is {self.feature_dim}, expected {expected} with use_z {self.use_z}")
+        if self.min_seq_len > self.seq_len:
+            raise ValueError(f"min_seq_len is {self.min_seq_len}, expected at most seq_len, {self.seq_len}")
 
     @property
     def shape(self) -> WindowShape:
@@ -42,6 +51,17 @@ class Prediction(msgspec.Struct, frozen=True):
     top_probability: float
     elapsed_ms: float
     model_version: str | int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.probabilities:
+            raise ValueError("probabilities is empty, expected one a label")
+        for probability in self.probabilities:
+            if not 0 <= probability <= 1 + ROUNDING:
+                raise ValueError(f"probabilities has {probability}, expected 0 to 1")
+        if not any(self.probabilities):
+            raise ValueError("probabilities has no number above 0")
+        if not 0 <= self.top_index < len(self.probabilities):
+            raise ValueError(f"top_index is {self.top_index}, expected less than {len(self.probabilities)}")
 
 
 def check_window(sequence: Array, mask: Array | None, metadata: ModelMetadata) -> None:

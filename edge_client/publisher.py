@@ -4,6 +4,7 @@
 listener that is down or slow misses it, and the log says so.
 """
 
+import contextlib
 import logging
 import threading
 from collections import deque
@@ -15,6 +16,7 @@ import urllib3
 from urllib3.util import Timeout
 
 from edge_client.answers import AnsweredBy
+from edge_client.replies import AnswerError, quoted, read_body, redirect_sentence
 from edge_client.settings import Publish
 
 log = logging.getLogger(__name__)
@@ -107,14 +109,15 @@ class Publisher:
                 preload_content=False,
                 redirect=False,
             )
-            try:
-                answer.read(MAX_REPLY_BYTES)
-            finally:
-                answer.release_conn()
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            self._note_failure(event, str(error) or type(error).__name__)
+            with contextlib.suppress(AnswerError):  # its status says enough; a long body must not hold us up
+                read_body(answer, MAX_REPLY_BYTES, self._settings.timeout)
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            self._note_failure(event, quoted(str(error)) or type(error).__name__)
             return
-        if answer.status >= 300:
+        if 300 <= answer.status < 400:
+            self._note_failure(event, f"it {redirect_sentence(answer.status, answer.headers.get('Location'))}")
+            return
+        if answer.status >= 400:
             self._note_failure(event, f"it answered {answer.status}")
             return
         self.delivery.sent += 1

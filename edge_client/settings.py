@@ -9,6 +9,7 @@ import string
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -24,11 +25,14 @@ ENVIRONMENT: Final = {
     "HELEN_CLOUD_METADATA_TTL": "cloud.metadata_ttl",
     "HELEN_CLOUD_ENCODING": "cloud.encoding",
     "HELEN_CLOUD_TRANSPORT": "cloud.transport",
+    "HELEN_CLOUD_CA_FILE": "cloud.ca_file",
     "HELEN_API_KEY": "cloud.api_key",
     "HELEN_BACKEND_GESTURE_URL": "publish.url",
 }
 
 HOST_NAME_CHARACTERS: Final = frozenset(string.ascii_letters + string.digits + "-._")
+# What the client adds to the base URL by itself.
+SERVICE_ROUTES: Final = ("/predict", "/metadata", "/health", "/stream", "/analyze", "/v2")
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
@@ -107,10 +111,30 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         _ordered("entropy", self.entropy_on, self.entropy_off, "_on at most _off")
 
 
+def _check_url(name: str, url: str) -> SplitResult:
+    """The parts of an HTTP URL whose host can be asked.
+
+    Raises:
+        ValueError: naming what can't be; never quoting a password.
+    """
+    try:
+        parts = urlsplit(url)
+        reachable = parts.hostname and parts.port != 0
+    except ValueError as error:
+        raise ValueError(f"{name} is not a URL: {error}") from error
+    if parts.username is not None or parts.password is not None:
+        raise ValueError(f"{name} has a user or a password, expected neither: keys go into HELEN_API_KEY")
+    if not (reachable and parts.scheme in ("http", "https") and url.isprintable() and " " not in url):
+        raise ValueError(f"{name} is {url!r}, expected http://HOST:PORT or https://HOST:PORT")
+    return parts
+
+
 class Cloud(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The service that recognises."""
 
-    url: Annotated[str, Meta(pattern=r"^https?://", description="base URL of the service")] = "http://127.0.0.1:8000"
+    url: Annotated[
+        str, Meta(description="base URL of the service, with the path that its routes begin with, if there is one")
+    ] = "http://127.0.0.1:8000"
     timeout: Annotated[Seconds, Meta(description="seconds a request")] = 5.0
     retries: Annotated[int, Meta(ge=0, le=10, description="retries on temporary faults")] = 2
     metadata_ttl: Annotated[float, Meta(ge=0, le=1e9, description="seconds the model's metadata is cached")] = 300.0
@@ -122,7 +146,26 @@ class Cloud(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Literal["http", "stream"],
         Meta(description="how live windows go there: a request each, or their new frames alone over one WebSocket"),
     ] = "http"
+    ca_file: Annotated[
+        str, Meta(description="PEM file of the authority that signed the service's certificate; empty: the system's")
+    ] = ""
     api_key: Annotated[str, Meta(description="sent as X-API-Key; better set by HELEN_API_KEY than here")] = ""
+
+    def __post_init__(self) -> None:
+        parts = _check_url("cloud.url", self.url)
+        if parts.query or parts.fragment:
+            raise ValueError(f"cloud.url is {self.url!r}, expected no query and no fragment: {self.base_url}")
+        route = next((route for route in SERVICE_ROUTES if self.base_url.endswith(route)), None)
+        if route:
+            base = self.base_url.removesuffix(route)
+            raise ValueError(f"cloud.url ends in {route}, expected the service's base URL: {base}")
+        if self.api_key and not (self.api_key.isascii() and self.api_key.isprintable()):
+            raise ValueError("cloud.api_key has a letter that no header can carry, expected printable ASCII")
+
+    @property
+    def base_url(self) -> str:
+        """``url`` without what a route can't be put behind."""
+        return self.url.partition("?")[0].partition("#")[0].rstrip("/")
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -141,7 +184,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Publish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where events go."""
 
-    url: Annotated[str, Meta(pattern=r"^https?://", description="takes each event as a POST of JSON")] = (
+    url: Annotated[str, Meta(description="takes each event as a POST of JSON")] = (
         "http://127.0.0.1:5000/gestures/gesture-key"
     )
     timeout: Annotated[Seconds, Meta(description="seconds a request")] = 1.5
@@ -149,6 +192,9 @@ class Publish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     keys: Annotated[
         dict[str, str], Meta(description="what an event's key says for a label, where it isn't the label itself")
     ] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_url("publish.url", self.url)
 
 
 class Screen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

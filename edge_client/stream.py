@@ -11,17 +11,21 @@ import time
 from typing import Final, TypeVar
 
 import msgspec
+from urllib3 import HTTPHeaderDict
+from websockets.datastructures import HeadersLike
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.http11 import Response
 from websockets.sync.client import ClientConnection, connect
 
-from edge_client.cloud import MAX_REPLY_BYTES, CloudClient, CloudError, error_sentence, retry_seconds
+from edge_client.cloud import MAX_REPLY_BYTES, CloudClient, CloudError, connection_fault, refusal, tls_context
 from edge_client.metadata import ModelMetadata, Prediction
+from edge_client.replies import AnswerError, decode_reply, quoted
 from edge_client.settings import Cloud
 from edge_client.windows import Window
 
 log = logging.getLogger(__name__)
 
-Reply = TypeVar("Reply", bound=msgspec.Struct)
+Reply = TypeVar("Reply")
 
 FRAME_NUMBER: Final = struct.Struct("<I")
 NUMBERS: Final = 2**32
@@ -52,6 +56,32 @@ class SessionLost(CloudError):
 
 class WindowRefused(CloudError):
     """The service gives no answer to this window; the session goes on."""
+
+
+class SessionRefused(Exception):
+    """The service answered the opening of a session with an HTTP status of its own."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(f"HTTP {response.status_code}")
+        self.response = response
+
+
+class DirectConnection(ClientConnection):
+    """A connection to the address in the settings or to none.
+
+    websockets follows a redirect when the handshake raises its own ``InvalidStatus``, with the API key in its hands.
+    """
+
+    def handshake(
+        self,
+        additional_headers: HeadersLike | None = None,
+        user_agent_header: str | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        try:
+            super().handshake(additional_headers, user_agent_header, timeout)
+        except InvalidStatus as refused:
+            raise SessionRefused(refused.response) from refused
 
 
 class StreamClient:
@@ -112,7 +142,7 @@ class FrameSession:
     """
 
     def __init__(self, settings: Cloud, deadline_s: float) -> None:
-        self._url = "ws" + settings.url.removeprefix("http").rstrip("/") + "/stream"
+        self._url = "ws" + settings.base_url[len("http") :] + "/stream"
         self._number = 0
         self._held = 0
         self._episode = -1
@@ -128,22 +158,22 @@ class FrameSession:
                 close_timeout=CLOSE_WITHIN_S,
                 max_size=MAX_REPLY_BYTES,
                 proxy=None,
+                ssl=tls_context(settings),
+                create_connection=DirectConnection,
             )
             self._open = contextlib.ExitStack()
             self._socket: ClientConnection = self._open.enter_context(opening)
-        except InvalidStatus as refusal:
-            answer = refusal.response
-            raise CloudError(
-                f"{self._url} answered {answer.status_code}: {error_sentence(bytes(answer.body or b''))}",
-                status=answer.status_code,
-                retry_after_s=retry_seconds(answer.headers.get("Retry-After")),
-            ) from refusal
-        except (OSError, WebSocketException) as error:
-            raise CloudError(f"{self._url} can't be reached: {error or type(error).__name__}") from error
+        except SessionRefused as refused:
+            answer = refused.response
+            # urllib3's mapping joins a header that comes twice; websockets' raises.
+            answered = HTTPHeaderDict(answer.headers.raw_items())
+            raise refusal(self._url, answer.status_code, bytes(answer.body or b""), answered) from refused
+        except (OSError, WebSocketException, ValueError) as error:
+            raise CloudError(f"{self._url} can't be reached: {connection_fault(error)}") from error
         try:
             self._send(msgspec.json.encode({"encoding": "fp16", "stride": 0}).decode())
             self.metadata = self._decode(self._receive(deadline_s), ModelMetadata)
-        except CloudError:
+        except BaseException:
             self.close()
             raise
 
@@ -186,6 +216,8 @@ class FrameSession:
 
     def _answer(self, frames: int, deadline_s: float) -> Prediction:
         while True:
+            if time.monotonic() > deadline_s:  # one that never stops talking has no silence to time out
+                raise self._late()
             data = self._receive(deadline_s)
             if data.startswith(b'{"prediction"'):
                 prediction = self._decode(data, StreamedPrediction)
@@ -198,9 +230,11 @@ class FrameSession:
                 return prediction
             fault = self._decode(data, StreamFault)
             if fault.frame == self._number:
-                raise WindowRefused(f"{self._url}: {fault.error}", retry_after_s=RETRY_AFTER_S.get(fault.code, 0.0))
+                raise WindowRefused(
+                    f"{self._url}: {quoted(fault.error)}", retry_after_s=RETRY_AFTER_S.get(fault.code, 0.0)
+                )
             if fault.frame is None:
-                raise SessionLost(f"{self._url}: {fault.error}")
+                raise SessionLost(f"{self._url}: {quoted(fault.error)}")
 
     def _send(self, message: str | bytes) -> None:
         try:
@@ -212,17 +246,20 @@ class FrameSession:
         try:
             return self._socket.recv(timeout=max(deadline_s - time.monotonic(), 0.0), decode=False)
         except TimeoutError as error:
-            raise CloudError(f"{self._url} gave no answer in time") from error
+            raise self._late() from error
         except ConnectionClosed as closed:
             raise self._lost(closed) from closed
 
     def _lost(self, closed: ConnectionClosed) -> SessionLost:
-        reason = closed.rcvd.reason if closed.rcvd else "the connection broke"
+        reason = quoted(closed.rcvd.reason) if closed.rcvd else "the connection broke"
         later = bool(closed.rcvd and closed.rcvd.code == TRY_AGAIN_LATER)
         return SessionLost(f"{self._url} closed: {reason or closed}", retry_after_s=1.0 if later else 0.0)
 
+    def _late(self) -> CloudError:
+        return CloudError(f"{self._url} gave no answer in time")
+
     def _decode(self, data: bytes, kind: type[Reply]) -> Reply:
         try:
-            return msgspec.json.decode(data, type=kind)
-        except msgspec.DecodeError as error:
-            raise CloudError(f"{self._url} sent something that is no {kind.__name__}: {error}") from error
+            return decode_reply(data, kind, f"what {self._url} sent")
+        except AnswerError as error:
+            raise CloudError(str(error)) from error

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_client.encoding import AnswerError, Question, fp16_answer, fp16_question, json_answer, json_question
+from edge_client.encoding import Question, fp16_answer, fp16_question, json_answer, json_question
+from edge_client.replies import AnswerError
 from landmarks.hands import Array, presence_of
 from landmarks.session import ModelSession
 from landmarks.wire import HEADER_LENGTH, WantedOutput, decode_request, encode_response

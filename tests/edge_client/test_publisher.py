@@ -95,6 +95,15 @@ def test_a_listener_that_refuses_counts_as_failed(status: int) -> None:
         assert publisher.delivery.sent == 0
 
 
+def test_a_listener_that_says_too_much_has_the_event_all_the_same() -> None:
+    with http_service(lambda _: Reply(body=b"x" * 200_000)) as service:
+        with Publisher(Publish(url=service.url)) as publisher:
+            publisher.publish(event(1))
+            publisher.publish(event(2))
+            wait_until(lambda: publisher.delivery.sent == 2)
+        assert publisher.delivery.failed == 0
+
+
 def test_events_go_through_again_once_the_listener_is_back() -> None:
     with http_service(lambda _: Reply()) as service:
         port = int(service.url.rsplit(":", 1)[1])
