@@ -17,11 +17,14 @@ from urllib3.util import Timeout
 
 from edge_client.live import LinkState, NewestSlot
 from edge_client.pipeline import FrameState
+from edge_client.publisher import MAX_REPLY_BYTES
+from edge_client.replies import AnswerError, decode_reply, read_body
 
 log = logging.getLogger(__name__)
 
 BARS: Final = 5
 DECIMALS: Final = 4
+ACCEPTED: Final = "live"
 
 
 class ScreenFeed:
@@ -91,26 +94,69 @@ def _next_to_answer(link: LinkState) -> str | None:
     return "device" if link.has_device else None
 
 
-class HttpScreen:
-    """A screen in another process: each state is a POST to its ``/live``. One that is away is tried again later."""
+class ScreenHealth(msgspec.Struct, frozen=True):
+    """What ``GET /health`` of a Helen screen says: which of the client's messages beside events it wants."""
 
-    def __init__(self, url: str, *, timeout_s: float = 0.5, retry_after_s: float = 2.0) -> None:
-        self._url = url.rstrip("/") + "/live"
-        self._pool = urllib3.PoolManager(num_pools=1, maxsize=1, retries=False, timeout=Timeout(total=timeout_s))
+    accepts: tuple[str, ...] = ()
+
+
+class HttpScreen:
+    """What may be a screen in another process, where events are published: each state is a POST to its ``/live``.
+
+    Landmarks are about people, and whoever takes the events may be anybody: a screen gets states only after its
+    ``/health`` said that it accepts them, and is asked again after every failure.
+    """
+
+    def __init__(
+        self, url: str, *, timeout_s: float = 0.5, retry_after_s: float = 2.0, ask_again_after_s: float = 30.0
+    ) -> None:
+        """``retry_after_s`` is how long one that is away is left alone, ``ask_again_after_s`` one that wants none."""
+        self._url = url.rstrip("/")
+        self._timeout_s = timeout_s
         self._retry_after_s = retry_after_s
+        self._ask_again_after_s = ask_again_after_s
+        self._pool = urllib3.PoolManager(num_pools=1, maxsize=1, retries=False, timeout=Timeout(total=timeout_s))
         self._quiet_until_s = 0.0
+        self._accepts = False
+        self._told = False
 
     def show(self, state: dict[str, Any]) -> None:
-        """Post one state, or skip it while the screen is away."""
+        """Post one state, or skip it while the screen is away or wants none."""
         if time.monotonic() < self._quiet_until_s:
             return
         try:
-            answer = self._pool.request(
-                "POST", self._url, body=msgspec.json.encode(state), headers={"Content-Type": "application/json"}
-            )
-            away = answer.status != 200
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+            if not self._accepts:
+                self._accepts = self._ask()
+            if self._accepts:
+                status, _ = self._request("POST", "/live", msgspec.json.encode(state))
+                if status != 200:
+                    raise AnswerError(f"answered {status}")
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             log.debug("the screen at %s is away: %s", self._url, error)
-            away = True
-        if away:
+            self._accepts = False
             self._quiet_until_s = time.monotonic() + self._retry_after_s
+
+    def _ask(self) -> bool:
+        """Whether this is a Helen screen that wants states."""
+        status, body = self._request("GET", "/health")
+        try:
+            accepts = status == 200 and ACCEPTED in decode_reply(body, ScreenHealth).accepts
+        except AnswerError:
+            accepts = False
+        if not accepts:
+            self._quiet_until_s = time.monotonic() + self._ask_again_after_s
+            if not self._told:
+                log.info("%s is no Helen screen by what its /health says: it gets events, and no hands", self._url)
+                self._told = True
+        return accepts
+
+    def _request(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+        answer = self._pool.request(
+            method,
+            self._url + path,
+            body=body,
+            headers={"Content-Type": "application/json"} if body else None,
+            preload_content=False,
+            redirect=False,
+        )
+        return answer.status, read_body(answer, MAX_REPLY_BYTES, self._timeout_s)

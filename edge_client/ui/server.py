@@ -60,7 +60,9 @@ def build_screen(hub: Hub, *, bind: str = "127.0.0.1", names: Collection[str] = 
 
     async def health(_: Request) -> Response:
         connected = {"listeners": hub.connected["listeners"], "pages": hub.connected["pages"]}
-        return JSONResponse({"status": "ok", **connected, "faults": hub.faults.count, "last_fault": hub.faults.last})
+        faults = {"faults": hub.faults.count, "last_fault": hub.faults.last}
+        # A client in another process posts hands to /live only where "accepts" says so.
+        return JSONResponse({"status": "ok", "accepts": ["live"], **connected, **faults})
 
     async def recent(_: Request) -> Response:
         return Response(hub.recent(), media_type="application/json")
