@@ -20,6 +20,7 @@ from edge_client.fallback import CircuitBreaker, DeviceModel
 from edge_client.metadata import ModelMetadata, Prediction
 from edge_client.settings import Device
 from edge_client.windows import Window, WindowShape
+from edge_client.worker import STALL_S, Worker
 from landmarks.model_card import ModelError
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ Item = TypeVar("Item")
 Connection = Literal["connecting", "online", "offline"]
 
 MAX_ANSWERS_WAITING = 64
+WAKE_EVERY_S = 1.0
+REQUESTS_A_ROUND = 3  # metadata, a session that is opened anew, and the window
 
 
 class Service(Protocol):
@@ -102,19 +105,32 @@ class LiveRecogniser:
         self._answers: deque[Answer] = deque(maxlen=MAX_ANSWERS_WAITING)
         self._newest_s = float("-inf")
         self._metadata: ModelMetadata | None = None
-        self._closed = threading.Event()
-        self.link = LinkState(has_device=device is not None)
-        self._threads = [threading.Thread(target=self._ask_cloud, name="cloud", daemon=True)]
-        if device:
-            self._threads.append(threading.Thread(target=self._ask_device, name="device", daemon=True))
-        for thread in self._threads:
-            thread.start()
+        self._link = LinkState(has_device=device is not None)
+        self._cloud_worker = Worker("cloud", self._ask_cloud, stall_s=REQUESTS_A_ROUND * timeout_s + STALL_S)
+        self._device_worker = Worker("device", self._ask_device) if device else None
+        for worker in self.workers:
+            worker.start()
 
     def __enter__(self) -> "LiveRecogniser":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def workers(self) -> list[Worker]:
+        """The threads that ask: the service's, and the device's where there is a model."""
+        return [self._cloud_worker, self._device_worker] if self._device_worker else [self._cloud_worker]
+
+    @property
+    def link(self) -> LinkState:
+        """The way to the service, and whether this machine could answer."""
+        link = self._link
+        if not self._cloud_worker.alive:
+            link = replace(link, connection="offline", reason=self._cloud_worker.trouble, round_trip_ms=None)
+        if self._device_worker and not self._device_worker.alive:
+            link = replace(link, has_device=False)
+        return link
 
     @property
     def shape(self) -> WindowShape | None:
@@ -133,7 +149,7 @@ class LiveRecogniser:
             self._device_slot.put(window)
 
     def _service_is_late(self) -> bool:
-        if self._metadata is None or self._breaker.state == "open":
+        if self._metadata is None or self._breaker.state == "open" or not self._cloud_worker.alive:
             return True
         asked_at = self._asked_at
         return asked_at is not None and time.monotonic() - asked_at > self._answer_after
@@ -155,38 +171,41 @@ class LiveRecogniser:
 
     def close(self) -> None:
         """End the threads; a request in flight is waited for."""
-        self._closed.set()
+        for worker in self.workers:
+            worker.stopping.set()
         self._cloud_slot.close()
         self._device_slot.close()
-        for thread in self._threads:
-            thread.join(timeout=self._timeout_s + 2)
+        for worker in self.workers:
+            worker.join(self._timeout_s + 2)
         self._cloud.close()
 
     def _ask_cloud(self) -> None:
-        while not self._closed.is_set():
-            if self._metadata is None or self._breaker.state == "open":
-                self._probe()
-                continue
-            window = self._cloud_slot.take(timeout_s=1.0)
-            if window is not None:
-                self._ask(window)
+        if self._metadata is None or self._breaker.state == "open":
+            self._probe()
+            return
+        window = self._cloud_slot.take(timeout_s=WAKE_EVERY_S)
+        if window is not None:
+            self._ask(window)
 
     def _probe(self) -> None:
-        if self._closed.wait(self._breaker.until_probe(time.monotonic())):
+        wait_s = self._breaker.until_probe(time.monotonic())
+        if self._cloud_worker.stopping.wait(min(wait_s, WAKE_EVERY_S)) or wait_s > WAKE_EVERY_S:
             return
         try:
             metadata = self._cloud.learn(timeout=self._probe_timeout_s, force_refresh=True)
-        except CloudError as error:
-            self._breaker.fail_probe(time.monotonic(), error.retry_after_s)
+        except Exception as error:
+            self._breaker.fail_probe(time.monotonic(), error.retry_after_s if isinstance(error, CloudError) else 0.0)
             self._show_fault(error)
-            return
+            if isinstance(error, CloudError):
+                return
+            raise
         self._metadata = metadata
         self._breaker.succeed()
         same = metadata.class_labels == self._device.labels if self._device else None
         if same is False:
             log.warning("the model on this machine has other labels than the service's: fetch the service's version")
         log.info("service reached: model version %s, %d labels", metadata.version, metadata.num_classes)
-        self.link = replace(self.link, connection="online", reason="", same_model=same)
+        self._link = replace(self._link, connection="online", reason="", same_model=same)
 
     def _ask(self, window: Window) -> None:
         started = time.monotonic()
@@ -194,12 +213,14 @@ class LiveRecogniser:
         try:
             metadata, reply = self._cloud.ask_window(window, self._timeout_s)
             self._metadata = metadata
-        except (CloudError, ValueError) as error:
+        except Exception as error:
             self._breaker.fail(time.monotonic(), error.retry_after_s if isinstance(error, CloudError) else 0.0)
             self._show_fault(error)
             if self._device:
                 self._device_slot.offer(window)
-            return
+            if isinstance(error, (CloudError, ValueError)):
+                return
+            raise
         finally:
             self._asked_at = None
         took_ms = (time.monotonic() - started) * 1e3
@@ -207,23 +228,22 @@ class LiveRecogniser:
         probabilities = np.array(reply.probabilities, dtype=np.float32)
         version = str(reply.model_version if reply.model_version is not None else metadata.version)
         self._answers.append(Answer(window, metadata.class_labels, probabilities, "cloud", took_ms, version))
-        smoothed = took_ms if self.link.round_trip_ms is None else 0.8 * self.link.round_trip_ms + 0.2 * took_ms
-        self.link = replace(self.link, connection="online", reason="", round_trip_ms=smoothed)
+        smoothed = took_ms if self._link.round_trip_ms is None else 0.8 * self._link.round_trip_ms + 0.2 * took_ms
+        self._link = replace(self._link, connection="online", reason="", round_trip_ms=smoothed)
 
     def _show_fault(self, fault: Exception) -> None:
         away = self._breaker.state == "open"
-        if away and self.link.connection != "offline":
+        if away and self._link.connection != "offline":
             log.warning("service away, %s: %s", "this machine answers" if self._device else "no answers", fault)
-        connection: Connection = "offline" if away else self.link.connection
-        self.link = replace(self.link, connection=connection, reason=str(fault), round_trip_ms=None)
+        connection: Connection = "offline" if away else self._link.connection
+        self._link = replace(self._link, connection=connection, reason=str(fault), round_trip_ms=None)
 
     def _ask_device(self) -> None:
         assert self._device is not None  # noqa: S101 - the thread exists only with a model
-        while not self._closed.is_set():
-            window = self._device_slot.take(timeout_s=1.0)
-            if window is None:
-                continue
-            try:
-                self._answers.append(self._device.answer(window))
-            except ModelError as error:
-                log.warning("this machine's model gave no answer: %s", error)
+        window = self._device_slot.take(timeout_s=WAKE_EVERY_S)
+        if window is None:
+            return
+        try:
+            self._answers.append(self._device.answer(window))
+        except ModelError as error:
+            log.warning("this machine's model gave no answer: %s", error)

@@ -18,10 +18,12 @@ from urllib3.util import Timeout
 from edge_client.answers import AnsweredBy
 from edge_client.replies import AnswerError, quoted, read_body, redirect_sentence
 from edge_client.settings import Publish
+from edge_client.worker import STALL_S, Worker
 
 log = logging.getLogger(__name__)
 
 MAX_REPLY_BYTES: Final = 64 * 1024
+WAKE_EVERY_S: Final = 1.0
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,8 +64,8 @@ class Publisher:
         self._reachable = True
         self.delivery = Delivery()
         self._pool = urllib3.PoolManager(num_pools=1, maxsize=1, retries=False)
-        self._thread = threading.Thread(target=self._send_all, name="publisher", daemon=True)
-        self._thread.start()
+        self.worker = Worker("publisher", self._send_next, stall_s=2 * settings.timeout + STALL_S)
+        self.worker.start()
 
     def __enter__(self) -> "Publisher":
         return self
@@ -86,17 +88,23 @@ class Publisher:
         with self._changed:
             self._closed = True
             self._changed.notify()
-        self._thread.join(timeout=self._settings.timeout + 1)
+        self.worker.join(self._settings.timeout + 1)
+        self.worker.stopping.set()
         self._pool.clear()
 
-    def _send_all(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._queue or self._closed)
-                if not self._queue:
-                    return
-                event = self._queue.popleft()
+    def _send_next(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._queue or self._closed, WAKE_EVERY_S)
+            if not self._queue:
+                if self._closed:
+                    self.worker.stopping.set()
+                return
+            event = self._queue.popleft()
+        try:
             self._send(event)
+        except Exception:
+            self.delivery.failed += 1
+            raise
 
     def _send(self, event: Event) -> None:
         try:

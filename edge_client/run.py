@@ -8,6 +8,7 @@ import logging
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,6 +35,7 @@ from edge_client.sources import (
 from edge_client.stop_signals import stop_on_signals
 from edge_client.stream import StreamClient
 from edge_client.watchdog import Watchdog
+from edge_client.worker import Health
 from landmarks.model_card import ModelError
 from landmarks.recording import write_recording
 
@@ -85,9 +87,10 @@ def run_client(settings: Settings, *, with_screen: bool, printed: bool) -> Pipel
     ``printed`` writes each event to the log.
     """
     source = open_source(settings.capture)
+    health = Health()
     with contextlib.ExitStack() as stack:
         stack.callback(source.close)
-        show = stack.enter_context(open_screen(settings)) if with_screen else HttpScreen(_origin(settings)).show
+        show = stack.enter_context(open_screen(settings, health)) if with_screen else HttpScreen(_origin(settings)).show
         publisher = stack.enter_context(Publisher(settings.publish))
         live = stack.enter_context(open_recogniser(settings))
         tracker = stack.enter_context(open_tracker(settings, source))
@@ -98,10 +101,11 @@ def run_client(settings: Settings, *, with_screen: bool, printed: bool) -> Pipel
                 log.info("%s %.2f (%s, %.0f ms)", event.gesture, event.score, event.source, event.latency_ms)
 
         pipeline = Pipeline(settings, live, tracker, publish=publish)
-        feed = ScreenFeed(show, lambda: live.link, settings.screen.rate, pipeline.session_id)
+        feed = ScreenFeed(show, lambda: live.link, settings.screen.rate, pipeline.session_id, health)
         pipeline.show = stack.enter_context(feed).show
+        health.watch(publisher.worker, *live.workers, feed.worker)
         stop = stack.enter_context(stop_on_signals(source))
-        watchdog = stack.enter_context(Watchdog())
+        watchdog = stack.enter_context(Watchdog(health=health))
         for frame in frames_of(source):
             pipeline.step(frame)
             watchdog.alive()
@@ -130,8 +134,8 @@ def play_demo(settings: Settings, *, with_screen: bool, rounds: int) -> Pipeline
 
 
 @contextlib.contextmanager
-def open_screen(settings: Settings) -> Iterator[Callable[[dict[str, Any]], object]]:
-    """The local screen in a thread of this process; gives what takes a state.
+def open_screen(settings: Settings, health: Health) -> Iterator[Callable[[dict[str, Any]], object]]:
+    """The local screen in a thread of this process, a part of ``health``; gives what takes a state.
 
     Raises:
         SourceError: when its port is taken.
@@ -147,7 +151,23 @@ def open_screen(settings: Settings) -> Iterator[Callable[[dict[str, Any]], objec
                 raise SourceError(f"the local screen can't listen on {settings.screen.host}:{settings.screen.port}")
             time.sleep(0.01)
         log.info("local screen: http://%s:%d", settings.screen.host, settings.screen.port)
+        health.watch(ServedScreen(lambda: server.failed))
         yield hub.show
+
+
+@dataclass(frozen=True, slots=True)
+class ServedScreen:
+    """The local screen's server as a part of the client's health."""
+
+    failed: Callable[[], bool]
+
+    @property
+    def alive(self) -> bool:
+        return not self.failed()
+
+    @property
+    def trouble(self) -> str:
+        return "the local screen has ended" if self.failed() else ""
 
 
 def _take_last_answers(pipeline: Pipeline) -> None:

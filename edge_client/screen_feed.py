@@ -5,9 +5,8 @@ matter of ``send``: ``ui.server.Hub.show`` here, ``HttpScreen`` there.
 """
 
 import logging
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -19,52 +18,61 @@ from edge_client.live import LinkState, NewestSlot
 from edge_client.pipeline import FrameState
 from edge_client.publisher import MAX_REPLY_BYTES
 from edge_client.replies import AnswerError, decode_reply, read_body
+from edge_client.worker import Health, Worker
 
 log = logging.getLogger(__name__)
 
 BARS: Final = 5
 DECIMALS: Final = 4
 ACCEPTED: Final = "live"
+CLOSE_WITHIN_S: Final = 5.0
 
 
 class ScreenFeed:
     """Describes the newest state to ``send``, at most ``rate`` times a second. Use it as a context manager."""
 
     def __init__(
-        self, send: Callable[[dict[str, Any]], object], link: Callable[[], LinkState], rate: float, session_id: str
+        self,
+        send: Callable[[dict[str, Any]], object],
+        link: Callable[[], LinkState],
+        rate: float,
+        session_id: str,
+        health: Health | None = None,
     ) -> None:
         self._send = send
         self._link = link
         self._pause_s = 1 / rate
         self._session_id = session_id
+        self._health = health or Health()
         self._slot: NewestSlot[FrameState] = NewestSlot()
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._send_all, name="screen", daemon=True)
-        self._thread.start()
+        self.worker = Worker("screen", self._send_next)
+        self.worker.start()
 
     def __enter__(self) -> "ScreenFeed":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._closed.set()
+        self.worker.stopping.set()
         self._slot.close()
-        self._thread.join(timeout=5)
+        self.worker.join(CLOSE_WITHIN_S)
 
     def show(self, state: FrameState) -> None:
         """Leave the newest state; returns at once."""
         self._slot.put(state)
 
-    def _send_all(self) -> None:
-        while not self._closed.is_set():
-            started = time.monotonic()
-            state = self._slot.take(timeout_s=1.0)
-            if state is not None:
-                self._send(describe_state(state, self._link(), self._session_id))
-            self._closed.wait(max(0.0, self._pause_s - (time.monotonic() - started)))
+    def _send_next(self) -> None:
+        started = time.monotonic()
+        state = self._slot.take(timeout_s=1.0)
+        if state is not None:
+            self._send(describe_state(state, self._link(), self._session_id, self._health.troubles))
+        self.worker.stopping.wait(max(0.0, self._pause_s - (time.monotonic() - started)))
 
 
-def describe_state(state: FrameState, link: LinkState, session_id: str) -> dict[str, Any]:
-    """The state as the page reads it: hands as 21 × (x, y, z) or null, left first, and the likeliest labels."""
+def describe_state(state: FrameState, link: LinkState, session_id: str, troubles: Sequence[str] = ()) -> dict[str, Any]:
+    """The state as the page reads it: hands as 21 × (x, y, z) or null, left first, and the likeliest labels.
+
+    ``reason`` is why the service isn't reached, and what is wrong with the client itself (``troubles`` alone).
+    """
     answer = state.answer
     bars = []
     if answer is not None:
@@ -81,7 +89,8 @@ def describe_state(state: FrameState, link: LinkState, session_id: str) -> dict[
         "model_version": answer.model_version if answer else None,
         "connection": link.connection,
         "has_device": link.has_device,
-        "reason": link.reason,
+        "reason": "; ".join(dict.fromkeys(part for part in (link.reason, *troubles) if part)),
+        "troubles": list(troubles),
         "round_trip_ms": round(link.round_trip_ms, 1) if link.round_trip_ms is not None else None,
         "fps": round(state.fps, 1),
     }

@@ -1,21 +1,36 @@
-"""systemd's watchdog: says "ready" once and "alive" while frames come. Silent where systemd didn't start the client.
+"""systemd's watchdog: "ready" once, "alive" while frames come and every part of the client lives, and what is wrong.
 
-The protocol is sd_notify(3): a datagram to the socket that ``NOTIFY_SOCKET`` names.
+Silent where systemd didn't start the client. The protocol is sd_notify(3): a datagram to the socket that
+``NOTIFY_SOCKET`` names.
 """
 
+import logging
 import os
 import socket
 import time
 from collections.abc import Mapping
+from typing import Final
+
+from edge_client.worker import Health
+
+log = logging.getLogger(__name__)
+
+LONGEST_STATUS: Final = 500
 
 
 class Watchdog:
-    """Tells systemd that frames are coming, at most four times a watchdog period. Use it as a context manager."""
+    """Tells systemd that frames are coming, at most four times a watchdog period. Use it as a context manager.
 
-    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+    While a part of ``health`` is dead systemd hears nothing but its status, and starts the client anew.
+    """
+
+    def __init__(self, environment: Mapping[str, str] | None = None, health: Health | None = None) -> None:
         environment = os.environ if environment is None else environment
+        period_us = environment.get("WATCHDOG_USEC", "")
         self._address = environment.get("NOTIFY_SOCKET", "")
-        self._period_s = int(environment.get("WATCHDOG_USEC") or 0) / 4e6
+        self._period_s = int(period_us) / 4e6 if period_us.isascii() and period_us.isdigit() else 0.0
+        self._health = health or Health()
+        self._status = ""
         self._socket: socket.socket | None = None
         self._next_s = 0.0
         self._ready = False
@@ -37,8 +52,12 @@ class Watchdog:
         if not self._ready:
             self._ready = True
             self._send(b"READY=1")
+        status = "; ".join(self._health.troubles)[:LONGEST_STATUS]
+        if status != self._status:
+            self._status = status
+            self._send(b"STATUS=" + status.replace("\n", " ").encode())
         now = time.monotonic()
-        if self._period_s and now >= self._next_s:
+        if self._period_s and now >= self._next_s and self._health.alive:
             self._next_s = now + self._period_s
             self._send(b"WATCHDOG=1")
 
@@ -48,6 +67,5 @@ class Watchdog:
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         try:
             self._socket.sendto(message, address)
-        except OSError:
-            self._socket.close()
-            self._socket = None
+        except OSError as error:
+            log.debug("systemd doesn't hear: %s", error)

@@ -237,6 +237,6 @@ def test_a_service_that_asks_for_a_pause_gets_it(service: HttpService, device: D
 
 def test_closing_ends_the_threads(service: HttpService, device: DeviceModel) -> None:
     with live_of(service.url, device) as live:
-        threads = live._threads
-        assert all(thread.is_alive() for thread in threads)
-    assert not any(thread.is_alive() for thread in threads)
+        assert {"cloud", "device"} <= {thread.name for thread in threading.enumerate()}
+        assert [worker.alive for worker in live.workers] == [True, True]
+    assert not {"cloud", "device"} & {thread.name for thread in threading.enumerate()}
