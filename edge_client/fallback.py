@@ -3,9 +3,10 @@
 No thread and no clock of its own: ``live.py`` calls both.
 """
 
+import logging
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
@@ -14,6 +15,10 @@ from edge_client.windows import Window, WindowShape
 from landmarks.hands import Array
 from landmarks.model_card import CARD_FILE, ModelError
 from landmarks.session import ModelSession
+
+log = logging.getLogger(__name__)
+
+LONGEST_PAUSE_S: Final = 3.0
 
 State = Literal["closed", "open", "half-open"]
 
@@ -32,7 +37,11 @@ class CircuitBreaker:
         self.state: State = "closed"
 
     def fail(self, now_s: float, retry_after_s: float = 0.0) -> None:
-        """A request failed; ``retry_after_s`` is what the service asked for."""
+        """A request failed; ``retry_after_s`` is the pause that was asked for.
+
+        Within a pause of more than ``LONGEST_PAUSE_S`` no windows are sent, but the service is looked for: who names
+        half a minute guesses, and is often back before.
+        """
         self._failures += 1
         if self.state == "half-open" or self._failures >= self._limit or retry_after_s > 0:
             self._open(now_s, retry_after_s)
@@ -48,7 +57,7 @@ class CircuitBreaker:
 
     def _open(self, now_s: float, retry_after_s: float) -> None:
         self.state = "open"
-        self._next_probe_s = now_s + max(self._probe_every, retry_after_s)
+        self._next_probe_s = now_s + max(self._probe_every, min(retry_after_s, LONGEST_PAUSE_S))
 
     def until_probe(self, now_s: float) -> float:
         """Seconds until the next probe is due, 0 when it is."""
@@ -68,21 +77,27 @@ class DeviceModel:
 
     @classmethod
     def open(cls, folder: Path) -> "DeviceModel":
-        """Load a model's folder (``model.onnx``, ``card.json``), or the newest version in a folder of such.
+        """Load a model's folder (``model.onnx``, ``card.json``), or the newest good version in a folder of such.
 
         Raises:
             ModelError: when there is none, or it can't be loaded.
         """
         try:
-            if not (folder / CARD_FILE).exists():
-                numbered = [path for path in folder.glob("*") if path.name.isascii() and path.name.isdigit()]
-                versions = [path for path in numbered if (path / CARD_FILE).exists()]
-                if not versions:
-                    raise ModelError(f"{folder} holds no model: expected {CARD_FILE} in it or in a numbered folder")
-                folder = max(versions, key=lambda path: int(path.name))
+            if (folder / CARD_FILE).exists():
+                return cls(ModelSession.open(folder, threads=1, kind="gesture"), folder.name)
+            versions = [path for path in folder.glob("*") if is_version(path.name) and (path / CARD_FILE).exists()]
         except OSError as error:
             raise ModelError(f"{folder} can't be read: {error.strerror or error}") from error
-        return cls(ModelSession.open(folder, threads=1, kind="gesture"), folder.name)
+        if not versions:
+            raise ModelError(f"{folder} holds no model: expected {CARD_FILE} in it or in a numbered folder")
+        rejected: list[str] = []
+        for version in sorted(versions, key=lambda path: int(path.name), reverse=True):
+            try:
+                return cls(ModelSession.open(version, threads=1, kind="gesture"), version.name)
+            except ModelError as error:
+                log.warning("version %s of the model on this machine is rejected: %s", version.name, error)
+                rejected.append(f"{version.name}: {error}")
+        raise ModelError(f"{folder} holds no version that can be loaded: {'; '.join(rejected)}")
 
     def answer(self, window: Window) -> Answer:
         """Answer one window.
@@ -97,6 +112,11 @@ class DeviceModel:
         probabilities = softmax(outputs["logits"][0] / self._session.card.temperature)
         took_ms = (time.perf_counter() - started) * 1e3
         return Answer(window, self.labels, probabilities, "device", took_ms, self.version)
+
+
+def is_version(name: str) -> bool:
+    """Whether a folder is named for a version, in ASCII digits."""
+    return name.isascii() and name.isdigit()
 
 
 def softmax(logits: Array) -> Array:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from edge_client.cloud import CloudClient
-from landmarks.model_card import CARD_FILE, MODEL_FILE, ModelCard, decode_card
+from landmarks.model_card import CARD_FILE, MODEL_FILE, ModelCard, ModelError, decode_card
 from landmarks.session import ModelSession
 
 
@@ -12,14 +12,17 @@ def fetch_model(client: CloudClient, folder: Path) -> ModelCard:
 
     Raises:
         CloudError: when the service doesn't hand it over.
-        ModelError: when the files don't fit each other, as when a new version went live between the two: try again.
-        OSError: when they can't be written.
+        ModelError: when the files don't fit each other, as when a new version went live between the two: try again;
+            or when they can't be written.
     """
     card_file, model_file = client.model_file(CARD_FILE), client.model_file(MODEL_FILE)
     card = ModelSession(model_file, decode_card(card_file, "the service's card.json"), threads=1, kind="gesture").card
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in ((MODEL_FILE, model_file), (CARD_FILE, card_file)):
-        scratch = folder / f".{name}.new"
-        scratch.write_bytes(content)
-        scratch.replace(folder / name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in ((MODEL_FILE, model_file), (CARD_FILE, card_file)):
+            scratch = folder / f".{name}.new"
+            scratch.write_bytes(content)
+            scratch.replace(folder / name)
+    except OSError as error:
+        raise ModelError(f"{folder} can't be written: {error.strerror or error}") from error
     return card

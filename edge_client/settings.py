@@ -154,11 +154,11 @@ class Cloud(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def __post_init__(self) -> None:
         parts = _check_url("cloud.url", self.url)
         if parts.query or parts.fragment:
-            raise ValueError(f"cloud.url is {self.url!r}, expected no query and no fragment: {self.base_url}")
+            raise ValueError(f"cloud.url is {self.url!r}, expected no query and no fragment ({self.base_url})")
         route = next((route for route in SERVICE_ROUTES if self.base_url.endswith(route)), None)
         if route:
             base = self.base_url.removesuffix(route)
-            raise ValueError(f"cloud.url ends in {route}, expected the service's base URL: {base}")
+            raise ValueError(f"cloud.url ends in {route}, expected the service's base URL ({base})")
         if self.api_key and not (self.api_key.isascii() and self.api_key.isprintable()):
             raise ValueError("cloud.api_key has a letter that no header can carry, expected printable ASCII")
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
 ACCEPT_WITHIN_S = 30
@@ -57,10 +58,12 @@ def raw_peer(said: bytes, then: bytes = b"", pauses_s: float = 0.01) -> Iterator
 
 @contextmanager
 def session_server(
-    talk: Callable[[ServerConnection], None], certificate: ssl.SSLContext | None = None
+    talk: Callable[[ServerConnection], None],
+    certificate: ssl.SSLContext | None = None,
+    answer: Callable[[ServerConnection, Request], Response | None] | None = None,
 ) -> Iterator[str]:
     """Hand every WebSocket session to ``talk``; gives the URL to ask."""
-    with serve(talk, "127.0.0.1", 0, ssl=certificate) as server:
+    with serve(talk, "127.0.0.1", 0, ssl=certificate, process_request=answer) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:

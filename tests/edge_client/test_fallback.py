@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_client.fallback import CircuitBreaker, DeviceModel, softmax
+from edge_client.fallback import LONGEST_PAUSE_S, CircuitBreaker, DeviceModel, softmax
 from edge_client.windows import Window, WindowStats
 from landmarks.hands import drop_z
 from landmarks.model_card import ModelError
@@ -54,11 +54,24 @@ def test_one_failure_reopens_a_half_open_breaker() -> None:
     assert breaker.state == "open"
 
 
-def test_a_service_that_asks_for_a_pause_gets_it() -> None:
-    breaker = CircuitBreaker(failures=3, probe_every=2.0)
-    breaker.fail(0.0, retry_after_s=5.0)
-    assert breaker.state == "open"
-    assert breaker.until_probe(0.0) == 5.0
+@pytest.mark.parametrize(
+    ("probe_every", "asked_s", "paused_s"),
+    [
+        (2.0, 2.5, 2.5),
+        (2.0, 1.0, 2.0),
+        (2.0, 30.0, LONGEST_PAUSE_S),
+        (0.1, 86_400.0, LONGEST_PAUSE_S),
+        (60.0, 30.0, 60.0),
+    ],
+)
+def test_a_service_that_asks_for_a_pause_gets_it_and_is_looked_for_before_a_long_one_ends(
+    probe_every: float, asked_s: float, paused_s: float
+) -> None:
+    for fails in (CircuitBreaker.fail, CircuitBreaker.fail_probe):
+        breaker = CircuitBreaker(failures=3, probe_every=probe_every)
+        fails(breaker, 100.0, asked_s)
+        assert breaker.state == "open"
+        assert breaker.until_probe(100.0) == pytest.approx(paused_s)
 
 
 def test_the_newest_version_of_a_folder_answers(tmp_path: Path) -> None:
@@ -113,3 +126,18 @@ def test_a_longer_window_gives_its_newest_frames(repository: Path) -> None:
     long = window_of(40)
     newest = Window(long.hands[-30:], long.presence[-30:], long.stats, 0.0)
     assert np.allclose(device.answer(long).probabilities, device.answer(newest).probabilities)
+
+
+def test_a_folder_that_only_looks_like_a_version_is_none(repository: Path) -> None:
+    write_version(repository / "scratch", 7)
+    (repository / "scratch" / "gesture" / "7").rename(repository / "gesture" / "²")
+    assert DeviceModel.open(repository / "gesture").version == "1"
+
+
+def test_a_version_that_cannot_be_loaded_gives_way_to_the_one_before(tmp_path: Path) -> None:
+    write_version(tmp_path, 1)
+    (write_version(tmp_path, 2) / "model.onnx").write_bytes(b"no model")
+    assert DeviceModel.open(tmp_path / "gesture").version == "1"
+    (tmp_path / "gesture" / "1" / "model.onnx").write_bytes(b"none either")
+    with pytest.raises(ModelError, match=r"no version that can be loaded: 2: .*; 1: "):
+        DeviceModel.open(tmp_path / "gesture")

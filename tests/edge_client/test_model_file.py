@@ -54,3 +54,15 @@ def test_a_service_without_a_model_is_an_error_that_says_so(tmp_path: Path) -> N
     with pytest.raises(CloudError, match="answered 404: no such file"):
         fetched({}, tmp_path / "pi")
     assert not (tmp_path / "pi").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_that_says_so(served: Path, tmp_path: Path) -> None:
+    (tmp_path / "pi").write_text("a file where the folder should be")
+    with pytest.raises(ModelError, match="pi can't be written: "):
+        fetched(files_of(served), tmp_path / "pi")
+
+
+@pytest.mark.parametrize("card", [b"[" * 100_000, '{"name":"mañana"}'.encode("latin-1")])
+def test_a_card_of_odd_bytes_is_an_error_that_says_so(served: Path, tmp_path: Path, card: bytes) -> None:
+    with pytest.raises(ModelError, match=r"card\.json"):
+        fetched(files_of(served, card=card), tmp_path / "pi")
