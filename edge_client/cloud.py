@@ -191,6 +191,15 @@ class CloudClient:
         data, _ = self._request("GET", path, timeout=MODEL_FILE_TIMEOUT_S, limit=MAX_MODEL_BYTES)
         return data
 
+    def server_date(self, timeout: float) -> str | None:
+        """The service's clock: the ``Date`` of its answer to ``GET /health``, unread.
+
+        Raises:
+            CloudError: as ``learn``.
+        """
+        _, headers = self._request("GET", "/health", timeout=timeout)
+        return headers.get("Date")
+
     def forget(self) -> None:
         """Drop the cached metadata: the next call asks the service for it."""
         with self._lock:

@@ -167,18 +167,21 @@ def check_service(settings: Settings) -> Finding:
 
 def check_clock(settings: Settings) -> Finding:
     """This machine's clock agrees with the service's, so that timestamps mean something."""
+    client = CloudClient(settings.cloud)
     try:
-        answer = urllib3.request("GET", settings.cloud.url.rstrip("/") + "/health", timeout=Timeout(3.0), retries=False)
-    except (urllib3.exceptions.HTTPError, OSError):
-        return compare_clocks(None, datetime.datetime.now(datetime.UTC))
-    return compare_clocks(answer.headers.get("Date"), datetime.datetime.now(datetime.UTC))
+        date = client.server_date(timeout=3.0)
+    except CloudError:
+        date = None
+    finally:
+        client.close()
+    return compare_clocks(date, datetime.datetime.now(datetime.UTC))
 
 
 def compare_clocks(date: str | None, now: datetime.datetime) -> Finding:
     """This machine's time against a service's ``Date`` header."""
     try:
         off_s = (now - email.utils.parsedate_to_datetime(date or "")).total_seconds()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return Finding("clock", "warn", "not compared: the service gave no time", "see `timedatectl`")
     if abs(off_s) > CLOCK_LIMIT_S:
         return Finding("clock", "fail", f"{off_s:+.0f} s from the service's", "sudo timedatectl set-ntp true")
@@ -207,7 +210,7 @@ def check_screen(settings: Settings) -> Finding:
     parts = urlsplit(settings.publish.url)
     url = f"{parts.scheme}://{parts.netloc}/health"
     try:
-        answer = urllib3.request("GET", url, timeout=Timeout(2.0), retries=False)
+        answer = urllib3.request("GET", url, timeout=Timeout(2.0), retries=False, redirect=False)
     except (urllib3.exceptions.HTTPError, OSError):
         return Finding("screen", "warn", f"nothing listens at {parts.netloc}", "python -m edge_client ui, or run --ui")
     return Finding("screen", "ok", f"{parts.netloc} answers {answer.status}")

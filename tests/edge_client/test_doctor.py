@@ -67,6 +67,8 @@ def test_a_key_that_is_refused_says_so(repository: Path, tmp_path: Path) -> None
         ("Sun, 22 Nov 2026 02:00:06 GMT", "fail"),
         ("Thu, 01 Jan 2026 00:00:00 GMT", "fail"),
         ("yesterday", "warn"),
+        ("²", "warn"),
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999999999999", "warn"),
         (None, "warn"),
     ],
 )
