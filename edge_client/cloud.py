@@ -5,7 +5,6 @@ their names, on a client that the environment sets up.
 """
 
 import logging
-import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,20 +14,20 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 import urllib3
-from urllib3.util import Retry, Timeout
+from urllib3.util import Timeout
 
+from edge_client.connections import BoundedRetry, connection_fault, tls_context
 from edge_client.encoding import fp16_answer, fp16_question, json_answer, json_question
 from edge_client.metadata import ModelMetadata, Prediction, check_window
 from edge_client.replies import (
     AnswerError,
     decode_reply,
     error_sentence,
-    quoted,
     read_body,
     redirect_sentence,
     retry_seconds,
 )
-from edge_client.settings import Cloud, SettingsError, load_settings
+from edge_client.settings import Cloud, load_settings
 from edge_client.windows import Window
 from landmarks.hands import Array
 from landmarks.session import MAX_MODEL_BYTES
@@ -53,13 +52,6 @@ class CloudError(Exception):
         super().__init__(sentence)
         self.status = status
         self.retry_after_s = retry_after_s
-
-
-class BoundedRetry(Retry):
-    """urllib3's retries, for a peer that may put anything into ``Retry-After``."""
-
-    def parse_retry_after(self, retry_after: str) -> float:
-        return retry_seconds(retry_after)
 
 
 class CloudClient:
@@ -280,26 +272,3 @@ def get_prediction_from_cloud(
 ) -> dict[str, Any] | None:
     """``CloudClient.get_prediction_from_cloud`` of the default client."""
     return default_client().get_prediction_from_cloud(sequence, mask, timeout)
-
-
-def tls_context(settings: Cloud) -> ssl.SSLContext | None:
-    """Whose certificates are believed, for an ``https`` service; ``None`` for a plain one.
-
-    Raises:
-        SettingsError: ``ca_file`` holds no certificates.
-    """
-    if not settings.base_url.lower().startswith("https:"):
-        return None
-    try:
-        return ssl.create_default_context(cafile=settings.ca_file or None)
-    except OSError as error:  # ssl.SSLError too
-        reason = error.strerror or str(error)
-        raise SettingsError(f"cloud.ca_file {settings.ca_file} can't be used: {reason}, expected a PEM file") from error
-
-
-def connection_fault(error: Exception) -> str:
-    """Why no connection came about, or why it broke, on one line."""
-    cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason else error
-    text = quoted(str(cause)) or type(cause).__name__
-    unknown_authority = "self-signed certificate" in text or "unable to get local issuer" in text
-    return f"{text}; name the authority's PEM file in cloud.ca_file" if unknown_authority else text

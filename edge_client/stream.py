@@ -17,7 +17,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from websockets.http11 import Response
 from websockets.sync.client import ClientConnection, connect
 
-from edge_client.cloud import MAX_REPLY_BYTES, CloudClient, CloudError, connection_fault, refusal, tls_context
+from edge_client.cloud import MAX_REPLY_BYTES, CloudClient, CloudError, refusal
+from edge_client.connections import connection_fault, tls_context
 from edge_client.metadata import ModelMetadata, Prediction
 from edge_client.replies import AnswerError, decode_reply, quoted
 from edge_client.settings import Cloud
