@@ -9,7 +9,6 @@ import string
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
-from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -111,24 +110,6 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         _ordered("entropy", self.entropy_on, self.entropy_off, "_on at most _off")
 
 
-def _check_url(name: str, url: str) -> SplitResult:
-    """The parts of an HTTP URL whose host can be asked.
-
-    Raises:
-        ValueError: naming what can't be; never quoting a password.
-    """
-    try:
-        parts = urlsplit(url)
-        reachable = parts.hostname and parts.port != 0
-    except ValueError as error:
-        raise ValueError(f"{name} is not a URL: {error}") from error
-    if parts.username is not None or parts.password is not None:
-        raise ValueError(f"{name} has a user or a password, expected neither: keys go into HELEN_API_KEY")
-    if not (reachable and parts.scheme in ("http", "https") and url.isprintable() and " " not in url):
-        raise ValueError(f"{name} is {url!r}, expected http://HOST:PORT or https://HOST:PORT")
-    return parts
-
-
 class Cloud(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The service that recognises."""
 
@@ -152,7 +133,7 @@ class Cloud(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     api_key: Annotated[str, Meta(description="sent as X-API-Key; better set by HELEN_API_KEY than here")] = ""
 
     def __post_init__(self) -> None:
-        parts = _check_url("cloud.url", self.url)
+        parts = check_url("cloud.url", self.url)
         if parts.query or parts.fragment:
             raise ValueError(f"cloud.url is {self.url!r}, expected no query and no fragment ({self.base_url})")
         route = next((route for route in SERVICE_ROUTES if self.base_url.endswith(route)), None)
@@ -194,7 +175,7 @@ class Publish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _check_url("publish.url", self.url)
+        check_url("publish.url", self.url)
 
 
 class Screen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -248,12 +229,9 @@ def load_settings(
         tables.setdefault(group, {})[field] = read_text(path, text)
     try:
         # Environment and flags are text: lax conversion reads their numbers.
-        settings = msgspec.convert(tables, Settings, strict=False)
+        return msgspec.convert(tables, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{file or 'the settings'}: {describe_found(str(error), tables)}") from error
-    check_url("cloud.url", settings.cloud.url)
-    check_url("publish.url", settings.publish.url)
-    return settings
 
 
 def _ordered(name: str, low: float, high: float, expected: str) -> None:

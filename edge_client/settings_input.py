@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 MAX_BYTES: Final = 1_000_000
 SHOWN: Final = 60
@@ -70,12 +70,13 @@ def read_text(path: str, text: str) -> Any:
     return text
 
 
-def check_url(path: str, url: str) -> None:
-    """Check that a URL names a host, and a port where it names one.
+def check_url(path: str, url: str) -> SplitResult:
+    """The parts of an HTTP URL, checked: a host, a port where it names one, and nobody's password.
 
     Raises:
-        SettingsError: it doesn't.
+        ValueError: it can't be asked; a password is never quoted.
     """
+    expected = "expected one as http://host:port/path"
     try:
         parts = urlsplit(url)
         if not parts.hostname:
@@ -83,8 +84,12 @@ def check_url(path: str, url: str) -> None:
         if parts.port == 0:
             raise ValueError("port 0")
     except ValueError as error:
-        expected = "expected one as http://host:port/path"
-        raise SettingsError(f"{path} is no URL that can be asked ({error}), {expected}") from error
+        raise ValueError(f"{path} is no URL that can be asked ({error}), {expected}") from error
+    if parts.username is not None or parts.password is not None:
+        raise ValueError(f"{path} has a user or a password, expected neither: keys go into HELEN_API_KEY")
+    if parts.scheme not in ("http", "https") or not url.isprintable() or " " in url:
+        raise ValueError(f"{path} is {url[:SHOWN]!r}, {expected}")
+    return parts
 
 
 def read_values(tables: Mapping[str, Any]) -> Tables:
@@ -114,5 +119,7 @@ def describe_found(message: str, tables: Mapping[str, Any]) -> str:
         if not isinstance(value, Mapping) or name not in value:
             return message
         value = value[name]
+    if isinstance(value, Mapping):  # a check of several fields, which says itself what it found; one may be a secret
+        return message[: place.start()].removesuffix(" - ")
     shown = str(value).lower() if isinstance(value, bool) else repr(value)
     return f"{message}, found {shown if len(shown) <= SHOWN else shown[:SHOWN] + '…'}"
