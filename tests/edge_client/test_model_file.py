@@ -62,7 +62,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_that_says_so(served: Path, 
         fetched(files_of(served), tmp_path / "pi")
 
 
-@pytest.mark.parametrize("card", [b"[" * 100_000, '{"name":"mañana"}'.encode("latin-1")])
+@pytest.mark.parametrize("card", [b"[" * 100_000, '{"name":"mañana"}'.encode("latin-1"), b'{"x":' + b"[" * 100_000])
 def test_a_card_of_odd_bytes_is_an_error_that_says_so(served: Path, tmp_path: Path, card: bytes) -> None:
     with pytest.raises(ModelError, match=r"card\.json"):
         fetched(files_of(served, card=card), tmp_path / "pi")
