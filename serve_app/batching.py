@@ -2,31 +2,48 @@
 
 Greedy: a lone request leaves at once, and under load batches grow by themselves while the one before is in flight;
 only a full batch doesn't wait for it. Two half batches would cost each stage twice the calls and bring no answer
-sooner. For the same reason whoever was just answered is expected to ask again, and waited for, for milliseconds: the
-first of them would else go alone and all others wait for it, or two groups would take turns. Items of different shape
-never share a batch and never wait for each other's. An item that makes its batch fail, fails alone.
+sooner. Clients who were just answered are waited for, for milliseconds (``linger.py``). Items of different shape never
+share a batch and never wait for each other's. An item that makes its batch fail, fails alone; a batch whose callers
+have all gone gives its slot back.
 """
 
 import asyncio
 import contextlib
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from typing import Generic, TypeVar
+from dataclasses import dataclass
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from serve_app.errors import NotReady, Overloaded
+from serve_app.linger import Linger
 
-PACE_WEIGHT = 0.1  # of the last batch in what is known of the pace
-# Whoever was just answered is waited for so long, and for each one more who is missing a little longer. Callers who
-# ask again at once come faster than that; cameras with a rhythm of their own don't, at any rate two cores can answer.
-GATHER_S = 0.002
-GATHER_ITEM_S = 0.0008
-# Batches that go as they are after somebody was waited for in vain; twice as many after each time more, so that among
-# cameras not even one request in a hundred is held up.
-HOLD_OFF = 64
-HOLD_OFF_MOST = 1024
+PACE_WEIGHT: Final = 0.1  # of the last batch in what is known of the pace
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+
+
+@dataclass(slots=True, eq=False)
+class Entry(Generic[Item, Answer]):
+    """An item that waits or is under way, the shape of those it may share a batch with, and its caller's future."""
+
+    item: Item
+    shape: Hashable
+    future: "asyncio.Future[Answer]"
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """The shape of items whose batch failed: each runs again in a batch of its own."""
+
+    shape: Hashable
+
+
+class Batch(NamedTuple, Generic[Item, Answer]):
+    """A batch that is in flight."""
+
+    shape: Hashable
+    entries: list[Entry[Item, Answer]]
 
 
 class MicroBatcher(Generic[Item, Answer]):
@@ -34,13 +51,16 @@ class MicroBatcher(Generic[Item, Answer]):
 
     Args:
         run: answers a batch, one answer an item in the same order. An answer that is an exception is raised to that
-            item's caller alone. When ``run`` itself raises on more than one item, each item is run again on its
-            own, so that the one at fault fails and its neighbours get their answers.
+            item's caller alone. When ``run`` itself raises on more than one item, each item whose caller still waits
+            is run again in a batch of its own, so that the one at fault fails and its neighbours get their answers.
+            That nobody answers (``NotReady``, ``Overloaded``, ``TimeoutError``) is no item's fault and fails them all.
+            It is cancelled when every caller of the batch has gone.
         max_batch_size: items a batch at most.
         max_in_flight: batches that may run at the same time: of one shape a second one only when it is full.
         max_waiting: items that may wait; one more is refused with ``Overloaded``.
         max_wait_s: and no more than are answered in this time at the pace of late, two full batches always excepted.
             What waits longer is of no use to a live client, and keeps others waiting.
+        linger: how long a batch waits for clients who were just answered.
     """
 
     def __init__(
@@ -51,6 +71,7 @@ class MicroBatcher(Generic[Item, Answer]):
         max_in_flight: int,
         max_waiting: int,
         max_wait_s: float = float("inf"),
+        linger: Linger | None = None,
     ) -> None:
         self._run = run
         self._max_batch_size = max_batch_size
@@ -59,15 +80,12 @@ class MicroBatcher(Generic[Item, Answer]):
         self._max_wait_s = max_wait_s
         self._item_s = 0.0  # seconds an item of late, while others waited
         self._answered_s = 0.0
-        self._expected_shape: Hashable = None
-        self._expected_items = 0
-        self._gathering: asyncio.TimerHandle | None = None
-        self._hold_off = 0
-        self._next_hold_off = HOLD_OFF
+        self._linger = linger or Linger()
+        self._linger_timer: asyncio.TimerHandle | None = None
         # Shapes in the order in which their oldest item came; each with its items, oldest first.
-        self._groups: OrderedDict[Hashable, deque[tuple[Item, asyncio.Future[Answer]]]] = OrderedDict()
+        self._groups: OrderedDict[Hashable, deque[Entry[Item, Answer]]] = OrderedDict()
         self._waiting = 0
-        self._in_flight: dict[asyncio.Task[None], Hashable] = {}
+        self._in_flight: dict[asyncio.Task[None], Batch[Item, Answer]] = {}
 
     @property
     def waiting(self) -> int:
@@ -93,8 +111,12 @@ class MicroBatcher(Generic[Item, Answer]):
             Overloaded: at once, when as many as may wait already do.
             Exception: whatever ``run`` gave or raised for this item.
         """
-        (future,) = self._admit((item,), shape)
-        return await future
+        entries = self._admit((item,), shape)
+        try:
+            return await entries[0].future
+        except asyncio.CancelledError:
+            self._abandon(entries)
+            raise
 
     async def submit_all(self, items: Sequence[Item], shape: Hashable) -> list[Answer]:
         """Wait for the answers to items of equal ``shape`` that belong together: all of them are admitted, or none.
@@ -103,32 +125,50 @@ class MicroBatcher(Generic[Item, Answer]):
             Overloaded: at once, when not all of them may wait.
             Exception: whatever ``run`` gave or raised for the first item that failed.
         """
-        futures = self._admit(items, shape)
-        await asyncio.gather(*futures, return_exceptions=True)
-        return [future.result() for future in futures]
+        entries = self._admit(items, shape)
+        try:
+            await asyncio.gather(*(entry.future for entry in entries), return_exceptions=True)
+        except asyncio.CancelledError:
+            self._abandon(entries)
+            raise
+        return [entry.future.result() for entry in entries]
 
-    def _admit(self, items: Sequence[Item], shape: Hashable) -> "list[asyncio.Future[Answer]]":
+    def _admit(self, items: Sequence[Item], shape: Hashable) -> list[Entry[Item, Answer]]:
         self.refuse_if_full(len(items))
         loop = asyncio.get_running_loop()
-        futures: list[asyncio.Future[Answer]] = [loop.create_future() for _ in items]
-        self._groups.setdefault(shape, deque()).extend(zip(items, futures, strict=True))
-        self._waiting += len(items)
+        entries: list[Entry[Item, Answer]] = [Entry(item, shape, loop.create_future()) for item in items]
+        self._queue(entries, shape)
         self._fill_slots()
-        return futures
+        return entries
+
+    def _queue(self, entries: list[Entry[Item, Answer]], shape: Hashable) -> None:
+        self._groups.setdefault(shape, deque()).extend(entries)
+        self._waiting += len(entries)
+
+    def _abandon(self, entries: list[Entry[Item, Answer]]) -> None:
+        """Their caller has gone, by time-out or by hanging up: they neither wait nor hold a slot any more."""
+        for entry in entries:
+            group = self._groups.get(entry.shape)
+            if group is not None and entry in group:
+                group.remove(entry)
+                self._waiting -= 1
+                if not group:
+                    del self._groups[entry.shape]
+        for task, batch in self._in_flight.items():
+            if all(entry.future.done() for entry in batch.entries):
+                task.cancel()  # which gives the slot back
 
     def _fill_slots(self) -> None:
         while len(self._in_flight) < self._max_in_flight:
             shape = self._next_shape()
             if shape is None:
                 return
-            batch = self._next_batch(shape)
-            if shape == self._expected_shape:
-                if self._gathering is not None:  # those who were waited for came
-                    self._next_hold_off = max(self._next_hold_off // 2, HOLD_OFF)
-                self._expect_nobody()
-            if batch:
-                task = asyncio.get_running_loop().create_task(self._answer(batch, shape))
-                self._in_flight[task] = shape
+            entries = self._next_entries(shape)
+            if self._linger.leave(shape):
+                self._stop_timer()
+            if entries:
+                task = asyncio.get_running_loop().create_task(self._answer(entries, shape))
+                self._in_flight[task] = Batch(shape, entries)
                 task.add_done_callback(self._free_slot)
 
     def _free_slot(self, task: asyncio.Task[None]) -> None:
@@ -138,76 +178,81 @@ class MicroBatcher(Generic[Item, Answer]):
     def _next_shape(self) -> Hashable | None:
         """The shape that has waited longest of those with a full batch, or with none in flight and nobody expected."""
         for shape, group in self._groups.items():
-            if len(group) >= self._max_batch_size:
+            if len(group) >= self._batch_limit(shape):
                 return shape
-            if shape not in self._in_flight.values() and not self._gathers(shape, len(group)):
+            if all(batch.shape != shape for batch in self._in_flight.values()) and not self._lingers(shape, len(group)):
                 return shape
         return None
 
-    def _gathers(self, shape: Hashable, items: int) -> bool:
-        """Whether more items of a shape are expected any moment; a timer ends the wait for those who don't come."""
-        if shape != self._expected_shape or items >= self._expected_items:
-            return False
-        if self._gathering is None:
-            missing_s = GATHER_S + GATHER_ITEM_S * (self._expected_items - items)
-            self._gathering = asyncio.get_running_loop().call_later(missing_s, self._go_without)
-        return True
+    def _batch_limit(self, shape: Hashable) -> int:
+        return 1 if isinstance(shape, Alone) else self._max_batch_size
 
-    def _go_without(self) -> None:
-        self._expect_nobody()
-        self._hold_off = self._next_hold_off
-        self._next_hold_off = min(2 * self._next_hold_off, HOLD_OFF_MOST)
+    def _lingers(self, shape: Hashable, items: int) -> bool:
+        """Whether more items of a shape are expected any moment; a timer ends the wait for those who don't come."""
+        loop = asyncio.get_running_loop()
+        wait_s = self._linger.wait_s(shape, items, loop.time())
+        if wait_s > 0 and self._linger_timer is None:
+            self._linger_timer = loop.call_later(wait_s, self._end_linger)
+        return wait_s > 0
+
+    def _end_linger(self) -> None:
+        self._stop_timer()
+        self._linger.time_out()
         self._fill_slots()
 
-    def _expect_nobody(self) -> None:
-        self._expected_items = 0
-        if self._gathering is not None:
-            self._gathering.cancel()
-            self._gathering = None
+    def _stop_timer(self) -> None:
+        if self._linger_timer is not None:
+            self._linger_timer.cancel()
+            self._linger_timer = None
 
-    def _next_batch(self, shape: Hashable) -> list[tuple[Item, asyncio.Future[Answer]]]:
+    def _next_entries(self, shape: Hashable) -> list[Entry[Item, Answer]]:
         group = self._groups.pop(shape)
-        batch: list[tuple[Item, asyncio.Future[Answer]]] = []
-        while group and len(batch) < self._max_batch_size:
-            item, future = group.popleft()
+        limit = self._batch_limit(shape)
+        entries: list[Entry[Item, Answer]] = []
+        while group and len(entries) < limit:
+            entry = group.popleft()
             self._waiting -= 1
-            if not future.done():  # its caller has gone, by time-out or by hanging up
-                batch.append((item, future))
+            if not entry.future.done():  # its caller has gone this very moment
+                entries.append(entry)
         if group:
             self._groups[shape] = group  # the rest queues behind the other shapes, so that none starves
-        return batch
+        return entries
 
-    async def _answer(self, batch: list[tuple[Item, asyncio.Future[Answer]]], shape: Hashable) -> None:
+    async def _answer(self, entries: list[Entry[Item, Answer]], shape: Hashable) -> None:
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         try:
-            answers = await self._run([item for item, _ in batch])
-            if len(answers) != len(batch):
-                raise RuntimeError(f"a batch of {len(batch)} items got {len(answers)} answers")
+            answers = await self._run([entry.item for entry in entries])
+            if len(answers) != len(entries):
+                raise RuntimeError(f"a batch of {len(entries)} items got {len(answers)} answers")
         except asyncio.CancelledError:
-            for _, future in batch:
-                settle(future, NotReady("the service is shutting down"))
+            fail(entries, NotReady("the service is shutting down"))
             raise
+        except (NotReady, Overloaded, TimeoutError) as error:  # no item's fault
+            fail(entries, error)
+            return
         except Exception as error:
-            if len(batch) == 1 or isinstance(error, NotReady | Overloaded):  # no item's fault
-                for _, future in batch:
-                    settle(future, error)
+            if len(entries) == 1:
+                fail(entries, error)
             else:
-                await asyncio.gather(*(self._answer([entry], shape) for entry in batch))
+                self._split(entries)
             return
-        self._note_pace(len(batch), began_s, loop.time())
-        self._expect(shape, len(batch))
-        for (_, future), answer in zip(batch, answers, strict=True):
-            settle(future, answer)
+        now_s = loop.time()
+        self._note_pace(len(entries), began_s, now_s)
+        if not isinstance(shape, Alone):
+            self._stop_timer()
+            expected = min(len(entries) + len(self._groups.get(shape, ())), self._max_batch_size)
+            self._linger.expect(shape, expected, now_s)
+        for entry, answer in zip(entries, answers, strict=True):
+            settle(entry.future, answer)
 
-    def _expect(self, shape: Hashable, answered: int) -> None:
-        """Whom the next batch of a shape waits for: those who were answered, and those who waited meanwhile."""
-        self._expect_nobody()
-        if self._hold_off:
-            self._hold_off -= 1
-            return
-        self._expected_shape = shape
-        self._expected_items = min(answered + len(self._groups.get(shape, ())), self._max_batch_size)
+    def _split(self, entries: list[Entry[Item, Answer]]) -> None:
+        """Queue the items of a batch that failed again, each for a batch of its own, in turn with the other shapes."""
+        waiting = [entry for entry in entries if not entry.future.done()]
+        for entry in waiting:
+            entry.shape = Alone(entry.shape)
+        if waiting:
+            self._queue(waiting, waiting[0].shape)
 
     def _note_pace(self, items: int, began_s: float, now_s: float) -> None:
         """Learn from a batch that others waited for: the time since the one before was answered is its own."""
@@ -215,6 +260,12 @@ class MicroBatcher(Generic[Item, Answer]):
             item_s = (now_s - max(began_s, self._answered_s)) / items
             self._item_s += PACE_WEIGHT * (item_s - self._item_s) if self._item_s else item_s
         self._answered_s = now_s
+
+
+def fail(entries: "Sequence[Entry[Item, Answer]]", error: Exception) -> None:
+    """Raise an exception to every caller of a batch."""
+    for entry in entries:
+        settle(entry.future, error)
 
 
 def settle(future: "asyncio.Future[Answer]", answer: Answer | Exception) -> None:

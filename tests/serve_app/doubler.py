@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from serve_app.batching import MicroBatcher
 from serve_app.errors import NotReady
+from serve_app.linger import Linger
 
 
 class Doubler:
@@ -22,6 +23,7 @@ class Doubler:
         self.running += 1
         self.most_running = max(self.most_running, self.running)
         try:
+            await asyncio.sleep(0)  # so that batches that may run at the same time do
             await self.gate.wait()
             if "poison" in items:
                 raise RuntimeError("poison in the batch")
@@ -32,8 +34,10 @@ class Doubler:
             self.running -= 1
 
 
-def batcher(run: Doubler, size: int = 8, slots: int = 1, waiting: int = 100) -> MicroBatcher[object, object]:
-    return MicroBatcher(run, max_batch_size=size, max_in_flight=slots, max_waiting=waiting)
+def batcher(
+    run: Doubler, size: int = 8, slots: int = 1, waiting: int = 100, linger: Linger | None = None
+) -> MicroBatcher[object, object]:
+    return MicroBatcher(run, max_batch_size=size, max_in_flight=slots, max_waiting=waiting, linger=linger)
 
 
 async def submit_all(

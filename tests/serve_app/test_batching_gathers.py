@@ -1,30 +1,18 @@
-"""Who was just answered is waited for, so that those who ask together go together; never for long."""
+"""The batcher lingers for clients who were just answered, so that those who ask together go together; never for long."""
 
 import asyncio
-import itertools
 
 import pytest
 import uvloop
 
-from serve_app import batching
 from serve_app.batching import MicroBatcher
+from serve_app.linger import Linger
 from tests.serve_app.doubler import Doubler, batcher, let_others_run, submit_all, tell
 
 
-async def answered_together(
-    run: Doubler, monkeypatch: pytest.MonkeyPatch, gather_s: float = 60
-) -> MicroBatcher[object, object]:
-    """A batcher of batches of 8 that has just answered one of 4, and waits ``gather_s`` for 4 to come again."""
-    monkeypatch.setattr(batching, "GATHER_S", 60)
-    target = batcher(run)
-    await answer_four_together(run, target)
-    monkeypatch.setattr(batching, "GATHER_S", gather_s)
-    return target
-
-
-async def answer_four_together(run: Doubler, target: MicroBatcher[object, object]) -> None:
-    """Let a batch of four form, the last of whom comes when the other three have nobody left to wait for but it."""
-    run.batches.clear()
+async def answered_together(run: Doubler, linger: Linger) -> MicroBatcher[object, object]:
+    """A batcher of batches of 8 that has just answered one of 4, the last of whom came when the others lingered."""
+    target = batcher(run, linger=linger)
     run.gate.clear()
     first = asyncio.ensure_future(submit_all(target, [0]))
     await let_others_run()
@@ -33,14 +21,14 @@ async def answer_four_together(run: Doubler, target: MicroBatcher[object, object
     run.gate.set()
     await first
     await asyncio.gather(others, submit_all(target, [4]))
-    assert run.batches == [[0], [1, 2, 3, 4]]
     run.batches.clear()
+    return target
 
 
-def test_those_answered_together_are_waited_for_and_go_together_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_those_answered_together_are_waited_for_and_go_together_again() -> None:
     async def story() -> None:
         run = Doubler()
-        target = await answered_together(run, monkeypatch)
+        target = await answered_together(run, Linger(60))
         answers = [asyncio.ensure_future(submit_all(target, [item])) for item in (1, 2, 3)]
         await let_others_run()
         assert run.batches == []
@@ -51,19 +39,19 @@ def test_those_answered_together_are_waited_for_and_go_together_again(monkeypatc
     tell(story)
 
 
-def test_another_shape_than_the_one_answered_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_shape_than_the_one_answered_waits_for_nobody() -> None:
     async def story() -> None:
         run = Doubler()
-        target = await answered_together(run, monkeypatch)
+        target = await answered_together(run, Linger(60))
         assert await submit_all(target, ["b"], shape="other") == ["bb"]
 
     tell(story)
 
 
-def test_who_waited_when_others_were_answered_waits_for_them_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_waited_when_others_were_answered_waits_for_them_too() -> None:
     async def story() -> None:
         run = Doubler()
-        target = await answered_together(run, monkeypatch)
+        target = await answered_together(run, Linger(60))
         run.gate.clear()
         first = asyncio.ensure_future(submit_all(target, [1, 2, 3, 4]))
         await let_others_run()
@@ -80,66 +68,68 @@ def test_who_waited_when_others_were_answered_waits_for_them_too(monkeypatch: py
     tell(story)
 
 
-def test_nobody_is_waited_for_twice_who_did_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
+class AheadLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock a test may put forward."""
+
+    ahead_s = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead_s
+
+
+def test_a_lone_request_long_after_a_burst_leaves_at_once() -> None:
+    async def story() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, AheadLoop)
+        run = Doubler()
+        target = await answered_together(run, Linger(60))
+        loop.ahead_s += 3600
+        answer = asyncio.ensure_future(submit_all(target, [1]))
+        await let_others_run()
+        assert run.batches == [[1]]
+        assert await answer == [2]
+
+    with asyncio.Runner(loop_factory=AheadLoop) as runner:
+        runner.run(story())
+
+
+def test_who_is_waited_for_in_vain_holds_up_one_request_alone() -> None:
     async def story() -> None:
         run = Doubler()
-        target = await answered_together(run, monkeypatch, gather_s=0.01)
-        assert await submit_all(target, [1, 2]) == [2, 4]
-        assert [item for batch in run.batches for item in batch] == [1, 2]
+        target = batcher(run, linger=Linger(0.01))
+        run.gate.clear()
+        burst = asyncio.ensure_future(submit_all(target, [0, 1, 2, 3, 4]))
+        await let_others_run()
+        run.gate.set()
+        await burst
+        assert await submit_all(target, [1]) == [2]  # the others never come
         run.batches.clear()
-        monkeypatch.setattr(batching, "GATHER_S", 60)
-        for item in range(batching.HOLD_OFF):
-            assert await submit_all(target, [item]) == [2 * item]
-        await answer_four_together(run, target)
+        answer = asyncio.ensure_future(submit_all(target, [2]))
+        await let_others_run()
+        assert run.batches == [[2]]
+        assert await answer == [4]
 
     tell(story)
 
 
-def test_the_more_often_nobody_came_the_longer_nobody_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cameras with a rhythm of their own: each wait costs them time and gains nothing."""
-    monkeypatch.setattr(batching, "GATHER_S", 0.002)
-    monkeypatch.setattr(batching, "HOLD_OFF", 4)
-    monkeypatch.setattr(batching, "HOLD_OFF_MOST", 16)
-
+def test_nobody_who_waits_and_leaves_keeps_the_timer_of_a_linger_from_ending() -> None:
     async def story() -> None:
         run = Doubler()
-        target = batcher(run)
-        waited_in_vain: list[int] = []
-        go_without = target._go_without
-
-        def counted() -> None:
-            waited_in_vain.append(len(run.batches))
-            go_without()
-
-        monkeypatch.setattr(target, "_go_without", counted)
-
-        async def cameras(batches: int) -> list[int]:
-            """Let some batches go; how many went from one wait in vain to the next."""
-            waited_in_vain.clear()
-            until = len(run.batches) + batches
-            while len(run.batches) < until:
-                await submit_all(target, [0, 1])
-                await submit_all(target, [2])
-            return [after - before for before, after in itertools.pairwise(waited_in_vain)]
-
-        async def one_who_asks_again() -> None:
-            for item in range(60):
-                await submit_all(target, [item])
-
-        between = await cameras(80)
-        assert between[0] < between[1] < between[2], between
-        assert max(between) <= 16 + 2, between
-        await asyncio.gather(*(one_who_asks_again() for _ in range(4)))  # those come who are waited for
-        assert (await cameras(20))[0] < between[2]
+        target = await answered_together(run, Linger(0.01))
+        gone = asyncio.ensure_future(submit_all(target, [1]))
+        await let_others_run()
+        gone.cancel()
+        async with asyncio.timeout(5):
+            assert await submit_all(target, [2]) == [4]
 
     tell(story)
 
 
-@pytest.mark.parametrize("gather_s", [0.0004, 0.0014, 0.0024])
-def test_the_wait_ends_on_a_loop_that_counts_in_milliseconds(monkeypatch: pytest.MonkeyPatch, gather_s: float) -> None:
+@pytest.mark.parametrize("linger_s", [0.0004, 0.0014, 0.0024])
+def test_the_wait_ends_on_a_loop_that_counts_in_milliseconds(linger_s: float) -> None:
     async def story() -> None:
         run = Doubler()
-        target = await answered_together(run, monkeypatch, gather_s)
+        target = await answered_together(run, Linger(linger_s))
         async with asyncio.timeout(10):
             assert await submit_all(target, [1]) == [2]
 
