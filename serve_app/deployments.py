@@ -5,7 +5,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from ray import serve
 from ray.exceptions import RayActorError
@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from serve_app.api_keys import KeyRing
 from serve_app.errors import NotReady, Overloaded
 from serve_app.ingress import create_app
-from serve_app.messages import ModelStatus, Outputs, Tensors
+from serve_app.messages import ModelStatus, Outputs, Scored, Tensors
 from serve_app.metrics import PreprocessCounts, Snapshot
 from serve_app.pipeline import ModelPipeline
 from serve_app.same_site import site_from
@@ -28,10 +28,9 @@ from serve_app.shot_pipeline import ShotPipeline
 
 ATTEMPTS: Final = 4
 PAUSE_S: Final = 0.2
-# A batch takes milliseconds. One that Serve's router was about to hand to a replica when that died can hang there for
-# good, while its successor answers everybody else.
-ATTEMPT_S: Final = 3.0
 SCRAPE_DEADLINE_S: Final = 3.0  # Prometheus gives up after 10
+
+Answer = TypeVar("Answer")
 
 
 def method_of(handle: DeploymentHandle[Any], name: str) -> DeploymentHandle[Any]:
@@ -39,19 +38,18 @@ def method_of(handle: DeploymentHandle[Any], name: str) -> DeploymentHandle[Any]
     return handle.options(method_name=name, request_serialization="pickle", response_serialization="pickle")
 
 
-async def asked(name: str, ask: Callable[[], Awaitable[Any]]) -> Any:
-    """Ask the stages of a model, and again where their replicas leave without an answer.
+async def asked(name: str, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Call one stage of a model, and again when the replica that had the call died.
+
+    A call that is slow is waited for, for as long as the caller does: asking again would only repeat the work.
 
     Raises:
-        Overloaded: a stage's own queue is full.
+        Overloaded: the stage's own queue is full.
         NotReady: none of several attempts was answered.
     """
     for _ in range(ATTEMPTS):
         try:
-            async with asyncio.timeout(ATTEMPT_S):
-                return await ask()
-        except TimeoutError:
-            continue
+            return await ask()
         except BackPressureError as error:
             raise Overloaded(f"the {name} model's queue is full; try again in a second") from error
         except RayActorError:  # a replica died with the batch in hand; answering twice harms nobody
@@ -60,7 +58,12 @@ async def asked(name: str, ask: Callable[[], Awaitable[Any]]) -> Any:
 
 
 class RayStages:
-    """Inference and postprocessing as deployments; a batch goes through both without coming back in between."""
+    """Inference and postprocessing as deployments.
+
+    Each stage is awaited before the next one is called. A response that is handed to the next call instead would come
+    through this process too, and when its replica dies Serve's router resolves it for that call again and again,
+    for ever.
+    """
 
     def __init__(self, name: str, model: DeploymentHandle[Any], postprocess: DeploymentHandle[Any]) -> None:
         self._name = name
@@ -71,14 +74,20 @@ class RayStages:
 
     async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
         """As ``Stages.answer``; a stage whose own queue is full is ``Overloaded``."""
+        scored = await self._score(batch)
         answers: Sequence[bytes | Exception]
-        answers = await asked(self._name, lambda: self._predict.remote(self._infer.remote(batch)))
+        answers = await asked(self._name, lambda: self._predict.remote(scored))
         return answers
 
     async def outputs(self, batch: Tensors) -> Outputs:
         """As ``Stages.outputs``; a stage whose own queue is full is ``Overloaded``."""
-        outputs: Outputs = await asked(self._name, lambda: self._outputs.remote(self._infer.remote(batch)))
+        scored = await self._score(batch)
+        outputs: Outputs = await asked(self._name, lambda: self._outputs.remote(scored))
         return outputs
+
+    async def _score(self, batch: Tensors) -> Scored:
+        scored: Scored = await asked(self._name, lambda: self._infer.remote(batch))
+        return scored
 
     async def look(self) -> Sequence[ModelStatus]:
         """As ``Stages.look``."""
@@ -106,13 +115,9 @@ class RayShotStages(RayStages):
 
     async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
         """As ``RayStages.answer``."""
-
-        def ask() -> Awaitable[Any]:
-            scored = self._infer.remote({POSES: batch[POSES]}) if POSES in batch else None
-            response: Awaitable[Any] = self._judge.remote(batch, scored)
-            return response
-
-        answers: Sequence[bytes | Exception] = await asked(self._name, ask)
+        scored = await self._score({POSES: batch[POSES]}) if POSES in batch else None
+        answers: Sequence[bytes | Exception]
+        answers = await asked(self._name, lambda: self._judge.remote(batch, scored))
         return answers
 
 
@@ -127,11 +132,11 @@ class RayReplicas:
 
     async def snapshots(self) -> list[Snapshot]:
         """As ``Replicas.snapshots``; a replica that doesn't answer in time is left out."""
-        asked = [
+        broadcasts = [
             stage.broadcast("snapshot").results_async(timeout_s=SCRAPE_DEADLINE_S, return_exceptions=True)
             for stage in self._stages
         ]
-        answers = await asyncio.gather(*asked, return_exceptions=True)
+        answers = await asyncio.gather(*broadcasts, return_exceptions=True)
         each = [one for answer in answers if isinstance(answer, list) for one in answer]
         return [one for one in each if isinstance(one, Snapshot)]
 

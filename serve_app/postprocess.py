@@ -1,5 +1,6 @@
 """From a model's raw outputs to the answer a client reads. Its replicas know no model and hold no state."""
 
+import asyncio
 import math
 import time
 from functools import lru_cache
@@ -26,8 +27,8 @@ LABEL = "label"
 class Postprocess:
     """The last stage of the graph: a scored batch in, each item's encoded answer out.
 
-    What takes microseconds is ``async``: Serve starts a thread for a method that isn't, which costs more than the
-    softmax. The rules of a shot take milliseconds and have one.
+    What takes microseconds runs in the replica's loop: a thread costs more than the softmax. The rules of a shot take
+    milliseconds and have one.
     """
 
     def __init__(self) -> None:
@@ -84,11 +85,11 @@ class Postprocess:
             {int(row): not_finite(scored) for row in np.flatnonzero(~finite)},
         )
 
-    def judge(self, batch: Tensors, scored: Scored | None) -> list[bytes | Exception]:
+    async def judge(self, batch: Tensors, scored: Scored | None) -> list[bytes | Exception]:
         """Answer a batch of shots: items of ``shot_frames.shot_tensors`` with a leading batch axis.
 
         By the model's ``logits`` ``(B, 4)`` and ``preds`` ``(B, 2)`` where it scored them, else by the rules. An item
-        without a shot becomes an exception for its own caller.
+        without a shot becomes an exception for its own caller. A call that is cancelled ends after the item at hand.
         """
         started = time.perf_counter()
         version = RULES if scored is None else scored.version
@@ -96,7 +97,10 @@ class Postprocess:
         for index in range(len(batch["points"])):
             item = {name: array[index] for name, array in batch.items()}
             try:
-                answer = judge(item) if scored is None else judge_scored(item, scored, index)
+                if scored is None:
+                    answer = await asyncio.to_thread(judge, item)
+                else:
+                    answer = await asyncio.to_thread(judge_scored, item, scored, index)
             except RequestError as error:
                 answers.append(error)
                 continue

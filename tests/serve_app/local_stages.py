@@ -55,7 +55,7 @@ class LocalShotStages(LocalStages):
 
     async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
         scored = await self.inference.infer({POSES: batch[POSES]}) if POSES in batch else None
-        return self.postprocess.judge(batch, scored)
+        return await self.postprocess.judge(batch, scored)
 
     async def outputs(self, batch: Tensors) -> Outputs:
         return await self.postprocess.shot_outputs(await self.inference.infer(batch))
