@@ -74,7 +74,7 @@ def create_app(service: Service, keys: KeyRing, site: Site = ANYWHERE) -> Starle
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             for pipeline in service.pipelines:
-                await stack.enter_async_context(pipeline.watched())
+                await stack.enter_async_context(pipeline.watched(service.counts.record_failure))
             yield
 
     layers = [Middleware(Slashes), Middleware(Observed, counts=service.counts), Middleware(SameSite, site=site)]

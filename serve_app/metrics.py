@@ -106,11 +106,19 @@ class PreprocessCounts(Counts):
         self._hand_frames = self._counter("helen_hand_frames", text, "model", "key", "hand")
         self._windows: defaultdict[tuple[str, str], list[npt.NDArray[np.float32]]] = defaultdict(list)
         self.streams = self._gauge("helen_open_streams", "WebSocket sessions")
+        text = "Failures that a task's last-resort handler caught, by the task: refresh, session"
+        self._task_failures = self._counter("helen_task_failures", text, "task")
+        for task in ("refresh", "session"):
+            self._task_failures(task)  # so that the first failure is a rise from 0
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """A request got its answer, or 499 when its client didn't wait for it."""
         self._requests(route, status).inc()
         self._request_seconds(route).observe(seconds)
+
+    def record_failure(self, task: str) -> None:
+        """Something that a task didn't foresee was caught by its last-resort handler."""
+        self._task_failures(task).inc()
 
     def read(self, model: str, version: str, seconds: float) -> None:
         """A body became checked arrays."""

@@ -180,7 +180,10 @@ class ModelPipeline:
             if not self.started:
                 logger.info("ready: the %s model answers, version %s", name, self.status.version)
             self.started, self._misses = True, 0
-        except Exception as error:  # a replica that is starting, restarting or gone can raise anything
+        except (Exception, asyncio.CancelledError) as error:
+            # A replica that is starting, restarting or gone can raise anything; Serve raises CancelledError for it too.
+            if is_being_cancelled():
+                raise
             said = str(error) or type(error).__name__
             logger.warning("the %s model doesn't answer: %s", name, said)
             self._misses += 1
@@ -189,20 +192,38 @@ class ModelPipeline:
             self.status = ModelStatus(name, reason=f"the {name} model doesn't answer: {said.splitlines()[0][:200]}")
 
     @contextlib.asynccontextmanager
-    async def watched(self) -> AsyncIterator[None]:
-        """Keep ``status`` fresh, once a second, for as long as the context is open."""
-        watch = asyncio.get_running_loop().create_task(self._refresh_forever())
+    async def watched(self, record_failure: Callable[[str], None]) -> AsyncIterator[None]:
+        """Keep ``status`` fresh, once a second, for as long as the context is open.
+
+        ``record_failure`` counts what the watch didn't foresee, under ``"refresh"``; it goes on. Should it end
+        nevertheless, the pipeline is not ready, and says why.
+        """
+        watch = asyncio.get_running_loop().create_task(self._refresh_forever(record_failure), name=self._watch_name)
+        watch.add_done_callback(self._end_watch)
         try:
             yield
         finally:
+            watch.remove_done_callback(self._end_watch)
             watch.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watch
+            await asyncio.gather(watch, return_exceptions=True)
 
-    async def _refresh_forever(self) -> None:
+    @property
+    def _watch_name(self) -> str:
+        return f"watch over the {self.status.name} model"
+
+    async def _refresh_forever(self, record_failure: Callable[[str], None]) -> None:
         while True:
-            await self.refresh()
+            try:
+                await self.refresh()
+            except Exception:
+                logger.exception("the %s failed; it goes on", self._watch_name)
+                record_failure("refresh")
             await asyncio.sleep(REFRESH_S)
+
+    def _end_watch(self, watch: asyncio.Task[None]) -> None:
+        reason = f"the {self._watch_name} has ended; restart the service"
+        logger.error("%s", reason, exc_info=None if watch.cancelled() else watch.exception())
+        self.status = ModelStatus(self.status.name, reason=reason)
 
     async def _run(self, questions: Sequence[Question]) -> Sequence[Any]:
         ask, first = questions[0]
@@ -214,6 +235,12 @@ class ModelPipeline:
         outputs = await self._stages.outputs(batch)
         count = len(next(iter(batch.values())))
         return [outputs.failed.get(row) or OutputRow(outputs, row) for row in range(count)]
+
+
+def is_being_cancelled() -> bool:
+    """Whether somebody cancels the task that runs now: a ``CancelledError`` that says so is to be passed on."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def shape_of(question: Question) -> Hashable:

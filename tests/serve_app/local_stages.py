@@ -95,7 +95,7 @@ async def local_app(
     unhurried = {"max_wait_s": 300}  # so that nothing depends on this machine's pace
     service = local_service(stages, ServiceArguments.model_validate(unhurried | arguments))
     app = create_app(service, keys if isinstance(keys, KeyRing) else KeyRing(keys), site)
-    async with service.gesture.watched():
+    async with service.gesture.watched(service.counts.record_failure):
         await service.gesture.refresh()
         await service.shots.refresh()
         yield app

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import numpy as np
 import pytest
 
+from serve_app import pipeline as pipeline_module
 from serve_app.errors import NotReady
 from serve_app.messages import ModelStatus, Outputs, Tensors
 from serve_app.pipeline import ModelPipeline
@@ -21,6 +22,7 @@ class WatchedStages:
         self.versions: list[str] = []
         self.hangs = False
         self.away = False
+        self.fault: BaseException | None = None
 
     async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
         self.shapes.append(batch["sequence"].shape)
@@ -39,6 +41,8 @@ class WatchedStages:
         return [await self.describe()]
 
     async def describe(self) -> ModelStatus:
+        if self.fault is not None:
+            raise self.fault
         if self.away:
             raise ConnectionError("the replica is gone")
         return ModelStatus("gesture", "1", "made", card_of(linear_model()))
@@ -108,12 +112,72 @@ def test_a_watched_pipeline_notices_by_itself_when_its_model_returns() -> None:
         stages = WatchedStages()
         stages.away = True
         pipeline = ModelPipeline("gesture", stages, ServiceArguments())
-        async with pipeline.watched():
+        async with pipeline.watched(lambda _: None):
             await asyncio.sleep(0.1)
             assert pipeline.status.card is None
             stages.away = False
             while pipeline.status.card is None:  # noqa: ASYNC110 - what is tested is that nobody tells it
                 await asyncio.sleep(0.05)
+
+    tell(story)
+
+
+class Unspeakable(Exception):
+    """An error that can't even be told."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+@pytest.mark.parametrize("fault", [Unspeakable(), asyncio.CancelledError("by Serve"), KeyError("a bug")])
+def test_whatever_a_refresh_raises_the_watch_goes_on(
+    fault: BaseException, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(pipeline_module, "REFRESH_S", 0.001)
+    failures: list[str] = []
+
+    async def story() -> None:
+        stages = WatchedStages()
+        pipeline = ModelPipeline("gesture", stages, ServiceArguments())
+        stages.fault = fault
+        async with pipeline.watched(failures.append):
+            await asyncio.sleep(0.05)
+            assert pipeline.status.card is None
+            stages.fault = None
+            async with asyncio.timeout(5):
+                while pipeline.status.card is None:  # noqa: ASYNC110 - as above
+                    await asyncio.sleep(0.001)
+
+    tell(story)
+    assert bool(failures) == isinstance(fault, Unspeakable)
+    assert "gesture model" in caplog.text
+
+
+def test_a_watch_that_has_ended_shows_as_not_ready() -> None:
+    async def story() -> None:
+        pipeline = ModelPipeline("gesture", WatchedStages(), ServiceArguments())
+        async with pipeline.watched(lambda _: None):
+            while pipeline.status.card is None:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.001)
+            (watch,) = (task for task in asyncio.all_tasks() if task.get_name() == "watch over the gesture model")
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+            await asyncio.sleep(0)
+            assert not pipeline.answering
+            with pytest.raises(NotReady, match="the watch over the gesture model has ended; restart the service"):
+                _ = pipeline.card
+
+    tell(story)
+
+
+def test_a_watch_that_is_left_leaves_the_model_as_it_was() -> None:
+    async def story() -> None:
+        pipeline = ModelPipeline("gesture", WatchedStages(), ServiceArguments())
+        async with pipeline.watched(lambda _: None):
+            while pipeline.status.card is None:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.001)
+        await asyncio.sleep(0)
+        assert pipeline.answering
 
     tell(story)
 
