@@ -26,6 +26,7 @@ UNSUPPORTED_DATA: Final = 1003
 INVALID_DATA: Final = 1007
 POLICY_VIOLATION: Final = 1008
 TOO_BIG: Final = 1009
+INTERNAL_ERROR: Final = 1011
 SERVICE_RESTART: Final = 1012
 IDLE: Final = 4408
 
@@ -34,6 +35,7 @@ CODES: Final = {
     INVALID_DATA: "invalid_input",
     POLICY_VIOLATION: "too_many_frames",
     TOO_BIG: "message_too_large",
+    INTERNAL_ERROR: "internal",
     SERVICE_RESTART: "model_changed",
     IDLE: "idle",
 }

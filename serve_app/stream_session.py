@@ -1,11 +1,12 @@
 """One live session's state: frames in, the windows that are due out. Knows nothing of sockets, tasks or models.
 
 ``routes/stream.py`` feeds it messages as they come; what they may be is in ``stream_messages.py``. The newest window
-that is due takes the place of one that nobody has taken yet.
+that is due takes the place of one that nobody has taken yet. What is to be told comes out in the order of the messages.
 """
 
+from collections import deque
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -14,12 +15,10 @@ from landmarks.model_card import ModelCard
 from serve_app.errors import InvalidInput
 from serve_app.frame_buffer import FrameBuffer
 from serve_app.preprocess import LARGEST, check_numbers
+from serve_app.stream_frames import BinaryFrames
 from serve_app.stream_messages import (
     DTYPES,
-    FRAME_NUMBER,
-    INVALID_DATA,
     POLICY_VIOLATION,
-    TOO_BIG,
     UNSUPPORTED_DATA,
     Opening,
     SessionOver,
@@ -27,14 +26,28 @@ from serve_app.stream_messages import (
     read_text,
 )
 
+MAX_REFUSED: Final = 64  # messages that wait to be told, behind a window that is under way
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DueWindow:
-    """A window to predict: ``number`` of its last frame, and views of ``(T, F)`` and ``(T, 2)`` that don't change."""
+    """A window to predict: ``number`` of its last frame, and views of ``(T, F)`` and ``(T, 2)`` that don't change.
+
+    ``skipped``: windows that were due and whose place it took.
+    """
 
     number: int
     sequence: Array
     presence: Array
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedMessage:
+    """A message that was refused, and why: to be told when what was due before it has been."""
+
+    number: int
+    error: InvalidInput
 
 
 class StreamSession:
@@ -50,15 +63,15 @@ class StreamSession:
         self._card = card
         self._first = opening.min_frames or card.min_seq_len
         self._stride = opening.stride
-        self._dtype = DTYPES.get(opening.encoding)
-        self._frame_bytes = card.feature_dim * self._dtype.itemsize if self._dtype else 0
+        self._binary = BinaryFrames(opening.encoding, card) if opening.encoding in DTYPES else None
         self._buffer = FrameBuffer(card.seq_len, card.feature_dim)
         self._since_window = self._stride
         self._absent = 0
-        self._due: DueWindow | None = None
-        self._skipped = 0
+        self._due: deque[DueWindow | RefusedMessage] = deque()  # one window at most
+        self._refused = 0
         self._taken = 0
         self.number = 0  # of the last message, as its sender counts or else as this session counts frames
+        self.frames = 0  # in the last message, also where it was refused
 
     def ready(self) -> dict[str, Any]:
         """What the session's first answer says of it and of its model."""
@@ -78,69 +91,61 @@ class StreamSession:
             "class_labels": card.class_labels,
         }
 
-    def take_binary(self, message: bytes) -> int:
-        """Take the frames of a binary message, oldest first; gives how many.
+    def take_binary(self, message: bytes) -> None:
+        """Take the frames of a binary message, oldest first.
 
         Raises:
             InvalidInput: a number isn't finite or is out of range, so that no frame of the message was taken, or the
                 message asks for a prediction of too few frames.
             SessionOver: the message isn't frames in the session's encoding.
         """
-        if self._dtype is None:
+        if self._binary is None:
             raise SessionOver(UNSUPPORTED_DATA, 'found a binary message, expected text: the encoding is "json"')
-        frames, numbered = divmod(len(message), self._frame_bytes)
-        if frames > self._card.seq_len:
-            raise SessionOver(TOO_BIG, f"a message has {frames} frames, expected {self._card.seq_len} at most")
-        if not frames or numbered not in (0, FRAME_NUMBER.size):
-            raise SessionOver(
-                INVALID_DATA,
-                f"a message has {len(message)} bytes, expected {self._frame_bytes} a frame"
-                f" ({self._card.feature_dim} × {self._opening.encoding}), after a frame number of 4 bytes or none",
-            )
-        number = FRAME_NUMBER.unpack_from(message)[0] if numbered else None
-        self.number = self._taken + frames if number is None else number
-        block = np.frombuffer(message, dtype=self._dtype, offset=numbered).astype(np.float32)
-        # A sum of squares that is small enough proves every number in range at once; a NaN fails the comparison.
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is looked at one by one
-            within = block.dot(block) <= LARGEST * LARGEST
-        if not within:
-            check_numbers("frames", block.reshape(frames, -1), -LARGEST, LARGEST)
-        self._take(block.reshape(frames, -1), number is not None)
-        return frames
+        self.frames, number = self._binary.measure(message)
+        self.number = self._taken + self.frames if number is None else number
+        self._take(self._binary.read(message, self.frames), number is not None)
 
-    def take_text(self, message: bytes) -> int:
-        """Take a message in JSON; gives how many frames it had.
+    def take_text(self, message: bytes) -> None:
+        """Take a message in JSON.
 
         Raises:
             InvalidInput: as ``take_binary``.
             SessionOver: it isn't one of the messages of a session.
         """
         text = read_text(message)
-        self.number = self._taken + (text.type == "frame") if text.n is None else text.n
+        self.frames = int(text.type == "frame")
+        self.number = self._taken + self.frames if text.n is None else text.n
         if text.type == "reset":
             self._reset()
-            return 0
-        if text.type == "predict":
+        elif text.type == "predict":
             self._ask(text.frames or self._buffer.held)
-            return 0
-        if self._dtype is not None:
+        elif self._binary is not None:
             raise SessionOver(
                 UNSUPPORTED_DATA, f'found a frame in JSON, expected binary: the encoding is "{self._opening.encoding}"'
             )
-        self._take(self._checked(text), text.n is not None)
-        return 1
+        else:
+            self._take(self._checked(text), text.n is not None)
+
+    def refuse(self, error: InvalidInput) -> None:
+        """Have it told that the last message was refused, in its turn."""
+        self._due.append(RefusedMessage(self.number, error))
+        self._refused += 1
+
+    @property
+    def backlogged(self) -> bool:
+        """Whether so many refused messages wait for their turn that no more should be read until it has come."""
+        return self._refused >= MAX_REFUSED
 
     @property
     def due(self) -> bool:
-        """Whether a window waits for its prediction."""
-        return self._due is not None
+        """Whether something is to be told: a prediction, or that a message was refused."""
+        return bool(self._due)
 
-    def next_due(self) -> tuple[DueWindow, int]:
-        """Take the window that is due, and how many were skipped for it."""
-        assert self._due is not None  # noqa: S101 - callers look at ``due`` first
-        window, skipped = self._due, self._skipped
-        self._due, self._skipped = None, 0
-        return window, skipped
+    def next_due(self) -> DueWindow | RefusedMessage:
+        """Take what is to be told next, in the order of the messages; callers look at ``due`` first."""
+        due = self._due.popleft()
+        self._refused -= isinstance(due, RefusedMessage)
+        return due
 
     def _checked(self, text: TextMessage) -> Array:
         width = self._card.feature_dim
@@ -188,8 +193,13 @@ class StreamSession:
 
     def _make_due(self, frames: int) -> None:
         self._since_window = 0
-        self._skipped += self._due is not None
-        self._due = DueWindow(self.number, *self._buffer.last(frames))
+        skipped = 0
+        for due in self._due:
+            if isinstance(due, DueWindow):
+                self._due.remove(due)
+                skipped = due.skipped + 1
+                break
+        self._due.append(DueWindow(self.number, *self._buffer.last(frames), skipped))
 
     def _reset(self) -> None:
         self._buffer.clear()

@@ -19,13 +19,22 @@ from serve_app.errors import DeadlineExceeded, InvalidInput, Overloaded, Request
 from serve_app.http import error_response, request_id_of
 from serve_app.security import key_name_of
 from serve_app.service import Service, service_of
-from serve_app.stream_messages import CODES, IDLE, SERVICE_RESTART, UNSUPPORTED_DATA, SessionOver, read_opening
-from serve_app.stream_session import DueWindow, FrameRate, StreamSession
+from serve_app.stream_messages import (
+    CODES,
+    IDLE,
+    INTERNAL_ERROR,
+    SERVICE_RESTART,
+    UNSUPPORTED_DATA,
+    SessionOver,
+    read_opening,
+)
+from serve_app.stream_session import DueWindow, FrameRate, RefusedMessage, StreamSession
 
 logger = logging.getLogger(__name__)
 
 SUBPROTOCOL: Final = "helen.v1"
 IDLE_GRAIN: Final = 0.1  # of the idle limit: moving its timer with every frame would cost more than reading the frame
+CLOSE_WITHIN_S: Final = 5.0  # a client that reads nothing must not keep its session
 MAX_REASON_BYTES: Final = 123  # RFC 6455: a control frame has 125 bytes, two of them the code
 
 
@@ -67,6 +76,7 @@ class LiveSession:
         self._request_id = request_id_of(connection)
         self._receive = receive
         self._send = send
+        self._session: StreamSession | None = None
         self._answering: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -81,15 +91,19 @@ class LiveSession:
             await self._close(SessionOver(IDLE, f"no message came for {idle_s:g} s, the limit"))
         except OSError:
             pass  # the client has gone in the middle of a sentence of ours
+        except Exception as error:
+            self._log_failure(error)
+            await self._close(
+                SessionOver(INTERNAL_ERROR, "the service failed on this session; its log has the details")
+            )
         finally:
-            if self._answering is not None:
-                self._answering.cancel()
+            await self._stop_answering()
 
     async def _read(self, idle: asyncio.Timeout) -> None:
         opening = await self._receive()
         if opening["type"] == "websocket.disconnect":
             return
-        session = StreamSession(read_opening(text_of(opening), self._card), self._card)
+        self._session = session = StreamSession(read_opening(text_of(opening), self._card), self._card)
         await self._tell({"type": "ready", "version": self._pipeline.status.version, **session.ready()})
         loop = asyncio.get_running_loop()
         idle_s = self._arguments.session_idle_s
@@ -100,34 +114,45 @@ class LiveSession:
             if now_s - moved_s > IDLE_GRAIN * idle_s:
                 idle.reschedule(now_s + (1 + IDLE_GRAIN) * idle_s)
                 moved_s = now_s
-            frames = 0
             try:
-                binary = message.get("bytes")
-                frames = session.take_text(text_of(message)) if binary is None else session.take_binary(binary)
+                if (binary := message.get("bytes")) is not None:
+                    session.take_binary(binary)
+                else:
+                    session.take_text(text_of(message))
             except InvalidInput as error:
-                await self._tell({"type": "error", **error.body(self._request_id), "frame": session.number})
-            rate.spend(max(frames, 1), now_s)  # a message without frames costs as much as one
+                session.refuse(error)
+            rate.spend(max(session.frames, 1), now_s)  # a message without frames costs as much as one
             self._check_model()
             if self._answering is None and session.due:
                 self._answering = loop.create_task(self._answer(session))
+            if self._answering is not None and session.backlogged:
+                await asyncio.wait({self._answering})
 
     async def _answer(self, session: StreamSession) -> None:
-        """Predict the newest window that is due, again and again until none is."""
+        """Predict the newest window that is due and tell what was refused, again and again until nothing is due."""
         try:
             while session.due:
-                window, skipped = session.next_due()
                 try:
-                    text = await self._predict(window, skipped)
-                except RequestError as error:
-                    await self._tell({"type": "error", **error.body(self._request_id), "frame": window.number})
-                else:
-                    await self._send({"type": "websocket.send", "text": text})
-        except OSError:
-            pass  # the client has gone; the reading side learns it too
+                    await self._tell_due(session.next_due())
+                except OSError:
+                    return  # the client has gone; the reading side learns it too
+                except Exception as error:
+                    self._log_failure(error)
         finally:
             self._answering = None
 
-    async def _predict(self, window: DueWindow, skipped: int) -> str:
+    async def _tell_due(self, due: DueWindow | RefusedMessage) -> None:
+        if isinstance(due, RefusedMessage):
+            await self._tell_error(due.error, due.number)
+            return
+        try:
+            text = await self._predict(due)
+        except RequestError as error:
+            await self._tell_error(error, due.number)
+        else:
+            await self._send({"type": "websocket.send", "text": text})
+
+    async def _predict(self, window: DueWindow) -> str:
         started = time.perf_counter()
         limit_s = self._arguments.request_deadline_s
         try:
@@ -140,10 +165,10 @@ class LiveSession:
         except TimeoutError as error:
             raise DeadlineExceeded(f"the window was not answered within {limit_s:g} s") from error
         except Exception as error:
-            logger.error("session %s failed", self._request_id, exc_info=error, extra={"request_id": self._request_id})
+            self._log_failure(error)
             raise RequestError("the service failed on this window; its log has the details") from error
         elapsed_ms = (time.perf_counter() - started) * 1000
-        added = (window.number, len(window.sequence), skipped, elapsed_ms)
+        added = (window.number, len(window.sequence), window.skipped, elapsed_ms)
         return (encoded[:-1] + b',"frame":%d,"frames":%d,"skipped":%d,"elapsed_ms":%.3f}' % added).decode()
 
     def _check_model(self) -> None:
@@ -157,15 +182,31 @@ class LiveSession:
     async def _tell(self, message: dict[str, Any]) -> None:
         await self._send({"type": "websocket.send", "text": msgspec.json.encode(message).decode()})
 
-    async def _close(self, over: SessionOver) -> None:
-        """Say why, then close; a client that has gone is told nothing."""
+    async def _tell_error(self, error: RequestError, number: int) -> None:
+        await self._tell({"type": "error", **error.body(self._request_id), "frame": number})
+
+    def _log_failure(self, error: Exception) -> None:
+        logger.error("session %s failed", self._request_id, exc_info=error, extra={"request_id": self._request_id})
+        self._counts.record_failure("session")
+
+    async def _stop_answering(self) -> None:
         if self._answering is not None:
-            self._answering.cancel()  # nothing may follow the close
+            self._answering.cancel()
+            await asyncio.gather(self._answering, return_exceptions=True)
+
+    async def _close(self, over: SessionOver) -> None:
+        """Say what was refused and why the session is over, then close; a client that has gone is told nothing."""
+        await self._stop_answering()  # nothing may follow the close
         body = {"error": over.sentence, "code": CODES[over.close_code], "request_id": self._request_id}
         reason = over.sentence.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
-        with contextlib.suppress(OSError):
-            await self._tell({"type": "error", **body})
-            await self._send({"type": "websocket.close", "code": over.close_code, "reason": reason})
+        with contextlib.suppress(OSError):  # of which TimeoutError is one
+            async with asyncio.timeout(CLOSE_WITHIN_S):
+                while self._session is not None and self._session.due:
+                    due = self._session.next_due()
+                    if isinstance(due, RefusedMessage):
+                        await self._tell_error(due.error, due.number)
+                await self._tell({"type": "error", **body})
+                await self._send({"type": "websocket.close", "code": over.close_code, "reason": reason})
 
 
 def text_of(message: Message) -> bytes:

@@ -17,9 +17,16 @@ class LiveSocket:
     def __init__(self) -> None:
         self.to_app: asyncio.Queue[Message] = asyncio.Queue()
         self.from_app: asyncio.Queue[Message] = asyncio.Queue()
+        self.reads = asyncio.Event()  # while it isn't set, the app's messages find no room in the line
+        self.reads.set()
+        self.fault: Exception | None = None  # that the server has with the app's next message
 
     async def send_to_client(self, message: Message) -> None:
         """The app's ``send``; a close of the app's reaches its ``receive`` too, as with uvicorn."""
+        await self.reads.wait()
+        if self.fault is not None:
+            fault, self.fault = self.fault, None
+            raise fault
         self.from_app.put_nowait(message)
         if message["type"] == "websocket.close":
             self.to_app.put_nowait({"type": "websocket.disconnect", "code": message["code"]})

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -11,11 +12,11 @@ from tests.serve_app.doubler import Doubler, batcher, let_others_run, submit_all
 
 async def start_batch(
     run: Doubler, target: MicroBatcher[object, object], items: Sequence[object]
-) -> list[asyncio.Future[object]]:
+) -> list[asyncio.Task[object]]:
     """The callers of a batch of several items that is in flight, at a closed gate."""
     holder = asyncio.ensure_future(target.submit("holder of the slot", "holder"))
     await let_others_run()
-    callers = [asyncio.ensure_future(target.submit(item, "s")) for item in items]
+    callers = [asyncio.create_task(target.submit(item, "s")) for item in items]
     await let_others_run()
     holder.cancel()
     await let_others_run()
@@ -98,9 +99,9 @@ def test_a_batch_whose_callers_have_all_gone_gives_its_slot_back(together: bool)
         run.gate.clear()
         target = batcher(run, slots=1)
         if together:
-            gone = [asyncio.ensure_future(target.submit_all(["hangs", "hangs"], "s"))]
+            gone: list[asyncio.Task[Any]] = [asyncio.create_task(target.submit_all(["hangs", "hangs"], "s"))]
         else:
-            gone = [asyncio.ensure_future(target.submit("hangs", "s"))]
+            gone = [asyncio.create_task(target.submit("hangs", "s"))]
         await let_others_run()
         next_one = asyncio.ensure_future(target.submit(1, "s"))
         await let_others_run()
@@ -138,9 +139,9 @@ def test_who_has_gone_leaves_room_for_others_to_wait(together: bool) -> None:
         first = asyncio.ensure_future(target.submit(0, "s"))
         await let_others_run()
         if together:
-            gone = [asyncio.ensure_future(target.submit_all([1, 2], "s"))]
+            gone: list[asyncio.Task[Any]] = [asyncio.create_task(target.submit_all([1, 2], "s"))]
         else:
-            gone = [asyncio.ensure_future(target.submit(item, "s")) for item in (1, 2)]
+            gone = [asyncio.create_task(target.submit(item, "s")) for item in (1, 2)]
         await let_others_run()
         assert target.waiting == 2
         for caller in gone:

@@ -1,4 +1,4 @@
-"""The batcher lingers for clients who were just answered, so that those who ask together go together; never for long."""
+"""The batcher lingers for clients who were just answered, so that those who ask together go together."""
 
 import asyncio
 

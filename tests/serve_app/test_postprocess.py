@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import threading
 
 import numpy as np
 import pytest
 
-from serve_app.errors import RequestError
+from serve_app import postprocess
+from serve_app.errors import InvalidInput, RequestError
 from serve_app.messages import Scored
 from serve_app.postprocess import Postprocess, softmax
 
@@ -55,3 +57,29 @@ def test_a_row_that_is_not_finite_fails_alone(bad: float) -> None:
     assert isinstance(good, bytes)
     assert isinstance(failed, RequestError)
     assert "not finite" in failed.sentence
+
+
+def test_a_batch_of_shots_that_nobody_waits_for_ends_after_the_shot_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[int] = []
+    go_on = threading.Event()
+
+    def slow(_: object) -> dict[str, object]:
+        begun.append(1)
+        assert go_on.wait(10)
+        raise InvalidInput("frames show no shot")
+
+    monkeypatch.setattr(postprocess, "judge", slow)
+    batch = {"points": np.zeros((8, 6, 33, 3), np.float32)}
+
+    async def story() -> None:
+        judging = asyncio.ensure_future(Postprocess().judge(batch, None))
+        async with asyncio.timeout(10):
+            while not begun:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+            judging.cancel()
+            await asyncio.gather(judging, return_exceptions=True)
+        go_on.set()
+        await asyncio.sleep(0.02)
+
+    asyncio.run(story())
+    assert len(begun) == 1

@@ -14,7 +14,9 @@ from starlette.applications import Starlette
 from landmarks.hands import presence_of
 from landmarks.session import ModelSession
 from serve_app.errors import NotReady
+from serve_app.routes import stream
 from serve_app.stream_messages import FRAME_NUMBER
+from serve_app.stream_session import MAX_REFUSED, StreamSession
 from tests.made_models import LABELS, made_window
 from tests.serve_app.gated_stages import GatedStages, tell
 from tests.serve_app.live_socket import LiveSocket, accepted_socket
@@ -230,6 +232,168 @@ def test_a_model_with_other_labels_ends_the_sessions_so_that_none_reads_answers_
             assert (await closed_with(socket))[0] == 1012
 
     tell(repository, story)
+
+
+@pytest.mark.parametrize("frames", [PACKED[0], b"".join(PACKED[:30])])
+def test_frames_of_refused_messages_count_as_many_as_they_are(repository: Path, frames: bytes) -> None:
+    count = len(frames) // len(PACKED[0])
+    refused = frames[:-2] + np.array(np.nan, "<f2").tobytes()
+
+    async def story(app: Starlette, _: GatedStages) -> None:
+        async with accepted_socket(app) as socket:
+            await socket.opened()
+            for _ in range(60 // count):  # a second's frames at once
+                socket.send(refused)
+                assert "is nan" in (await socket.answer())["error"]
+            socket.send(refused)
+            assert (await socket.answer())["code"] == "invalid_input"
+            assert (await socket.answer())["code"] == "too_many_frames"
+            assert (await closed_with(socket))[0] == 1008
+
+    tell(repository, story, session_frames_per_s=60)
+
+
+@pytest.mark.parametrize("kept", [1, 30])
+def test_frames_of_fp32_in_a_session_of_fp16_end_it_with_the_first_one(repository: Path, kept: int) -> None:
+    async def story(app: Starlette, _: GatedStages) -> None:
+        async with accepted_socket(app) as socket:
+            await socket.opened()
+            for frame in FRAMES[:kept]:
+                socket.send(frame.astype("<f4").tobytes())
+            told = await socket.answer()
+            assert (told["code"], "frame" in told) == ("invalid_input", False)
+            assert "numbers of fp32, expected fp16" in told["error"]
+            assert (await closed_with(socket))[0] == 1007
+
+    tell(repository, story)
+
+
+NOT_FINITE = np.full(84, np.nan, "<f2").tobytes()
+
+
+def test_answers_and_errors_come_in_the_order_of_the_frames(repository: Path) -> None:
+    async def story(app: Starlette, stages: GatedStages) -> None:
+        async with accepted_socket(app) as socket:
+            await socket.opened()
+            stages.gate.clear()
+            for number, frame in enumerate(PACKED[:6], 1):
+                socket.send(FRAME_NUMBER.pack(number) + frame)
+            while stages.batches == 0:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+            for number, frame in ((7, NOT_FINITE), (8, PACKED[6]), (9, NOT_FINITE), (10, PACKED[7]), (11, NOT_FINITE)):
+                socket.send(FRAME_NUMBER.pack(number) + frame)
+            while not socket.to_app.empty():  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+            await asyncio.sleep(0.01)
+            assert socket.from_app.empty(), "the error to a later frame came before the answer to an earlier one"
+            stages.gate.set()
+            told = [await socket.answer() for _ in range(5)]
+            assert [(answer["frame"], answer.get("code")) for answer in told] == [
+                (6, None),
+                (7, "invalid_input"),
+                (9, "invalid_input"),
+                (10, None),
+                (11, "invalid_input"),
+            ]
+            assert told[3]["skipped"] == 1
+
+    tell(repository, story)
+
+
+def test_a_flood_of_refused_messages_is_read_no_faster_than_it_is_told(repository: Path) -> None:
+    flood = 5 * MAX_REFUSED
+
+    async def story(app: Starlette, stages: GatedStages) -> None:
+        async with accepted_socket(app) as socket:
+            await socket.opened()
+            stages.gate.clear()
+            socket.send(FRAME_NUMBER.pack(0) + b"".join(PACKED[:6]))
+            while stages.batches == 0:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+            for number in range(1, flood + 1):
+                socket.send(FRAME_NUMBER.pack(number) + NOT_FINITE)
+            await asyncio.sleep(0.05)
+            assert socket.to_app.qsize() == flood - MAX_REFUSED
+            stages.gate.set()
+            told = [await socket.answer() for _ in range(flood + 1)]
+            assert [answer["frame"] for answer in told] == list(range(flood + 1))
+
+    tell(repository, story)
+
+
+def test_what_was_refused_is_told_before_the_session_is_closed(repository: Path) -> None:
+    async def story(app: Starlette, stages: GatedStages) -> None:
+        async with accepted_socket(app) as socket:
+            await socket.opened()
+            stages.gate.clear()
+            socket.send(b"".join(PACKED[:6]))
+            while stages.batches == 0:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+            socket.send(FRAME_NUMBER.pack(7) + NOT_FINITE)
+            socket.send("good day")
+            assert (await socket.answer())["frame"] == 7
+            assert "frame" not in await socket.answer()
+            assert (await closed_with(socket))[0] == 1007
+
+    tell(repository, story)
+
+
+def failures_of(app: Starlette) -> float:
+    value = app.state.service.counts.registry.get_sample_value("helen_task_failures_total", {"task": "session"})
+    assert value is not None
+    return value
+
+
+def test_a_server_that_refuses_an_answer_costs_that_answer_alone_and_is_counted(
+    repository: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(app: Starlette, _: GatedStages) -> None:
+        async with accepted_socket(app) as socket:
+            await socket.opened()
+            socket.fault = RuntimeError("the server is in a state of its own")
+            socket.send(b"".join(PACKED[:6]))
+            while socket.fault is not None:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+            socket.send(PACKED[6])
+            assert (await socket.answer())["frame"] == 7
+            assert failures_of(app) == 1
+
+    tell(repository, story)
+    assert "a state of its own" in caplog.text
+
+
+def test_a_session_that_fails_is_told_so_and_closed(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise KeyError("a bug")
+
+    async def story(app: Starlette, _: GatedStages) -> None:
+        async with accepted_socket(app) as socket:
+            await socket.opened()
+            monkeypatch.setattr(StreamSession, "take_binary", fails)
+            socket.send(PACKED[0])
+            told = await socket.answer()
+            assert (told["code"], "bug" in told["error"]) == ("internal", False)
+            assert (await closed_with(socket))[0] == 1011
+            assert failures_of(app) == 1
+        assert not app.state.service.sessions
+
+    tell(repository, story)
+
+
+def test_a_client_that_reads_nothing_doesn_t_keep_its_session(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "CLOSE_WITHIN_S", 0.05)
+
+    async def story(app: Starlette, _: GatedStages) -> None:
+        async with accepted_socket(app) as socket:
+            socket.reads.clear()
+            socket.send({})
+            async with asyncio.timeout(5):
+                while app.state.service.sessions:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+
+    tell(repository, story, session_idle_s=0.1)
 
 
 def vars_of(card: Any) -> dict[str, Any]:

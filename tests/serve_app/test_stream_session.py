@@ -10,7 +10,7 @@ from landmarks.hands import Array, presence_of
 from landmarks.model_card import ModelCard
 from serve_app.errors import InvalidInput
 from serve_app.stream_messages import FRAME_NUMBER, Opening, SessionOver, read_opening
-from serve_app.stream_session import FrameRate, StreamSession
+from serve_app.stream_session import DueWindow, FrameRate, RefusedMessage, StreamSession
 from tests.made_models import card_of, linear_model, made_window
 
 CARD = card_of(linear_model())  # 84 numbers a frame, windows of 6 to 30 frames
@@ -26,13 +26,26 @@ def packed(frames: Array, number: int | None = None, dtype: str = "<f2") -> byte
     return (b"" if number is None else FRAME_NUMBER.pack(number)) + frames.astype(dtype).tobytes()
 
 
+def take(live: StreamSession, message: bytes | str) -> None:
+    if isinstance(message, bytes):
+        live.take_binary(message)
+    else:
+        live.take_text(message.encode())
+
+
+def next_window(live: StreamSession) -> DueWindow:
+    due = live.next_due()
+    assert isinstance(due, DueWindow)
+    return due
+
+
 def due_numbers(live: StreamSession, frames: Array = FRAMES) -> list[int]:
     """The numbers of the frames after which a window is due, each taken at once."""
     numbers = []
     for frame in frames:
         live.take_binary(packed(frame))
         if live.due:
-            numbers.append(live.next_due()[0].number)
+            numbers.append(next_window(live).number)
     return numbers
 
 
@@ -58,18 +71,19 @@ def test_a_window_is_the_last_frames_with_their_presence(card: ModelCard, encodi
         if count < card.min_seq_len:
             assert not live.due
             continue
-        window, skipped = live.next_due()
+        window = next_window(live)
         expected = frames[max(0, count - card.seq_len) : count].astype(dtype).astype(np.float32)
-        assert (window.number, skipped) == (count, 0)
+        assert (window.number, window.skipped) == (count, 0)
         assert np.array_equal(window.sequence, expected)
         assert np.array_equal(window.presence, presence_of(expected))
 
 
 def test_a_message_of_several_frames_holds_the_oldest_first_and_asks_once_for_the_last() -> None:
     live = session(stride=2)
-    assert live.take_binary(packed(FRAMES[:30], 77)) == 30
-    window, skipped = live.next_due()
-    assert (window.number, skipped) == (77, 0)
+    live.take_binary(packed(FRAMES[:30], 77))
+    assert live.frames == 30
+    window = next_window(live)
+    assert (window.number, window.skipped) == (77, 0)
     assert np.array_equal(window.sequence, FRAMES[:30].astype("<f2").astype(np.float32))
     assert not live.due
 
@@ -79,7 +93,7 @@ def test_json_frames_are_multiplied_by_their_mask(mask: list[float]) -> None:
     live = session(encoding="json", min_frames=6)
     for number, frame in enumerate(FRAMES[:6]):
         live.take_text(json.dumps({"frame": frame.tolist(), "mask": mask, "n": number}).encode())
-    window, _ = live.next_due()
+    window = next_window(live)
     assert window.number == 5
     assert np.array_equal(window.sequence[:, :42], FRAMES[:6, :42])
     assert not window.sequence[:, 42:].any()
@@ -90,10 +104,10 @@ def test_the_newest_window_takes_the_place_of_one_that_nobody_took_and_says_how_
     live = session()
     for frame in FRAMES[:20]:
         live.take_binary(packed(frame))
-    window, skipped = live.next_due()
-    assert (window.number, len(window.sequence), skipped) == (20, 20, 14)
+    window = next_window(live)
+    assert (window.number, len(window.sequence), window.skipped) == (20, 20, 14)
     live.take_binary(packed(FRAMES[20]))
-    assert live.next_due()[1] == 0
+    assert next_window(live).skipped == 0
 
 
 def test_a_reset_empties_the_window_and_the_next_one_is_due_when_it_is_long_enough_again() -> None:
@@ -102,7 +116,7 @@ def test_a_reset_empties_the_window_and_the_next_one_is_due_when_it_is_long_enou
     live.take_text(b'{"type":"reset"}')
     assert due_numbers(live, FRAMES[50:60]) == [18, 22]
     live.take_text(b'{"type":"predict"}')
-    assert np.array_equal(live.next_due()[0].sequence, FRAMES[50:60].astype("<f2").astype(np.float32))
+    assert np.array_equal(next_window(live).sequence, FRAMES[50:60].astype("<f2").astype(np.float32))
 
 
 def test_with_reset_after_frames_without_a_hand_empty_the_window_and_it_begins_with_a_hand() -> None:
@@ -111,7 +125,7 @@ def test_with_reset_after_frames_without_a_hand_empty_the_window_and_it_begins_w
     assert due_numbers(live, np.concatenate([FRAMES[:8], empty[:2], FRAMES[:1]])) == [6, 7, 8, 9, 10, 11]
     assert due_numbers(live, np.concatenate([empty[:5], FRAMES[:7]])) == [12, 13, 22, 23]
     live.take_text(b'{"type":"predict"}')
-    assert live.next_due()[0].presence.tolist() == [[1, 1]] * 7
+    assert next_window(live).presence.tolist() == [[1, 1]] * 7
 
 
 def test_with_stride_0_only_numbered_frames_and_requests_are_predicted() -> None:
@@ -119,9 +133,9 @@ def test_with_stride_0_only_numbered_frames_and_requests_are_predicted() -> None
     live.take_binary(packed(FRAMES[:10]))
     assert not live.due
     live.take_binary(packed(FRAMES[10], 500))
-    assert (live.next_due()[0].number, live.due) == (500, False)
+    assert (next_window(live).number, live.due) == (500, False)
     live.take_text(b'{"type":"predict","n":501,"frames":8}')
-    window, _ = live.next_due()
+    window = next_window(live)
     assert window.number == 501
     assert np.array_equal(window.sequence, FRAMES[3:11].astype("<f2").astype(np.float32))
 
@@ -151,14 +165,14 @@ def test_a_request_for_frames_that_are_not_held_is_refused(frames: int, message:
 def test_a_message_with_a_number_out_of_range_is_refused_whole_and_the_session_goes_on(value: float) -> None:
     live = session(encoding="fp32")
     live.take_binary(packed(FRAMES[:6], dtype="<f4"))
-    live.next_due()
+    next_window(live)
     spoilt = FRAMES[:3].copy()
     spoilt[2, 17] = value
     with pytest.raises(InvalidInput, match=r"frames\[2\]\[17\] is .*, expected a"):
         live.take_binary(packed(spoilt, dtype="<f4"))
     assert not live.due
     live.take_binary(packed(FRAMES[6], dtype="<f4"))
-    assert np.array_equal(live.next_due()[0].sequence, FRAMES[:7])
+    assert np.array_equal(next_window(live).sequence, FRAMES[:7])
 
 
 @pytest.mark.parametrize(
@@ -200,7 +214,7 @@ def test_a_message_that_is_none_of_the_session_s_ends_it(
 ) -> None:
     live = session(**opening)
     with pytest.raises(SessionOver, match=sentence) as over:
-        _ = live.take_binary(message) if isinstance(message, bytes) else live.take_text(message.encode())
+        take(live, message)
     assert over.value.close_code == code
 
 
@@ -228,6 +242,46 @@ def test_an_empty_opening_message_means_the_defaults() -> None:
     assert read_opening(b"{}", CARD) == Opening(encoding="fp16", stride=1, min_frames=None, reset_after=0)
     ready = session().ready()
     assert (ready["seq_len"], ready["min_frames"], ready["feature_dim"]) == (30, 6, 84)
+
+
+@pytest.mark.parametrize(
+    ("opening", "message", "frames"),
+    [
+        ({}, packed(np.full((30, 84), np.nan)), 30),
+        ({}, packed(np.full((7, 84), np.inf), 5), 7),
+        ({"stride": 0}, packed(FRAMES[:5], 5), 5),
+        ({"encoding": "json"}, '{"frame":[0.1]}', 1),
+        ({}, '{"type":"predict"}', 0),
+    ],
+)
+def test_a_refused_message_counts_with_all_its_frames(
+    opening: dict[str, Any], message: bytes | str, frames: int
+) -> None:
+    live = session(**opening)
+    with pytest.raises(InvalidInput):
+        take(live, message)
+    assert live.frames == frames
+
+
+def test_what_is_to_be_told_comes_in_the_order_of_the_messages_and_the_newest_window_has_one_turn() -> None:
+    live = session()
+    error = InvalidInput("no")
+    live.take_binary(packed(FRAMES[:6], 6))
+    live.number = 7
+    live.refuse(error)
+    live.take_binary(packed(FRAMES[7], 8))
+    live.number = 9
+    live.refuse(error)
+    told = []
+    while live.due:
+        told.append(live.next_due())
+    assert [(type(due), due.number) for due in told] == [
+        (RefusedMessage, 7),
+        (DueWindow, 8),
+        (RefusedMessage, 9),
+    ]
+    assert isinstance(told[1], DueWindow)
+    assert told[1].skipped == 1
 
 
 def test_a_session_may_send_its_rate_for_ever_and_a_second_of_it_at_once_but_no_more() -> None:
