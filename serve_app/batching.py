@@ -164,7 +164,8 @@ class MicroBatcher(Generic[Item, Answer]):
             if shape is None:
                 return
             entries = self._next_entries(shape)
-            if self._linger.leave(shape):
+            self._linger.leave(shape)
+            if not self._linger.under_way:
                 self._stop_timer()
             if entries:
                 task = asyncio.get_running_loop().create_task(self._answer(entries, shape))

@@ -11,6 +11,8 @@ from typing import Final
 # faster than that; cameras with a rhythm of their own don't, at any rate that two cores can answer.
 LINGER_S: Final = 0.002
 LINGER_ITEM_S: Final = 0.0008
+# The first of them has to come so soon after the answer; longer than a client that sends again takes on a busy machine.
+EXPECT_S: Final = 0.05
 # Batches that leave at once after a linger timed out. It doubles on each time-out, so that among cameras not even one
 # request in a hundred waits, and halves when the clients come.
 BACKOFF_BATCHES: Final = 64
@@ -23,11 +25,13 @@ class Linger:
     Args:
         linger_s: seconds to wait for the first client who is missing.
         item_s: seconds more for each one who is missing.
+        expect_s: seconds after an answer within which the first client has to send again.
     """
 
-    def __init__(self, linger_s: float = LINGER_S, item_s: float = LINGER_ITEM_S) -> None:
+    def __init__(self, linger_s: float = LINGER_S, item_s: float = LINGER_ITEM_S, expect_s: float = EXPECT_S) -> None:
         self._linger_s = linger_s
         self._item_s = item_s
+        self._expect_s = expect_s
         self._shape: Hashable = None
         self._expected = 0
         self._expires_s = 0.0
@@ -36,16 +40,13 @@ class Linger:
         self._backoff_batches = BACKOFF_BATCHES
 
     def expect(self, shape: Hashable, items: int, now_s: float) -> None:
-        """A batch of ``shape`` was answered, and ``items`` of it are expected: those answered and those who waited.
-
-        The first of them has to come as soon as the longest wait for all of them would end; nobody lingers later.
-        """
+        """A batch of ``shape`` was answered, and ``items`` of it are expected: those answered and those who waited."""
         self.clear()
         if self._skip_batches:
             self._skip_batches -= 1
             return
         self._shape, self._expected = shape, items
-        self._expires_s = now_s + self._limit_s(items)
+        self._expires_s = now_s + self._expect_s
 
     def wait_s(self, shape: Hashable, items: int, now_s: float) -> float:
         """Seconds for which a batch of ``shape`` that has ``items`` waits for more; 0: it leaves."""
@@ -55,17 +56,24 @@ class Linger:
             if now_s >= self._expires_s:
                 self.clear()
                 return 0.0
-            self._ends_s = now_s + self._limit_s(self._expected - items)
-        return max(self._ends_s - now_s, 0.0)
+            self._ends_s = now_s + self._linger_s + self._item_s * (self._expected - items)
+        if now_s >= self._ends_s:
+            self.time_out()
+            return 0.0
+        return self._ends_s - now_s
 
-    def leave(self, shape: Hashable) -> bool:
-        """A batch of ``shape`` leaves. Whether it was expected: if it lingered, the others came."""
+    @property
+    def under_way(self) -> bool:
+        """Whether a batch lingers."""
+        return self._ends_s is not None
+
+    def leave(self, shape: Hashable) -> None:
+        """A batch of ``shape`` leaves; if it lingered, those who were expected came."""
         if shape != self._shape:
-            return False
+            return
         if self._ends_s is not None:
             self._backoff_batches = max(self._backoff_batches // 2, BACKOFF_BATCHES)
         self.clear()
-        return True
 
     def time_out(self) -> None:
         """Those who were expected didn't come: the next batches leave at once."""
@@ -76,6 +84,3 @@ class Linger:
     def clear(self) -> None:
         """Expect nobody."""
         self._shape, self._expected, self._ends_s = None, 0, None
-
-    def _limit_s(self, missing: int) -> float:
-        return self._linger_s + self._item_s * missing

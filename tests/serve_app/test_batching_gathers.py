@@ -28,7 +28,7 @@ async def answered_together(run: Doubler, linger: Linger) -> MicroBatcher[object
 def test_those_answered_together_are_waited_for_and_go_together_again() -> None:
     async def story() -> None:
         run = Doubler()
-        target = await answered_together(run, Linger(60))
+        target = await answered_together(run, Linger(60, expect_s=60))
         answers = [asyncio.ensure_future(submit_all(target, [item])) for item in (1, 2, 3)]
         await let_others_run()
         assert run.batches == []
@@ -42,7 +42,7 @@ def test_those_answered_together_are_waited_for_and_go_together_again() -> None:
 def test_another_shape_than_the_one_answered_waits_for_nobody() -> None:
     async def story() -> None:
         run = Doubler()
-        target = await answered_together(run, Linger(60))
+        target = await answered_together(run, Linger(60, expect_s=60))
         assert await submit_all(target, ["b"], shape="other") == ["bb"]
 
     tell(story)
@@ -51,7 +51,7 @@ def test_another_shape_than_the_one_answered_waits_for_nobody() -> None:
 def test_who_waited_when_others_were_answered_waits_for_them_too() -> None:
     async def story() -> None:
         run = Doubler()
-        target = await answered_together(run, Linger(60))
+        target = await answered_together(run, Linger(60, expect_s=60))
         run.gate.clear()
         first = asyncio.ensure_future(submit_all(target, [1, 2, 3, 4]))
         await let_others_run()
@@ -82,7 +82,7 @@ def test_a_lone_request_long_after_a_burst_leaves_at_once() -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, AheadLoop)
         run = Doubler()
-        target = await answered_together(run, Linger(60))
+        target = await answered_together(run, Linger(60, expect_s=60))
         loop.ahead_s += 3600
         answer = asyncio.ensure_future(submit_all(target, [1]))
         await let_others_run()
@@ -96,7 +96,7 @@ def test_a_lone_request_long_after_a_burst_leaves_at_once() -> None:
 def test_who_is_waited_for_in_vain_holds_up_one_request_alone() -> None:
     async def story() -> None:
         run = Doubler()
-        target = batcher(run, linger=Linger(0.01))
+        target = batcher(run, linger=Linger(0.01, expect_s=60))
         run.gate.clear()
         burst = asyncio.ensure_future(submit_all(target, [0, 1, 2, 3, 4]))
         await let_others_run()
@@ -115,7 +115,7 @@ def test_who_is_waited_for_in_vain_holds_up_one_request_alone() -> None:
 def test_nobody_who_waits_and_leaves_keeps_the_timer_of_a_linger_from_ending() -> None:
     async def story() -> None:
         run = Doubler()
-        target = await answered_together(run, Linger(0.01))
+        target = await answered_together(run, Linger(0.01, expect_s=60))
         gone = asyncio.ensure_future(submit_all(target, [1]))
         await let_others_run()
         gone.cancel()
@@ -129,7 +129,7 @@ def test_nobody_who_waits_and_leaves_keeps_the_timer_of_a_linger_from_ending() -
 def test_the_wait_ends_on_a_loop_that_counts_in_milliseconds(linger_s: float) -> None:
     async def story() -> None:
         run = Doubler()
-        target = await answered_together(run, Linger(linger_s))
+        target = await answered_together(run, Linger(linger_s, expect_s=60))
         async with asyncio.timeout(10):
             assert await submit_all(target, [1]) == [2]
 

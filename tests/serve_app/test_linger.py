@@ -10,8 +10,8 @@ SHAPE = "s"
 
 
 def make_linger() -> Linger:
-    """Lingers 2 s, and 1 s for each client who is missing."""
-    return Linger(linger_s=2, item_s=1)
+    """Lingers 2 s, and 1 s for each client who is missing, when the first comes within 6 s."""
+    return Linger(linger_s=2, item_s=1, expect_s=6)
 
 
 def test_with_nobody_answered_before_nobody_is_waited_for() -> None:
@@ -30,7 +30,7 @@ def test_another_shape_waits_for_nobody() -> None:
     linger = make_linger()
     linger.expect(SHAPE, 4, now_s=100.0)
     assert linger.wait_s("other", 1, 100.0) == 0
-    assert not linger.leave("other")
+    linger.leave("other")
     assert linger.wait_s(SHAPE, 1, 100.0) > 0, "a batch of another shape changes nothing"
 
 
@@ -39,7 +39,7 @@ def test_a_lone_request_long_after_a_burst_leaves_at_once_and_costs_no_backoff(l
     linger = make_linger()
     linger.expect(SHAPE, 4, now_s=100.0)
     assert linger.wait_s(SHAPE, 1, 100.0 + later_s) == 0
-    assert not linger.leave(SHAPE), "nobody is expected any more"
+    linger.leave(SHAPE)
     linger.expect(SHAPE, 4, now_s=9000.0)
     assert linger.wait_s(SHAPE, 1, 9001.0) > 0
 
@@ -50,6 +50,8 @@ def test_a_wait_that_began_in_time_ends_at_its_own_end() -> None:
     assert linger.wait_s(SHAPE, 1, 105.9) == 5
     assert linger.wait_s(SHAPE, 2, 107.9) == 3
     assert linger.wait_s(SHAPE, 3, 999.0) == 0
+    assert not linger.under_way
+    assert count_batches_without_linger(linger) == BACKOFF_BATCHES, "it timed out, also where no timer said so"
 
 
 def count_batches_without_linger(linger: Linger) -> int:
@@ -80,6 +82,8 @@ def test_clients_who_come_halve_the_backoff() -> None:
     for _ in range(2):
         linger.expect(SHAPE, 2, now_s=0.0)
         assert linger.wait_s(SHAPE, 1, 0.0)
-        assert linger.leave(SHAPE)
+        assert linger.under_way
+        linger.leave(SHAPE)
+        assert not linger.under_way
     linger.time_out()
     assert count_batches_without_linger(linger) == 2 * BACKOFF_BATCHES

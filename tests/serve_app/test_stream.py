@@ -242,7 +242,7 @@ def test_frames_of_refused_messages_count_as_many_as_they_are(repository: Path, 
     async def story(app: Starlette, _: GatedStages) -> None:
         async with accepted_socket(app) as socket:
             await socket.opened()
-            for _ in range(60 // count):  # a second's frames at once
+            for _round in range(60 // count):  # a second's frames at once
                 socket.send(refused)
                 assert "is nan" in (await socket.answer())["error"]
             socket.send(refused)
@@ -340,7 +340,7 @@ def test_what_was_refused_is_told_before_the_session_is_closed(repository: Path)
 
 def failures_of(app: Starlette) -> float:
     value = app.state.service.counts.registry.get_sample_value("helen_task_failures_total", {"task": "session"})
-    assert value is not None
+    assert isinstance(value, float)
     return value
 
 
