@@ -177,5 +177,9 @@ class Preprocess:
         """What this replica has counted."""
         return self._counts.snapshot()
 
+    async def close_sockets(self) -> None:
+        """Close every live session with 1012: the service stops."""
+        await self._service.sockets.close()
+
     def __serve_build_asgi_app__(self) -> Starlette:
         return create_app(self._service, self._keys, self._site)

@@ -12,13 +12,22 @@ import yaml
 SERVE_PORT = 8000
 
 
+def http_options(config: Path) -> tuple[str, int]:
+    """The host and port of a Serve config.
+
+    Raises:
+        OSError, yaml.YAMLError, AttributeError: it is no Serve config.
+    """
+    options = yaml.safe_load(config.read_text()).get("http_options", {})
+    return options.get("host", "127.0.0.1"), options.get("port", SERVE_PORT)
+
+
 def trouble_with(config: Path) -> str | None:
     """Why the service of a Serve config can't start here, or None."""
     try:
-        options = yaml.safe_load(config.read_text()).get("http_options", {})
+        host, port = http_options(config)
     except (OSError, yaml.YAMLError, AttributeError) as error:
         return f"{config} is no Serve config: {error}"
-    host, port = options.get("host", "127.0.0.1"), options.get("port", SERVE_PORT)
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -43,7 +43,12 @@ class RunningService:
     config: Path
     console: Path
     environment: dict[str, str]
-    pid: int
+    process: "subprocess.Popen[bytes]"
+
+    @property
+    def pid(self) -> int:
+        """The process id of ``serve run``."""
+        return self.process.pid
 
     def dashboard(self) -> str:
         """The address of its cluster's dashboard and jobs API, as its console names it."""
@@ -100,9 +105,14 @@ def fast_path() -> dict[str, str]:
 
 @contextmanager
 def running_service(
-    repository: Path, arguments: Mapping[str, Any] = MappingProxyType(SMALLER)
+    repository: Path,
+    arguments: Mapping[str, Any] = MappingProxyType(SMALLER),
+    command: str = "exec serve run {config}",
 ) -> Iterator[RunningService]:
-    """Start the shipped config on free ports, with other ``arguments`` where given, and stop all of it at the end."""
+    """Start the shipped config on free ports, with other ``arguments`` where given, and stop all of it at the end.
+
+    ``command`` is for bash, in the project's folder; it has to become ``serve run``.
+    """
     port, statistics, metrics = free_ports(3)
     first_ingress = 29_000 + os.getpid() % 10 * 100
     config: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "serve_config.yaml").read_text())
@@ -113,6 +123,7 @@ def running_service(
     config_file.write_text(yaml.safe_dump(config))
     environment = os.environ | fast_path()
     environment |= {
+        "HELEN_BIN": str(Path(sys.executable).parent),
         "RAY_ADDRESS": "local",
         "RAY_TMPDIR": str(scratch),
         # Ray counts up from a fixed port for the ingress replicas; another cluster on this machine would do the same,
@@ -127,7 +138,7 @@ def running_service(
     console = scratch / "console.log"
     with console.open("wb") as output:
         process = subprocess.Popen(
-            ["serve", "run", str(config_file)],
+            ["bash", "-c", command.format(config=config_file)],
             cwd=PROJECT_ROOT,
             env=environment,
             stdout=output,
@@ -135,7 +146,7 @@ def running_service(
             start_new_session=True,
         )
     try:
-        service = RunningService(f"http://127.0.0.1:{port}", repository, config_file, console, environment, process.pid)
+        service = RunningService(f"http://127.0.0.1:{port}", repository, config_file, console, environment, process)
         wait_until_healthy(service, process)
         yield service
     finally:

@@ -1,0 +1,14 @@
+# What `serve run`, `serve deploy` and `serve status` need, for the shell that sources this, in any folder from then on:
+#
+#     . deploy/shell.sh
+#
+# The programs of .venv-serve, where the code is, Ray's flags and the cluster's token (fastpath.env says why).
+# shellcheck shell=bash
+helen=$(cd "$(dirname "${BASH_SOURCE[0]:-$0}")/.." && pwd)
+set -a
+# shellcheck source=deploy/fastpath.env
+. "$helen/deploy/fastpath.env"
+PATH=${HELEN_BIN:-$helen/.venv-serve/bin}:$PATH
+PYTHONPATH=$helen${PYTHONPATH:+:$PYTHONPATH}
+set +a
+unset helen
