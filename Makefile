@@ -19,6 +19,7 @@ $(SERVE_VENV)/.installed: requirements.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Helen needs Python 3.11 or newer; name it with make PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(SERVE_VENV)
 	$(SERVE_VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@echo "$(CURDIR)" > "$$($(SERVE_VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/helen.pth" # found from any folder
 	@touch $@
 
 $(VENV)/.installed: requirements-dev.txt requirements.txt training/requirements.txt edge_client/requirements.txt constraints.txt
@@ -35,9 +36,9 @@ $(EDGE_VENV)/.installed: edge_client/requirements.txt
 	$(EDGE_VENV)/bin/pip install --quiet --disable-pip-version-check -r edge_client/requirements.txt
 	@touch $@
 
-serve: $(SERVE_VENV)/.installed ## start the service on http://127.0.0.1:8000
+serve: $(SERVE_VENV)/.installed ## start the service on http://127.0.0.1:8000; Ctrl-C stops it
 	@$(SERVE_VENV)/bin/python -m serve_app.preflight serve_config.yaml
-	@set -a; . deploy/fastpath.env; set +a; PATH="$(CURDIR)/$(SERVE_VENV)/bin:$$PATH" exec serve run serve_config.yaml
+	@HELEN_BIN="$(CURDIR)/$(SERVE_VENV)/bin"; . deploy/shell.sh; exec serve run serve_config.yaml
 
 train: $(VENV)/.installed ## the way from recordings to a model, on made hands: a Ray job, export, publish (a minute or two)
 	$(VENV)/bin/python -m training.simulate --output runs/made/data
@@ -51,8 +52,8 @@ train: $(VENV)/.installed ## the way from recordings to a model, on made hands: 
 
 demo: $(SERVE_VENV)/.installed $(EDGE_VENV)/.installed ## service, client on made hands and local screen (http://127.0.0.1:5000)
 	@$(SERVE_VENV)/bin/python -m serve_app.preflight serve_config.yaml
-	@set -a; . deploy/fastpath.env; set +a; \
-	PATH="$(CURDIR)/$(SERVE_VENV)/bin:$$PATH" setsid serve run serve_config.yaml & service=$$!; \
+	@HELEN_BIN="$(CURDIR)/$(SERVE_VENV)/bin"; . deploy/shell.sh; \
+	setsid serve run serve_config.yaml & service=$$!; \
 	trap 'kill -TERM $$service 2>/dev/null; wait $$service || true' EXIT; \
 	$(EDGE_VENV)/bin/python -m edge_client demo --ui
 

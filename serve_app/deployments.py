@@ -177,9 +177,9 @@ class Preprocess:
         """What this replica has counted."""
         return self._counts.snapshot()
 
-    async def close_sockets(self) -> None:
-        """Close every live session with 1012: the service stops."""
-        await self._service.sockets.close()
+    async def drain(self, limit_s: float) -> None:
+        """As ``InFlight.drain``: the service stops."""
+        await self._service.in_flight.drain(limit_s)
 
     def __serve_build_asgi_app__(self) -> Starlette:
         return create_app(self._service, self._keys, self._site)

@@ -26,6 +26,8 @@ STOP_LIMIT_S: Final = 20.0  # longer than request_deadline_s: whoever waits is a
 EXIT_CODES: Final = {signal.SIGTERM: 0, signal.SIGINT: 130}
 KNOCK_S: Final = 0.5
 
+_stopping = threading.Event()
+
 
 def attach(runtime_env: dict[str, Any] | None) -> dict[str, Any] | None:
     """Prepare the process of ``serve run CONFIG``; gives back Ray's own argument as it is.
@@ -66,10 +68,10 @@ def base_url(config: Path) -> str:
 
 def announce(url: str) -> None:
     """Wait until every model answers, then print the one line that says where."""
-    while True:
+    while not _stopping.is_set():
         try:
             with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:  # noqa: S310 - our own http URL
-                if json.load(answer)["status"] == "ok":
+                if json.load(answer)["status"] == "ok" and not _stopping.is_set():
                     say(f"ready: {url}")
                     return
         except (OSError, ValueError, KeyError, TypeError):
@@ -84,6 +86,7 @@ def say(sentence: str) -> None:
 
 def _stop(number: int, _: FrameType | None) -> None:
     """Handle SIGTERM and Ctrl-C: stop in order, and leave at once on the next of either."""
+    _stopping.set()
     code = EXIT_CODES[signal.Signals(number)]
     family = descendants(os.getpid())
 

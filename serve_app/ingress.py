@@ -17,7 +17,7 @@ from landmarks.wire import HEADER_LENGTH
 from serve_app.api_keys import KeyRing
 from serve_app.compressed import Compressed
 from serve_app.http import ERROR_HANDLERS
-from serve_app.live_sockets import Closable
+from serve_app.in_flight import Tracked
 from serve_app.observed import Observed
 from serve_app.routes import analyze, docs, home, metrics, models, open_inference, pages, predict, stream, system
 from serve_app.same_site import SameSite, Site
@@ -81,7 +81,7 @@ def create_app(service: Service, keys: KeyRing, site: Site = ANYWHERE) -> Starle
     layers = [
         Middleware(Slashes),
         Middleware(Observed, counts=service.counts),
-        Middleware(Closable, sockets=service.sockets),
+        Middleware(Tracked, in_flight=service.in_flight),
         Middleware(SameSite, site=site),
     ]
     if site.origins:

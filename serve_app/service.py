@@ -7,7 +7,7 @@ from starlette.requests import HTTPConnection
 
 from serve_app.bodies import BodyRoom
 from serve_app.errors import NotFound
-from serve_app.live_sockets import LiveSockets
+from serve_app.in_flight import InFlight
 from serve_app.metrics import PreprocessCounts, Replicas
 from serve_app.pipeline import ModelPipeline
 from serve_app.settings import ServiceArguments
@@ -28,7 +28,7 @@ class Service:
         default_factory=asyncio.Lock
     )  # one at a time: decoded it is larger than its body
     sessions: set[object] = field(default_factory=set)  # one for each live session of WS /stream
-    sockets: LiveSockets = field(default_factory=LiveSockets)  # what is closed when the service stops
+    in_flight: InFlight = field(default_factory=InFlight)  # what is ended when the service stops
 
     @property
     def pipelines(self) -> tuple[ModelPipeline, ...]:

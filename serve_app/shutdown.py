@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -22,7 +22,6 @@ from serve_app.processes import Process, descendants
 logger = logging.getLogger(__name__)
 
 DRAIN_S: Final = 12.0  # longer than request_deadline_s: whoever waits is answered by then
-CLOSE_S: Final = 3.0
 GONE_S: Final = 1.0
 GLANCE_S: Final = 0.05
 QUIET: Final = 2  # glances in a row that see no request: the last answer may be on its way
@@ -40,10 +39,9 @@ def stop_service() -> None:
     proxies = find_proxies(ray.get_runtime_context().get_node_id())
     close_ports(proxies)
     try:
-        asyncio.run(close_sockets())
-    except Exception as error:
-        logger.warning("live sessions are cut: %s", error)
-    wait_until_answered(proxies)
+        asyncio.run(drain_replicas(proxies))
+    except Exception as error:  # whatever it was, the service is to end
+        logger.warning("not every request was answered: %s", str(error) or type(error).__name__)
     if not any(Path(process.command()[0]).name == "raylet" for process in family):
         serve.shutdown()  # type: ignore[no-untyped-call]
     ray.shutdown()
@@ -57,15 +55,19 @@ def close_ports(proxies: Iterable[HAProxy]) -> None:
             proxy.close_port()
 
 
-async def close_sockets() -> None:
-    """Have every ingress replica say goodbye to its live sessions."""
-    for name in serve.status().applications:
-        closing = serve.get_app_handle(name).broadcast("close_sockets")
-        await closing.results_async(timeout_s=CLOSE_S, return_exceptions=True)
+async def drain_replicas(proxies: Sequence[HAProxy]) -> None:
+    """Have every ingress replica end its live sessions and answer its requests; meanwhile the ports stay closed."""
+    handles = [serve.get_app_handle(name) for name in serve.status().applications]
+    answers = [handle.broadcast("drain", DRAIN_S).results_async(timeout_s=DRAIN_S + 1) for handle in handles]
+    draining = asyncio.gather(*answers)
+    while not draining.done():
+        await asyncio.wait([draining], timeout=GLANCE_S)
+        close_ports(proxies)  # again: Serve starts a successor, with an open port, whenever a replica comes or goes
+    await draining
 
 
-def wait_until_answered(proxies: Iterable[HAProxy]) -> None:
-    """Wait until no request is under way in these, or for ``DRAIN_S``."""
+def wait_until_answered(proxies: Sequence[HAProxy]) -> None:
+    """Wait until no request and no live session is under way in these, or for ``DRAIN_S``."""
     deadline = time.monotonic() + DRAIN_S
     quiet = 0
     while quiet < QUIET and time.monotonic() < deadline:
@@ -76,7 +78,6 @@ def wait_until_answered(proxies: Iterable[HAProxy]) -> None:
 def is_busy(proxy: HAProxy) -> bool:
     """Whether a request is under way in this HAProxy; one that doesn't answer any more has none."""
     try:
-        proxy.close_port()  # again: Serve starts a successor, with an open port, whenever a replica comes or goes
         return proxy.count_requests() > 0
     except OSError:
         return False

@@ -15,7 +15,7 @@ SHIPPED = [
     *sorted((PROJECT_ROOT / "bench").rglob("*.py")),
 ]
 STARTS_RAY = re.compile(r"\bray start\b|\"?\$ray\"? start|\bserve run serve_config|\"serve\", \"run\"")
-SAYS_TOKEN = re.compile(r"fastpath\.env|RAY_AUTH_MODE=token")
+SAYS_TOKEN = re.compile(r"fastpath\.env|deploy/shell\.sh|RAY_AUTH_MODE=token")
 
 
 def commands_of(path: Path) -> str:

@@ -16,7 +16,7 @@ import yaml
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from serve_app.live_sockets import SERVICE_RESTART
+from serve_app.in_flight import SERVICE_RESTART
 from serve_app.processes import processes
 from serve_app.settings import PROJECT_ROOT
 from tests.e2e.load import EXAMPLE, Load, constant_load
