@@ -6,7 +6,7 @@
 # shellcheck shell=bash
 helen=$(cd "$(dirname "${BASH_SOURCE[0]:-$0}")/.." && pwd)
 set -a
-# shellcheck source=deploy/fastpath.env
+# shellcheck disable=SC1091
 . "$helen/deploy/fastpath.env"
 PATH=${HELEN_BIN:-$helen/.venv-serve/bin}:$PATH
 PYTHONPATH=$helen${PYTHONPATH:+:$PYTHONPATH}

@@ -6,13 +6,15 @@
 #
 # runs training.train_gru, or the module that comes first, and takes every flag of it. The job runs on the cluster that RAY_ADDRESS names, else on the one that runs
 # on this machine (`make serve` has started one), else on a head that lives as long as this script. Its log streams, and
-# its exit code follows: 0, or 1 for a job that failed. Interrupting the script stops the job.
+# its exit code follows: 0, or 1 for a job that failed. Interrupting the script stops the job. The log of a head that failed is
+# kept, and named.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 python=${HELEN_JOB_PYTHON:-$root/.venv/bin/python} # the environment with torch; the cluster's own may have none
 ray=$(dirname "$python")/ray
 cpus=${HELEN_JOB_CPUS:-0.5} # of a service's two cores, what its largest size leaves free (serve_config.yaml)
+logs=${HELEN_JOB_LOGS:-$root/runs/heads} # where the log of a head that failed is kept
 job=train-$(date -u +%Y%m%d-%H%M%S)-$$
 export RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0
 
@@ -38,14 +40,27 @@ done
 
 head=
 scratch=
-submitted=
+follower=
+blame_head=
+# What the head wrote, and what its own processes did.
+keep_log() {
+  local kept=$logs/$job
+  mkdir -p "$kept"
+  cp "$scratch/head.log" "$scratch"/session_latest/logs/{dashboard*,gcs_server*,raylet*}.{log,out,err} "$kept/" 2>/dev/null || true
+  echo "The head's log is kept in $kept" >&2
+}
+
 finish() {
   code=$?
   trap - EXIT INT TERM
-  if [ -n "$submitted" ]; then "$ray" job stop --address "$address" "$job" >/dev/null 2>&1 || true; fi # if it still runs
+  if [ -n "$follower" ]; then
+    "$ray" job stop --address "$address" "$job" >/dev/null 2>&1 || true # if it still runs
+    kill "$follower" 2>/dev/null || true
+  fi
   if [ -n "$head" ]; then
     kill -TERM "$head" 2>/dev/null || true
     wait "$head" 2>/dev/null || true
+    [ -z "$blame_head" ] || keep_log
     rm -rf "$scratch"
   fi
   exit "$code"
@@ -77,8 +92,8 @@ print(*(each.getsockname()[1] for each in held))')
   deadline=$((SECONDS + 180))
   until answers "$address"; do
     if ((SECONDS > deadline)) || ! kill -0 "$head" 2>/dev/null; then
-      tail -n 20 "$scratch/head.log"
-      echo "The head did not start."
+      blame_head=yes
+      echo "The head did not start: $(grep -v '^ *$' "$scratch/head.log" | tail -n 1)" >&2
       exit 1
     fi
     sleep 0.5
@@ -86,9 +101,14 @@ print(*(each.getsockname()[1] for each in held))')
 fi
 
 cd "$root"
-submitted=yes
 # Lowest priority: shares are Ray's bookkeeping, and it is the kernel that lets the service's processes go first.
-"$ray" job submit --address "$address" --submission-id "$job" --working-dir . --entrypoint-num-cpus "$cpus" -- \
-  nice -n 19 "$python" -m "$module" "${arguments[@]}" &
-wait $! # in the background, since bash would handle an interruption only after a command in the foreground
-submitted=
+"$python" deploy/job.py "$address" "$job" "$cpus" nice -n 19 "$python" -m "$module" "${arguments[@]}" &
+follower=$!
+code=0
+wait "$follower" || code=$? # in the background, since bash would handle an interruption only after a command in the foreground
+if [ "$code" = 3 ]; then # the cluster's fault, and the job may still run
+  blame_head=yes
+else
+  follower=
+fi
+[ "$code" = 0 ]
