@@ -1,4 +1,4 @@
-"""Runs a command as a Ray job and follows it: `python deploy/job.py ADDRESS ID CPUS COMMAND...` in the project's folder.
+"""Runs a command as a Ray job and follows it: `python deploy/job.py ADDRESS ID CPUS COMMAND...`, in the project.
 
 `ray job submit` gives up, with a traceback, when a busy cluster is late with one answer, and then a job that runs is
 stopped. This asks again for `HELEN_JOB_SECONDS` (120). The exit code is 0; or, with one sentence, 1 for a job that

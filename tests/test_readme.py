@@ -30,6 +30,7 @@ NOT_RUN = {
     r"python3 -m venv ": INSTALLS,
     r"ray (up|attach|dashboard) ": "needs an AWS account",
     r"ray get-auth-token": "tests/deploy/test_ec2_cluster.py reads what it is for",
+    r"export RAY_AUTH_MODE=token$": "every test that starts a cluster sets it",
     r"ray job submit ": DATA,
     r"deploy/train_job\.sh ": DATA + "; tests/e2e/test_training_job.py runs it on made ones",
     r"\.venv/bin/python -m training\.": DATA,

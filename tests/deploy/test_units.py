@@ -32,6 +32,13 @@ def settings_of(name: str) -> dict[str, str]:
         ("helen-ray.service", "EnvironmentFile", "/opt/helen/deploy/fastpath.env -/etc/helen/serve.env"),
         ("helen-serve.service", "After", "helen-ray.service"),
         ("helen-serve.service", "BindsTo", "helen-ray.service"),
+        ("helen-serve.service", "JoinsNamespaceOf", "helen-ray.service"),
+        (
+            "helen-serve.service",
+            "ExecStop",
+            "-/opt/helen/.venv-serve/bin/python -m serve_app.shutdown "
+            "-/opt/helen/.venv-serve/bin/serve shutdown --yes --address http://127.0.0.1:8265",
+        ),
         ("helen-serve.service", "Restart", "on-failure"),
         ("helen-serve.service", "ExecReload", "/opt/helen/deploy/serve_up.sh /etc/helen/serve_config.yaml"),
         *((unit, "User", "helen") for unit in UNITS),
@@ -64,6 +71,7 @@ def test_systemd_reads_them_and_finds_nothing_to_say(tmp_path: Path) -> None:
         for path in (
             "/opt/helen/.venv-serve/bin/ray",
             "/opt/helen/.venv-serve/bin/serve",
+            "/opt/helen/.venv-serve/bin/python",
             "/opt/helen/deploy/serve_up.sh",
         ):
             text = text.replace(path, "/bin/true")
