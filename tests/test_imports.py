@@ -14,7 +14,7 @@ MODULES_OF = {
     ]
     for package in ("landmarks", "serve_app")
 }
-THE_SKIN = {"serve_app.app", "serve_app.deployments"}
+THE_SKIN = {"serve_app.app", "serve_app.deployments", "serve_app.driver", "serve_app.shutdown"}
 
 
 def imported_by(modules: list[str]) -> set[str]:

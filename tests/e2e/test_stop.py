@@ -72,7 +72,7 @@ def assert_quiet_end(service: RunningService) -> None:
     assert len(stopping_lines(service)) == 1, said
     for noise in ("Traceback", "Aborted", "SIGTERM received", "failed to shut down", "ERROR"):
         assert noise not in said, said
-    assert leftovers(service) == []
+    wait_until(lambda: leftovers(service) == [], f"the end of {leftovers(service)}", 5)
 
 
 def test_sigterm_answers_what_is_under_way_closes_live_sessions_and_leaves_nothing_behind() -> None:
