@@ -185,7 +185,7 @@ def test_no_replica_has_torch_in_memory(service: RunningService) -> None:
 
 def test_the_service_says_which_model_it_serves_and_does_not_warn_on_the_fast_path(service: RunningService) -> None:
     deadline = time.monotonic() + 20
-    while "model gesture version 1 is served" not in service.console.read_text():
+    while "gesture model version 1 is served" not in service.console.read_text():
         assert time.monotonic() < deadline, service.console.read_text()[-2000:]
         time.sleep(0.2)
     assert "slow:" not in service.console.read_text()
