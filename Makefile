@@ -37,7 +37,7 @@ $(EDGE_VENV)/.installed: edge_client/requirements.txt
 	@touch $@
 
 serve: $(SERVE_VENV)/.installed ## start the service on http://127.0.0.1:8000; Ctrl-C stops it
-	@$(SERVE_VENV)/bin/python -m serve_app.preflight serve_config.yaml
+	@$(SERVE_VENV)/bin/python -m serve_app.lifecycle.preflight serve_config.yaml
 	@HELEN_BIN="$(CURDIR)/$(SERVE_VENV)/bin"; . deploy/shell.sh; exec serve run serve_config.yaml
 
 train: $(VENV)/.installed ## the way from recordings to a model, on made hands: a Ray job, export, publish (a minute or two)
@@ -51,7 +51,7 @@ train: $(VENV)/.installed ## the way from recordings to a model, on made hands: 
 	@echo "While that runs, make train again publishes the next version, which goes live by itself."
 
 demo: $(SERVE_VENV)/.installed $(EDGE_VENV)/.installed ## service, client on made hands and local screen (http://127.0.0.1:5000)
-	@$(SERVE_VENV)/bin/python -m serve_app.preflight serve_config.yaml
+	@$(SERVE_VENV)/bin/python -m serve_app.lifecycle.preflight serve_config.yaml
 	@HELEN_BIN="$(CURDIR)/$(SERVE_VENV)/bin"; . deploy/shell.sh; \
 	setsid serve run serve_config.yaml & service=$$!; \
 	trap 'kill -TERM $$service 2>/dev/null; wait $$service || true' EXIT; \

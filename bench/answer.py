@@ -12,9 +12,9 @@ import httpx
 import msgspec
 
 from bench import BenchError
-from edge_client.encoding import fp16_answer
-from edge_client.replies import AnswerError
-from landmarks.wire import HEADER_LENGTH
+from edge_client.service.replies import AnswerError
+from edge_client.service.request_encoding import fp16_answer
+from landmarks.protocol.open_inference import HEADER_LENGTH
 
 SEEDS: Final = range(8)
 SUM_TOLERANCE: Final = 1e-3

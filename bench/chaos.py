@@ -24,7 +24,7 @@ from bench import ROOT
 from bench.fault_load import FaultLoad, fault_load
 from bench.processes import leave_in_order
 from bench.table import markdown
-from tests.e2e.running_service import RunningService, running_service
+from testkit.service import RunningService, running_service
 
 BEFORE_S: Final = 5.0
 BACK_WITHIN_S: Final = 90.0

@@ -8,7 +8,7 @@ from bench.results import Cpu
 from bench.way import HTTP_WAYS, STREAM
 from bench.window import made_window
 from bench.wrk import Load
-from edge_client.encoding import Question
+from edge_client.service.request_encoding import Question
 
 
 def question_of(way: str) -> Question:

@@ -16,7 +16,7 @@ from bench import ROOT
 PROGRAM = """
 import json, logging, resource, sys
 import numpy as np
-from edge_client.run import run_client
+from edge_client.app import run_client
 from edge_client.pipeline import Pipeline
 from edge_client.settings import load_settings
 sides, unseen = [], []

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import urllib3
 
 from bench.window import json_body, made_window
-from edge_client.cloud import CloudClient, CloudError
+from edge_client.service.http_client import CloudClient, CloudError
 from edge_client.settings import Cloud
 from landmarks.hands import Array, presence_of
 

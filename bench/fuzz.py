@@ -27,9 +27,9 @@ from bench.hostile import Hostile, hostile_input
 from bench.memory import memory_of
 from bench.processes import leave_in_order
 from bench.table import markdown
-from tests.e2e.running_service import RunningService, running_service
-from tests.serve_app.live_socket import accepted_socket
-from tests.serve_app.local_stages import LocalStages, local_app
+from testkit.service import RunningService, running_service
+from testkit.stages.local_stages import LocalStages, local_app
+from testkit.websocket_client import accepted_socket
 
 Outcomes = Counter[tuple[str, str]]
 Ask = Callable[[Hostile], Awaitable[str]]

@@ -1,7 +1,7 @@
 """A recogniser that answers each window at once, with a model file: no network, no threads, no waiting."""
 
-from edge_client.answers import Answer
-from edge_client.fallback import DeviceModel
+from edge_client.recognition.local_model import DeviceModel
+from edge_client.recognition.prediction import Answer
 from edge_client.windows import Window, WindowShape
 
 

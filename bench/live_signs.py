@@ -21,10 +21,10 @@ import numpy.typing as npt
 
 from bench import ROOT
 from bench.in_place import InPlace
-from edge_client.fallback import DeviceModel
+from edge_client.capture.sources import Frame, seen_hands
 from edge_client.pipeline import Pipeline
+from edge_client.recognition.local_model import DeviceModel
 from edge_client.settings import Settings
-from edge_client.sources import Frame, seen_hands
 from edge_client.windows import Window, WindowStats
 from landmarks.hands import Array, presence_of
 

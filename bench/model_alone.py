@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.window import made_window
 from landmarks.hands import presence_of
-from landmarks.session import ModelSession
+from landmarks.models.session import ModelSession
 
 BATCHES: Final = (1, 8, 32)
 REPEATS: Final = 20

@@ -27,7 +27,7 @@ from bench.chaos import repository, told
 from bench.fault_load import fault_load
 from bench.processes import leave_in_order
 from bench.table import markdown
-from tests.e2e.running_service import fast_path
+from testkit.service import fast_path
 
 ADDRESSES: Final = {"head": "10.83.0.1", "worker": "10.83.0.2"}
 STAGES: Final = ("Preprocess", "GestureGRU", "Postprocess")

@@ -28,9 +28,9 @@ import numpy as np
 
 from bench import ROOT
 from bench.processes import leave_in_order
-from edge_client.fallback import DeviceModel
+from edge_client.capture.sources import REST_SECONDS
+from edge_client.recognition.local_model import DeviceModel
 from edge_client.settings import Settings
-from edge_client.sources import REST_SECONDS
 from landmarks.recording import Recording, write_recording
 
 SERVICE = "http://127.0.0.1:8000"

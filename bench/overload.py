@@ -26,9 +26,9 @@ from bench.load_line import percentile
 from bench.memory import memory_of
 from bench.processes import leave_in_order
 from bench.table import markdown
-from tests.deploy.front import NAME, front
-from tests.deploy.programs import found
-from tests.e2e.running_service import RunningService, running_service
+from testkit.nginx import NAME, front
+from testkit.programs import found
+from testkit.service import RunningService, running_service
 
 LIMIT_CONNECTIONS: Final = 64
 CLOSED_S: Final = 5.0

@@ -20,7 +20,7 @@ from bench.memory import memory_of
 from bench.overload import MEMORY_GROWTH, TITLES, sustained, target_at
 from bench.processes import leave_in_order
 from bench.table import markdown
-from tests.e2e.running_service import RunningService, running_service, title_of
+from testkit.service import RunningService, running_service, title_of
 
 SHARE: Final = 0.7
 WARM_UP_S: Final = 10.0

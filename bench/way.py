@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.answer import Prediction, read_json, read_tensors
 from bench.window import DECIMALS, json_body
-from edge_client.encoding import Question, fp16_question
+from edge_client.service.request_encoding import Question, fp16_question
 from landmarks.hands import Array, presence_of
 
 STREAM: Final = "stream"

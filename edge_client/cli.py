@@ -6,14 +6,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_client.cloud import CloudClient, CloudError
+from edge_client.capture.sources import SourceError
+from edge_client.service.http_client import CloudClient, CloudError
 from edge_client.settings import Settings, SettingsError, load_settings
 from edge_client.settings_file import setting_fields, settings_toml
-from edge_client.sources import SourceError
-from landmarks.assets import ASSETS, AssetError, assets_folder, fetch_assets
-from landmarks.model_card import ModelError
+from landmarks.models.card import ModelError
 from landmarks.recording import RecordingError
-from landmarks.vision_libraries import LibraryError
+from landmarks.tracking.assets import ASSETS, AssetError, assets_folder, fetch_assets
+from landmarks.tracking.vision_libraries import LibraryError
 
 SHORT_FLAGS = {"capture.source": ("--source",), "cloud.transport": ("--transport",)}
 LONGEST_PAUSE_S = 3600.0
@@ -99,13 +99,13 @@ def _run_command(options: argparse.Namespace) -> int:
     settings = read_settings(options)
     # Each command imports what it needs: `doctor` must run where MediaPipe or the web server doesn't.
     if options.command in ("run", "replay"):
-        from edge_client.run import run_client
+        from edge_client.app import run_client
 
         pipeline = run_client(settings, with_screen=options.ui, printed=True)
         _print(f"{pipeline.frames} frames, a hand in {pipeline.frames_with_hand}, {pipeline.events} events", sys.stderr)
         return 0
     if options.command == "demo":
-        from edge_client.run import play_demo
+        from edge_client.app import play_demo
 
         pipeline = play_demo(settings, with_screen=options.ui, rounds=options.rounds)
         _print(f"{pipeline.frames} frames, {pipeline.events} events", sys.stderr)
@@ -117,14 +117,14 @@ def _run_command(options: argparse.Namespace) -> int:
         serve_screen(settings.screen.host, settings.screen.port, names=settings.screen.hosts)
         return 0
     if options.command == "record":
-        from edge_client.recorder import RecordingPlan, record_windows
+        from edge_client.recording.recorder import RecordingPlan, record_windows
 
         labels = tuple(label.strip() for label in options.labels.split(",") if label.strip())
         plan = RecordingPlan(labels, options.signer, options.session, options.frames)
         every_s, count = options.every, options.count
         return int(not record_windows(settings, plan, options.output, every_s=every_s, count=count, say=_print))
     if options.command == "model":
-        from edge_client.model_file import fetch_model
+        from edge_client.service.model_download import fetch_model
 
         folder = Path(settings.device.model or "models/gesture")
         card = fetch_model(CloudClient(settings.cloud), folder)
@@ -136,7 +136,7 @@ def _run_command(options: argparse.Namespace) -> int:
         findings = examine(settings)
         _print("\n".join(finding.line() for finding in findings))
         return int(any(finding.state == "fail" for finding in findings))
-    from edge_client.stage_bench import measure_stages
+    from edge_client.profile import measure_stages
 
     _print(measure_stages(settings))
     return 0

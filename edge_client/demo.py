@@ -10,12 +10,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from edge_client.answers import sharpen
-from edge_client.fallback import DeviceModel
+from edge_client.recognition.local_model import DeviceModel
+from edge_client.recognition.prediction import sharpen
 from edge_client.settings import Thresholds
 from edge_client.windows import Window, WindowStats
 from landmarks.hands import HANDS, POINTS, Array, presence_of
-from landmarks.model_card import ModelError
+from landmarks.models.card import ModelError
 from landmarks.recording import Recording
 
 FPS: Final = 30.0

@@ -23,15 +23,15 @@ import numpy as np
 import urllib3
 from urllib3.util import Timeout
 
-from edge_client.capture_status import show_name
-from edge_client.cloud import CloudClient, CloudError
-from edge_client.fallback import DeviceModel
+from edge_client.capture.sources import LiveSource, SourceError, check_whole, open_source
+from edge_client.capture.status import show_name
+from edge_client.recognition.local_model import DeviceModel
+from edge_client.service.http_client import CloudClient, CloudError
 from edge_client.settings import Settings
-from edge_client.sources import LiveSource, SourceError, check_whole, open_source
-from landmarks.assets import HAND_LANDMARKER, AssetError, find_asset
-from landmarks.model_card import ModelError
+from landmarks.models.card import ModelError
 from landmarks.recording import RecordingError
-from landmarks.vision_libraries import LibraryError
+from landmarks.tracking.assets import HAND_LANDMARKER, AssetError, find_asset
+from landmarks.tracking.vision_libraries import LibraryError
 
 State = Literal["ok", "warn", "fail"]
 

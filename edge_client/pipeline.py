@@ -13,14 +13,14 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from edge_client.answers import Answer, sharpen
+from edge_client.capture.sources import Frame, Image
 from edge_client.publisher import Event
+from edge_client.recognition.prediction import Answer, sharpen
 from edge_client.settings import Settings
-from edge_client.sources import Frame, Image
 from edge_client.trigger import Belief, Trigger
 from edge_client.windows import HandWindows, Window, WindowShape
-from landmarks.hand_tracks import HandTracks, SeenHand
 from landmarks.hands import Array
+from landmarks.tracking.hand_identity import HandTracks, SeenHand
 
 STAGES: Final = ("tracker", "tracks", "window", "trigger", "screen")
 TIMINGS_KEPT: Final = 2048
@@ -41,7 +41,7 @@ class Recogniser(Protocol):
 
 
 class Tracker(Protocol):
-    """What finds hands in a picture: ``landmarks.trackers.HandTracker``, or a test's recording of one."""
+    """What finds hands in a picture: ``landmarks.tracking.mediapipe.HandTracker``, or a test's recording of one."""
 
     def detect(self, image: Image, time_ms: int) -> list[SeenHand]: ...
 

@@ -15,10 +15,10 @@ import msgspec
 import urllib3
 from urllib3.util import Timeout
 
-from edge_client.answers import AnsweredBy
-from edge_client.replies import AnswerError, quoted, read_body, redirect_sentence
+from edge_client.recognition.prediction import AnsweredBy
+from edge_client.runtime.worker import STALL_S, Worker
+from edge_client.service.replies import AnswerError, quoted, read_body, redirect_sentence
 from edge_client.settings import Publish
-from edge_client.worker import STALL_S, Worker
 
 log = logging.getLogger(__name__)
 

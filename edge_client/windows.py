@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from landmarks.hands import FEATURE_DIM_XYZ, HANDS, Array, drop_z, hand_box_normalise
-from landmarks.model_card import Normalization
+from landmarks.models.card import Normalization
 
 REFERENCE_FPS: Final = 30.0
 # MediaPipe crops a square around a hand, twice as long as the longer side of its points' box. The thresholds of hand

@@ -11,7 +11,8 @@ One ``.npz`` file, never pickled, with these arrays:
 | ``fps``     | ``()`` float32          | frames a second                                                        |
 
 Landmarks are as the tracker returned them, before smoothing or any feature: x to the right and y down in 0..1 of the
-image, z relative to the wrist. This module reads and writes; it records nothing (``edge_client/recorder.py`` does).
+image, z relative to the wrist. This module reads and writes; it records nothing (``edge_client/recording/recorder.py``
+does).
 """
 
 from dataclasses import dataclass
@@ -21,8 +22,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from landmarks.array_file import ArrayFileError, read_arrays
-from landmarks.atomic_file import replace_file
+from landmarks.files.arrays import ArrayFileError, read_arrays
+from landmarks.files.atomic import replace_file
 from landmarks.hands import FEATURE_DIM_XYZ, Array
 
 Texts = npt.NDArray[np.str_]

@@ -9,9 +9,9 @@ import os
 from ray import serve
 from ray.serve import Application
 
-from serve_app.deployments import Preprocess
-from serve_app.inference import Inference
-from serve_app.postprocess import Postprocess
+from serve_app.deployments.ingress import Preprocess
+from serve_app.deployments.model import Inference
+from serve_app.deployments.postprocess import Postprocess
 from serve_app.settings import FAST_PATH_FLAGS, Environment, ServiceArguments, configure_logging
 
 logger = logging.getLogger(__name__)

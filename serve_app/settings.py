@@ -10,7 +10,7 @@ import fsspec
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from serve_app.log_lines import JsonLines, TextLines
+from serve_app.observability.logging import JsonLines, TextLines
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 

@@ -1,13 +1,15 @@
 """What every test may ask for."""
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from landmarks.hands import Array, drop_z
-from tests.made_models import write_version
+from testkit.model_files import write_version
 
 
 @pytest.fixture
@@ -31,3 +33,15 @@ def repository(tmp_path: Path) -> Path:
     """A model repository with version 1 of a small made gesture model."""
     write_version(tmp_path / "models", 1)
     return tmp_path / "models"
+
+
+@pytest.fixture
+def service_log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """What the service logs, whether or not an earlier test gave its logger a handler of its own."""
+    package = logging.getLogger("serve_app")
+    before = package.handlers, package.propagate, package.level
+    package.handlers, package.propagate = [caplog.handler], False
+    package.setLevel(logging.INFO)
+    yield caplog
+    package.handlers, package.propagate = before[:2]
+    package.setLevel(before[2])

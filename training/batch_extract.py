@@ -18,8 +18,8 @@ from typing import Any, Final
 if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from landmarks.atomic_file import check_writable
-from landmarks.vision_libraries import TRAINING, LibraryError, check_libraries, import_library
+from landmarks.files.atomic import check_writable
+from landmarks.tracking.vision_libraries import TRAINING, LibraryError, check_libraries, import_library
 from training.extract_keypoints import positive
 
 VIDEO_SUFFIXES: Final = (

@@ -23,16 +23,16 @@ from tqdm import tqdm  # type: ignore[import-untyped] # its stubs are a package 
 if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from training.command import DATA_DIR, shown_command, whole_number
-from training.cost import cost_lines
-from training.datasets import DataError
-from training.figures import HeldOut, pooled
-from training.kept import KeptAnswers
-from training.protocols import RECORDED, Fold, Progress, answers, inner_folds, train
-from training.recipe import RECIPES
-from training.report import write_report
-from training.results import Result, Tried, table
-from training.rows import VIEWS, Row, own, rows
+from training.data.recordings import DataError
+from training.engine.lightning_module import RECIPES
+from training.engine.reproducible_command import DATA_DIR, shown_command, whole_number
+from training.evaluation.cross_validation import RECORDED, Fold, Progress, answers, inner_folds, train
+from training.evaluation.experiments import VIEWS, Row, own, rows
+from training.evaluation.latency import cost_lines
+from training.evaluation.metrics import HeldOut, pooled
+from training.evaluation.prediction_cache import KeptAnswers
+from training.evaluation.report import write_report
+from training.evaluation.results import Result, Tried, table
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

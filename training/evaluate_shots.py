@@ -21,20 +21,20 @@ import numpy.typing as npt
 if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from landmarks.keypoint_files import LabelledWindow
-from landmarks.keypoints import SHOT_LABELS, at_30_fps
-from landmarks.kinematics import MotionError, image_motion
-from landmarks.model_card import Evaluation, ModelError
+from landmarks.models.card import Evaluation, ModelError
+from landmarks.models.session import ModelSession
 from landmarks.pose import Floats
-from landmarks.release import ShotError
-from landmarks.session import ModelSession
-from landmarks.shot_rules import judge_shot
-from training import free_throws
-from training.command import shown_command, whole_number
-from training.free_throws import rank_correlation
-from training.shot_datasets import ShotDataError, check_scales, read_files
+from landmarks.shots.keypoint_files import LabelledWindow
+from landmarks.shots.keypoints import SHOT_LABELS, at_30_fps
+from landmarks.shots.kinematics import MotionError, image_motion
+from landmarks.shots.release import ShotError
+from landmarks.shots.rules import judge_shot
+from training.data import spl_dataset as free_throws
+from training.data.shot_windows import ShotDataError, check_scales, read_files
+from training.data.spl_dataset import rank_correlation
+from training.engine.reproducible_command import shown_command, whole_number
+from training.engine.whole_files import write_whole
 from training.simulate_shots import made_window
-from training.whole_files import write_whole
 
 UNSEEN: Final = 20_000
 

@@ -27,13 +27,13 @@ if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from landmarks.hands import Array, drop_z, hand_box_normalise, presence_of
-from landmarks.model_card import Evaluation, Golden, ModelCard, ModelError, sha256_of
-from landmarks.session import ModelSession
-from training.checkpoint import Checkpoint, CheckpointError, read_checkpoint
-from training.gru import SeedGRU, TrimmedSeedGRU
-from training.shot_checkpoint import ShotCheckpointError, export_shot, is_shot_checkpoint
+from landmarks.models.card import Evaluation, Golden, ModelCard, ModelError, sha256_of
+from landmarks.models.session import ModelSession
+from training.engine.checkpoints import Checkpoint, CheckpointError, read_checkpoint
+from training.engine.shot_checkpoints import ShotCheckpointError, export_shot, is_shot_checkpoint
+from training.engine.whole_files import write_model
+from training.networks.bigru import SeedGRU, TrimmedSeedGRU
 from training.simulate import GESTURES, Signer, make_window
-from training.whole_files import write_model
 
 OPSET: Final = 17
 PARITY: Final = 1e-5

@@ -21,13 +21,13 @@ import numpy as np
 if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from landmarks.assets import AssetError
-from landmarks.keypoint_files import check_output, write_track
-from landmarks.keypoints import KeypointsError, PoseTrack
 from landmarks.pose import POSE_POINTS, Array
-from landmarks.trackers import PoseTracker
-from landmarks.vision_libraries import TRAINING, LibraryError, check_libraries, import_library
-from training.videos import Image, Overlay, VideoError, VideoFile
+from landmarks.shots.keypoint_files import check_output, write_track
+from landmarks.shots.keypoints import KeypointsError, PoseTrack
+from landmarks.tracking.assets import AssetError
+from landmarks.tracking.mediapipe import PoseTracker
+from landmarks.tracking.vision_libraries import TRAINING, LibraryError, check_libraries, import_library
+from training.video.files import Image, Overlay, VideoError, VideoFile
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
     python -m training.prepare_windows --input_json shot.json --output_json window.json --release_time_sec 2.4
 
-Without ``--release_time_sec`` the release is found, by the rule in ``landmarks.release``.
+Without ``--release_time_sec`` the release is found, by the rule in ``landmarks.shots.release``.
 """
 
 import argparse
@@ -14,10 +14,10 @@ from typing import Final
 if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from landmarks.keypoint_files import LabelledWindow, check_output, read_labelled, write_labelled
-from landmarks.keypoints import POST_MS, PRE_MS, KeypointsError, PoseTrack, ShotWindow
-from landmarks.kinematics import MotionError, image_motion
-from landmarks.release import ShotError, find_release, shooting_hand
+from landmarks.shots.keypoint_files import LabelledWindow, check_output, read_labelled, write_labelled
+from landmarks.shots.keypoints import POST_MS, PRE_MS, KeypointsError, PoseTrack, ShotWindow
+from landmarks.shots.kinematics import MotionError, image_motion
+from landmarks.shots.release import ShotError, find_release, shooting_hand
 
 LAST_S: Final = 1_000_000
 

@@ -22,7 +22,7 @@ from fsspec.implementations.local import LocalFileSystem
 if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from landmarks.model_card import (
+from landmarks.models.card import (
     CARD_FILE,
     MAX_CARD_BYTES,
     MODEL_FILE,
@@ -34,8 +34,8 @@ from landmarks.model_card import (
     read_bounded,
     read_card,
 )
-from landmarks.session import MAX_MODEL_BYTES, ModelSession
-from training.shot_card import make_shot_card
+from landmarks.models.session import MAX_MODEL_BYTES, ModelSession
+from training.engine.shot_card import make_shot_card
 
 
 def publish(

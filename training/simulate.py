@@ -21,8 +21,8 @@ if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from landmarks.hands import POINTS, Array
-from training.command import whole_number
-from training.whole_files import write_whole
+from training.engine.reproducible_command import whole_number
+from training.engine.whole_files import write_whole
 
 Floats = npt.NDArray[np.float64]
 

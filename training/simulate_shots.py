@@ -3,8 +3,8 @@
     python -m training.simulate_shots --output made_shots --shots 2000 --val_shots 300
 
 writes ``train/*.json`` and ``val/*.json`` as ``train_tcn`` reads them. Labels, ``ite`` and ``delay_ms`` are the rules'
-(``landmarks.shot_rules``) on the player's own motion in three dimensions, before any camera. No player of ``val`` is in
-``train``. Figures on this data say nothing about real people.
+(``landmarks.shots.rules``) on the player's own motion in three dimensions, before any camera. No player of ``val`` is
+in ``train``. Figures on this data say nothing about real people.
 """
 
 import argparse
@@ -20,16 +20,16 @@ from tqdm import tqdm  # type: ignore[import-untyped] # its stubs are a package 
 if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from landmarks.keypoint_files import LabelledWindow, write_labelled
-from landmarks.keypoints import POST_MS, PRE_MS, SHOT_LABELS, PoseTrack, ShotWindow
-from landmarks.kinematics import motion_of
 from landmarks.pose import POINT, Array
-from landmarks.release import ShotError
-from landmarks.shot_rules import Shot, judge_shot
-from training.cameras import Camera, Tracker
-from training.command import whole_number
-from training.shot_bodies import LENGTH_S, shoot
-from training.shot_forms import Form, Player
+from landmarks.shots.keypoint_files import LabelledWindow, write_labelled
+from landmarks.shots.keypoints import POST_MS, PRE_MS, SHOT_LABELS, PoseTrack, ShotWindow
+from landmarks.shots.kinematics import motion_of
+from landmarks.shots.release import ShotError
+from landmarks.shots.rules import Shot, judge_shot
+from training.engine.reproducible_command import whole_number
+from training.synthetic.cameras import Camera, Tracker
+from training.synthetic.players import LENGTH_S, shoot
+from training.synthetic.shot_parameters import Form, Player
 
 FINE_HZ: Final = 120.0
 FRAME_RATES: Final = (24.0, 25.0, 30.0, 30.0, 30.0, 50.0, 60.0)

@@ -20,8 +20,8 @@ import torch
 if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from training.command import positive_number, shown_command, whole_number
-from training.datasets import (
+from training.data.frame_rates import MIN_SEQ_LEN, SEQ_LEN
+from training.data.recordings import (
     GROUPS,
     SPLITS,
     DataError,
@@ -32,9 +32,9 @@ from training.datasets import (
     read_windows,
     split_windows,
 )
-from training.frame_rates import MIN_SEQ_LEN, SEQ_LEN
-from training.recipe import RECIPES, fit
-from training.runs import Run, RunError
+from training.engine.lightning_module import RECIPES, fit
+from training.engine.reproducible_command import positive_number, shown_command, whole_number
+from training.engine.trainer import Run, RunError
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> str:
         if options.num_workers == 1:
             train(options, command, {})
         else:
-            from training.ray_train import spread  # Ray Train takes seconds to import, and one worker needs none of it
+            from training.engine.distributed import (
+                spread,  # Ray Train takes seconds to import, and one worker needs none of it
+            )
 
             spread(
                 partial(train, options, command),

@@ -18,12 +18,12 @@ import torch
 if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from landmarks.model_card import Training
-from training.command import shown_command, whole_number
-from training.runs import Run, RunError
-from training.shot_checkpoint import ShotCheckpointError, read_validation
-from training.shot_datasets import ShotDataError, read_split
-from training.shot_training import CLIP, fit
+from landmarks.models.card import Training
+from training.data.shot_windows import ShotDataError, read_split
+from training.engine.reproducible_command import shown_command, whole_number
+from training.engine.shot_checkpoints import ShotCheckpointError, read_validation
+from training.engine.shot_module import CLIP, fit
+from training.engine.trainer import Run, RunError
 
 
 def main(arguments: Sequence[str] | None = None) -> str:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from landmarks.hands import Array
-from landmarks.session import ModelSession
+from landmarks.models.session import ModelSession
 
 
 def probabilities_of(session: ModelSession, sequence: Array, presence: Array) -> Array:

@@ -18,7 +18,7 @@ import numpy as np
 
 from bench.peers.gesture import probabilities_of
 from landmarks.hands import Array, apply_mask, presence_of
-from landmarks.session import ModelSession
+from landmarks.models.session import ModelSession
 
 MAX_BATCH_SIZE: Final = 32
 BATCH_TIMEOUT_S: Final = 0.002

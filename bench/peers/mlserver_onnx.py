@@ -11,7 +11,7 @@ from mlserver.codecs import NumpyCodec, StringCodec
 from mlserver.types import InferenceRequest, InferenceResponse
 
 from bench.peers.gesture import probabilities_of
-from landmarks.session import ModelSession
+from landmarks.models.session import ModelSession
 
 
 class Gesture(MLModel):  # type: ignore[misc]  # the checker's environment has no MLServer

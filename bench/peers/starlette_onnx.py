@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from bench.peers.gesture import probabilities_of
 from landmarks.hands import HANDS, apply_mask, presence_of
-from landmarks.session import ModelSession
+from landmarks.models.session import ModelSession
 
 
 class Window(msgspec.Struct):

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from landmarks.hands import HANDS, apply_mask, presence_of
-from landmarks.model_card import CARD_FILE, MODEL_FILE, read_card
+from landmarks.models.card import CARD_FILE, MODEL_FILE, read_card
 
 folder = Path(os.environ["GESTURE_MODEL"])
 options = onnxruntime.SessionOptions()

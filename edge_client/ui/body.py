@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 from starlette.requests import ClientDisconnect, Request
 
-from landmarks.refusals import sentence_of
+from landmarks.protocol.validation import sentence_of
 
 MAX_BODY_BYTES: Final = 64 * 1024
 # Socket.IO looks for binary parts by recursion, two Python frames a level.

@@ -24,8 +24,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from edge_client.ui.body import MAX_BODY_BYTES, Refused, check_state, read_object
-from edge_client.ui.guard import SameSite, SecurityHeaders
-from edge_client.ui.hub import Faults, Hub, Listener
+from edge_client.ui.broadcast import Faults, Hub, Listener
+from edge_client.ui.middleware import SameSite, SecurityHeaders
 from edge_client.ui.streams import MAX_LISTENERS, event_frames, serve_page, state_frames
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from typing import Final
 import anyio
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from edge_client.ui.hub import EVENTS_SHOWN, Channel, Hub
+from edge_client.ui.broadcast import EVENTS_SHOWN, Channel, Hub
 
 MAX_LISTENERS: Final = 64
 HELLO: Final = b'data: {"type":"hello","status":"ok"}\n\n'

@@ -8,7 +8,7 @@ import pytest
 
 from bench import BenchError
 from bench.answer import SEEDS, Prediction, compare, read_json, read_tensors
-from landmarks.wire import HEADER_LENGTH, WantedOutput, encode_response
+from landmarks.protocol.open_inference import HEADER_LENGTH, WantedOutput, encode_response
 
 GOOD: dict[str, Any] = {
     "prediction": "hello",

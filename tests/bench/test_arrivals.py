@@ -12,7 +12,7 @@ from bench import BenchError
 from bench.arrivals import closed_loop, in_turn, main, on_free
 from bench.client import parse
 from bench.connection import UNANSWERED, Answers, Target
-from tests.edge_client.http_service import Reply, http_service
+from testkit.edge.http_service import Reply, http_service
 
 Answer = Callable[[int], list[bytes]]  # a request's number to the pieces of its answer; none closes
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"

@@ -3,7 +3,7 @@
 import pytest
 
 from bench.fault_load import Asked, FaultLoad, fault_load
-from tests.edge_client.http_service import Reply, http_service
+from testkit.edge.http_service import Reply, http_service
 
 ASKED = [
     Asked(0.0, 0.1, "500"),  # before the fault

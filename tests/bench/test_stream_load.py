@@ -7,7 +7,7 @@ import pytest
 
 from bench import BenchError
 from bench.stream_load import measure
-from tests.edge_client.live_service import live_service
+from testkit.edge.stream_service import live_service
 
 FRAME_BYTES = 84 * 2
 NUMBER_BYTES = 4

@@ -5,7 +5,7 @@ import pytest
 
 from bench.way import HTTP_WAYS
 from bench.window import made_window
-from landmarks.wire import HEADER_LENGTH, decode_request
+from landmarks.protocol.open_inference import HEADER_LENGTH, decode_request
 
 WINDOW = made_window(seed=3)
 

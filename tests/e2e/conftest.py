@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from serve_app.settings import PROJECT_ROOT
-from tests.e2e.running_service import RunningService, running_service
+from testkit.service import RunningService, running_service
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import PAGES, SERVICE, Block, blocks_of, is_shown, shown_by
-from tests.e2e.running_service import RunningService
+from testkit.documents import PAGES, SERVICE, Block, blocks_of, is_shown, shown_by
+from testkit.service import RunningService
 
 pytestmark = pytest.mark.e2e
 

@@ -8,17 +8,17 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge_client.cloud import CloudClient
 from edge_client.demo import Motion, made_recording
-from edge_client.encoding import Encoding
-from edge_client.fallback import DeviceModel
+from edge_client.recognition.local_model import DeviceModel
+from edge_client.service.http_client import CloudClient
+from edge_client.service.request_encoding import Encoding
 from edge_client.settings import Cloud, Thresholds
 from edge_client.windows import Window, WindowStats
 from landmarks.hands import presence_of
 from landmarks.recording import write_recording
 from serve_app.settings import PROJECT_ROOT
-from tests.e2e.running_service import RunningService
-from tests.edge_client.http_service import Reply, http_service
+from testkit.edge.http_service import Reply, http_service
+from testkit.service import RunningService
 
 pytestmark = pytest.mark.e2e
 

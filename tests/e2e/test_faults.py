@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from bench.fault_load import fault_load
-from tests.e2e.load import Load, constant_load
-from tests.e2e.running_service import RunningService
+from testkit.load import Load, constant_load
+from testkit.service import RunningService
 
 pytestmark = pytest.mark.e2e
 

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from bench.fuzz import fuzz, over_http
-from tests.e2e.load import EXAMPLE
-from tests.e2e.running_service import RunningService
+from testkit.load import EXAMPLE
+from testkit.service import RunningService
 
 pytestmark = pytest.mark.e2e
 

@@ -12,10 +12,10 @@ import httpx
 import pytest
 import yaml
 
-from landmarks.model_card import MODEL_FILE
-from tests.e2e.load import Load, constant_load
-from tests.e2e.running_service import RunningService
-from tests.made_models import card_of, linear_model, write_version
+from landmarks.models.card import MODEL_FILE
+from testkit.load import Load, constant_load
+from testkit.model_files import card_of, linear_model, write_version
+from testkit.service import RunningService
 
 pytestmark = pytest.mark.e2e
 

@@ -5,9 +5,9 @@ import time
 import httpx
 import pytest
 
-from tests.e2e.load import EXAMPLE
-from tests.e2e.running_service import RunningService
-from tests.serve_app.test_metrics import Samples, samples_in, value
+from testkit.load import EXAMPLE
+from testkit.service import RunningService
+from tests.unit.serve_app.observability.test_metrics import Samples, samples_in, value
 
 pytestmark = pytest.mark.e2e
 

@@ -10,9 +10,9 @@ from tritonclient.http import InferenceServerClient, InferInput, InferRequestedO
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from landmarks.hands import Array, presence_of
-from landmarks.session import ModelSession
-from tests.e2e.running_service import RunningService
-from tests.made_models import made_window
+from landmarks.models.session import ModelSession
+from testkit.model_files import made_window
+from testkit.service import RunningService
 
 pytestmark = pytest.mark.e2e
 

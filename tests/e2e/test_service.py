@@ -14,14 +14,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge_client.cloud import CloudClient
-from edge_client.model_file import fetch_model
+from edge_client.service.http_client import CloudClient
+from edge_client.service.model_download import fetch_model
 from edge_client.settings import Cloud
 from landmarks.hands import Array, presence_of
-from landmarks.session import ModelSession
-from tests.e2e.load import EXAMPLE, burst
-from tests.e2e.running_service import MAX_WAITING, RunningService
-from tests.made_models import made_window
+from landmarks.models.session import ModelSession
+from testkit.load import EXAMPLE, burst
+from testkit.model_files import made_window
+from testkit.service import MAX_WAITING, RunningService
 
 pytestmark = pytest.mark.e2e
 

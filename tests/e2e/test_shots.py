@@ -9,13 +9,13 @@ import httpx
 import pytest
 import torch
 
-from landmarks.keypoints import SHOT_LABELS
-from landmarks.model_card import Training, sha256_of
-from serve_app.openapi_shots import example_shot
-from tests.e2e.running_service import RunningService
+from landmarks.models.card import Training, sha256_of
+from landmarks.shots.keypoints import SHOT_LABELS
+from serve_app.api.docs.shots import example_shot
+from testkit.service import RunningService
 from tests.e2e.test_hot_swap import EVERYONE_LOOKED_S, metadata, wait_for
-from training.shot_checkpoint import export_shot, write_shot_checkpoint
-from training.shot_tcn import ShotTCN, ShotTCNConfig
+from training.engine.shot_checkpoints import export_shot, write_shot_checkpoint
+from training.networks.shot_tcn import ShotTCN, ShotTCNConfig
 
 pytestmark = pytest.mark.e2e
 

@@ -16,11 +16,11 @@ import yaml
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from serve_app.in_flight import SERVICE_RESTART
-from serve_app.processes import processes
+from serve_app.lifecycle.in_flight import SERVICE_RESTART
+from serve_app.lifecycle.processes import processes
 from serve_app.settings import PROJECT_ROOT
-from tests.e2e.load import EXAMPLE, Load, constant_load
-from tests.e2e.running_service import RunningService, running_service, session_of
+from testkit.load import EXAMPLE, Load, constant_load
+from testkit.service import RunningService, running_service, session_of
 
 pytestmark = pytest.mark.e2e
 

@@ -14,14 +14,14 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from edge_client.cloud import CloudError
+from edge_client.service.http_client import CloudError
+from edge_client.service.stream_client import FrameSession, StreamClient
 from edge_client.settings import Cloud
-from edge_client.stream import FrameSession, StreamClient
 from edge_client.windows import Window, WindowStats
 from landmarks.hands import Array, apply_mask, presence_of
-from landmarks.session import ModelSession
-from tests.e2e.running_service import MAX_SESSIONS, RunningService
-from tests.made_models import made_window
+from landmarks.models.session import ModelSession
+from testkit.model_files import made_window
+from testkit.service import MAX_SESSIONS, RunningService
 
 pytestmark = pytest.mark.e2e
 

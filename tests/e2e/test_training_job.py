@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from serve_app.settings import PROJECT_ROOT
-from tests.e2e.load import EXAMPLE, Load, constant_load
-from tests.e2e.running_service import RunningService
+from testkit.load import EXAMPLE, Load, constant_load
+from testkit.service import RunningService
 from training import simulate, simulate_shots
-from training.shot_checkpoint import read_shot_checkpoint
+from training.engine.shot_checkpoints import read_shot_checkpoint
 
 pytestmark = pytest.mark.e2e
 

@@ -14,7 +14,7 @@ from bench.peers.gesture import probabilities_of
 from bench.way import json_question
 from bench.window import made_window
 from landmarks.hands import presence_of
-from landmarks.session import ModelSession
+from landmarks.models.session import ModelSession
 
 Post = Callable[[bytes], httpx.Response]
 

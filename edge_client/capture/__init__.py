@@ -1,0 +1,1 @@
+"""Frames in: cameras, streams, videos and recordings."""

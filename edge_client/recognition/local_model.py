@@ -1,0 +1,125 @@
+"""When the service is away: a circuit breaker that says so, and the same model on this machine.
+
+No thread and no clock of its own: ``live.py`` calls both.
+"""
+
+import logging
+import time
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+
+from edge_client.recognition.prediction import Answer
+from edge_client.windows import Window, WindowShape
+from landmarks.hands import Array
+from landmarks.models.card import CARD_FILE, ModelError
+from landmarks.models.session import ModelSession
+
+log = logging.getLogger(__name__)
+
+LONGEST_PAUSE_S: Final = 3.0
+
+State = Literal["closed", "open", "half-open"]
+
+
+class CircuitBreaker:
+    """Closed: ask the service. Open: don't, but probe now and then. Half-open: a probe succeeded, one failure reopens.
+
+    Times are seconds of any clock that only goes forward, given by the caller.
+    """
+
+    def __init__(self, failures: int, probe_every: float) -> None:
+        self._limit = failures
+        self._probe_every = probe_every
+        self._failures = 0
+        self._next_probe_s = 0.0
+        self.state: State = "closed"
+
+    def fail(self, now_s: float, retry_after_s: float = 0.0) -> None:
+        """A request failed; ``retry_after_s`` is the pause that was asked for.
+
+        Within a pause of more than ``LONGEST_PAUSE_S`` no windows are sent, but the service is looked for: who names
+        half a minute guesses, and is often back before.
+        """
+        self._failures += 1
+        if self.state == "half-open" or self._failures >= self._limit or retry_after_s > 0:
+            self._open(now_s, retry_after_s)
+
+    def fail_probe(self, now_s: float, retry_after_s: float = 0.0) -> None:
+        """A probe failed, or the service was never reached yet."""
+        self._open(now_s, retry_after_s)
+
+    def succeed(self) -> None:
+        """A request or a probe succeeded."""
+        self._failures = 0
+        self.state = "half-open" if self.state == "open" else "closed"
+
+    def _open(self, now_s: float, retry_after_s: float) -> None:
+        self.state = "open"
+        self._next_probe_s = now_s + max(self._probe_every, min(retry_after_s, LONGEST_PAUSE_S))
+
+    def until_probe(self, now_s: float) -> float:
+        """Seconds until the next probe is due, 0 when it is."""
+        return max(0.0, self._next_probe_s - now_s)
+
+
+class DeviceModel:
+    """The service's model file, answering here: the same ONNX, the same preparation, the same softmax."""
+
+    def __init__(self, session: ModelSession, version: str) -> None:
+        card = session.card
+        self._session = session
+        self.version = version
+        self.labels = card.class_labels
+        self.sha256 = card.sha256
+        self.shape = WindowShape(card.seq_len, card.min_seq_len, card.use_z, card.normalization)
+
+    @classmethod
+    def open(cls, folder: Path) -> "DeviceModel":
+        """Load a model's folder (``model.onnx``, ``card.json``), or the newest good version in a folder of such.
+
+        Raises:
+            ModelError: when there is none, or it can't be loaded.
+        """
+        try:
+            if (folder / CARD_FILE).exists():
+                return cls(ModelSession.open(folder, threads=1, kind="gesture"), folder.name)
+            versions = [path for path in folder.glob("*") if is_version(path.name) and (path / CARD_FILE).exists()]
+        except OSError as error:
+            raise ModelError(f"{folder} can't be read: {error.strerror or error}") from error
+        if not versions:
+            raise ModelError(f"{folder} holds no model: expected {CARD_FILE} in it or in a numbered folder")
+        rejected: list[str] = []
+        for version in sorted(versions, key=lambda path: int(path.name), reverse=True):
+            try:
+                return cls(ModelSession.open(version, threads=1, kind="gesture"), version.name)
+            except ModelError as error:
+                log.warning("version %s of the model on this machine is rejected: %s", version.name, error)
+                rejected.append(f"{version.name}: {error}")
+        raise ModelError(f"{folder} holds no version that can be loaded: {'; '.join(rejected)}")
+
+    def answer(self, window: Window) -> Answer:
+        """Answer one window.
+
+        Raises:
+            ModelError: when ONNX Runtime refuses it.
+        """
+        started = time.perf_counter()
+        length = self.shape.seq_len
+        sequence = self.shape.prepare(window.hands[-length:])
+        outputs = self._session.run({"sequence": sequence[None], "presence": window.presence[None, -length:]})
+        probabilities = softmax(outputs["logits"][0] / self._session.card.temperature)
+        took_ms = (time.perf_counter() - started) * 1e3
+        return Answer(window, self.labels, probabilities, "device", took_ms, self.version)
+
+
+def is_version(name: str) -> bool:
+    """Whether a folder is named for a version, in ASCII digits."""
+    return name.isascii() and name.isdigit()
+
+
+def softmax(logits: Array) -> Array:
+    """Probabilities float32 of logits ``(C,)``."""
+    powers = np.exp(logits - logits.max())
+    return np.asarray(powers / powers.sum(), dtype=np.float32)

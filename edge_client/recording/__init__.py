@@ -1,0 +1,1 @@
+"""Recording windows of signs for training."""

@@ -1,0 +1,1 @@
+"""The client as a process: worker threads that are watched, systemd, signals."""

@@ -1,0 +1,1 @@
+"""The service seen from the Pi, over HTTP or a WebSocket."""

@@ -1,0 +1,42 @@
+"""How the client reaches a peer: whose certificates are believed, when it tries again, why no connection came about.
+
+Both transports use it, ``cloud.py`` and ``stream.py``.
+"""
+
+import ssl
+
+import urllib3
+from urllib3.util import Retry
+
+from edge_client.service.replies import quoted, retry_seconds
+from edge_client.settings import Cloud, SettingsError
+
+
+class BoundedRetry(Retry):
+    """urllib3's retries, for a peer that may put anything into ``Retry-After``."""
+
+    def parse_retry_after(self, retry_after: str) -> float:
+        return retry_seconds(retry_after)
+
+
+def tls_context(settings: Cloud) -> ssl.SSLContext | None:
+    """Whose certificates are believed, for an ``https`` service; ``None`` for a plain one.
+
+    Raises:
+        SettingsError: ``ca_file`` holds no certificates.
+    """
+    if not settings.base_url.lower().startswith("https:"):
+        return None
+    try:
+        return ssl.create_default_context(cafile=settings.ca_file or None)
+    except OSError as error:  # ssl.SSLError too
+        reason = error.strerror or str(error)
+        raise SettingsError(f"cloud.ca_file {settings.ca_file} can't be used: {reason}, expected a PEM file") from error
+
+
+def connection_fault(error: Exception) -> str:
+    """Why no connection came about, or why it broke, on one line."""
+    cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason else error
+    text = quoted(str(cause)) or type(cause).__name__
+    unknown_authority = "self-signed certificate" in text or "unable to get local issuer" in text
+    return f"{text}; name the authority's PEM file in cloud.ca_file" if unknown_authority else text

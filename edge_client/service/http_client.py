@@ -1,0 +1,274 @@
+"""The service seen from the Pi: its model's metadata, and predictions for windows. Synchronous, thread-safe.
+
+It decides nothing about when to ask (``live.py`` does). The two functions of the source system's client are here by
+their names, on a client that the environment sets up.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import urllib3
+from urllib3.util import Timeout
+
+from edge_client.service.connections import BoundedRetry, connection_fault, tls_context
+from edge_client.service.model_metadata import ModelMetadata, Prediction, check_window
+from edge_client.service.replies import (
+    AnswerError,
+    decode_reply,
+    error_sentence,
+    read_body,
+    redirect_sentence,
+    retry_seconds,
+)
+from edge_client.service.request_encoding import fp16_answer, fp16_question, json_answer, json_question
+from edge_client.settings import Cloud, load_settings
+from edge_client.windows import Window
+from landmarks.hands import Array
+from landmarks.models.session import MAX_MODEL_BYTES
+from landmarks.protocol.open_inference import HEADER_LENGTH
+
+log = logging.getLogger(__name__)
+
+MAX_REPLY_BYTES: Final = 4 * 1024 * 1024
+MODEL_FILE_TIMEOUT_S: Final = 120.0  # megabytes over a slow line, and nobody waits for a gesture meanwhile
+# Refused for now, not refused for good. A prediction changes nothing on the service, so asking again is safe.
+TEMPORARY: Final = (429, 502, 503, 504)
+# So the HAProxy in front of the service answers by itself, in plain text, while it knows no replica: for a moment after
+# its start, and where the last replica died. The service's own 404 and 500 are JSON, and are meant.
+FRONT: Final = (404, 500)
+FRONT_PAUSE_S: Final = 0.5
+
+
+class CloudError(Exception):
+    """The service gave no answer: one sentence, its HTTP status if it had one, and when it wants to be asked again."""
+
+    def __init__(self, sentence: str, *, status: int | None = None, retry_after_s: float = 0.0) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class CloudClient:
+    """A service at one URL, over kept-alive connections.
+
+    ``ask`` and ``learn`` raise ``CloudError`` with the reason; ``get_prediction_from_cloud`` and
+    ``get_model_metadata`` log it and give ``None``, as the source system's functions did.
+    """
+
+    def __init__(self, settings: Cloud, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._metadata: ModelMetadata | None = None
+        self._metadata_until = 0.0
+        headers = {"User-Agent": "helen-edge", "Accept": "application/json"}
+        if settings.api_key:
+            headers["X-API-Key"] = settings.api_key
+        retries = BoundedRetry(
+            total=settings.retries,
+            redirect=0,
+            backoff_factor=0.2,
+            backoff_max=2,
+            backoff_jitter=0.1,
+            status_forcelist=TEMPORARY,
+            allowed_methods=None,
+            raise_on_status=False,
+        )
+        self._pool = urllib3.PoolManager(
+            num_pools=2, maxsize=2, retries=retries, headers=headers, ssl_context=tls_context(settings)
+        )
+
+    def get_model_metadata(self, force_refresh: bool = False, timeout: float | None = None) -> dict[str, Any] | None:
+        """The model's metadata, cached for ``metadata_ttl`` seconds; ``None`` when it can't be had.
+
+        Where only the refresh fails, the copy from before is given: a service that is away has not changed its model.
+        """
+        try:
+            metadata = self.learn(timeout=timeout, force_refresh=force_refresh)
+        except CloudError as fault:
+            log.warning("no metadata: %s", fault)
+            with self._lock:
+                remembered = self._metadata
+            if remembered is None:
+                return None
+            metadata = remembered
+        return msgspec.structs.asdict(metadata)
+
+    def get_prediction_from_cloud(
+        self,
+        sequence: Array | Sequence[Sequence[float]],
+        mask: Array | Sequence[Sequence[float]] | None = None,
+        timeout: float | None = None,
+    ) -> dict[str, Any] | None:
+        """Ask for one window ``(T, F)`` with an optional mask ``(T, 2)``; the reply, or ``None`` without one.
+
+        Raises:
+            ValueError: when the window isn't what the model's metadata asks for.
+        """
+        try:
+            reply = self.ask(np.asarray(sequence, np.float32), None if mask is None else np.asarray(mask), timeout)
+        except CloudError as fault:
+            log.warning("no prediction: %s", fault)
+            return None
+        return msgspec.structs.asdict(reply)
+
+    def learn(self, *, timeout: float | None = None, force_refresh: bool = False) -> ModelMetadata:
+        """The model's metadata, from the cache while that is fresh.
+
+        Raises:
+            CloudError: when the service gave none.
+        """
+        with self._lock:
+            if self._metadata is not None and not force_refresh and self._clock() < self._metadata_until:
+                return self._metadata
+        data, _ = self._request("GET", "/metadata", timeout=timeout)
+        try:
+            metadata = decode_reply(data, ModelMetadata)
+        except AnswerError as error:
+            raise CloudError(str(error)) from error
+        with self._lock:
+            self._metadata = metadata
+            self._metadata_until = self._clock() + self._settings.metadata_ttl
+        return metadata
+
+    def ask(self, sequence: Array, mask: Array | None = None, timeout: float | None = None) -> Prediction:
+        """Ask for one window, prepared as the metadata says.
+
+        Raises:
+            ValueError: when the window isn't what the metadata asks for.
+            CloudError: when the service gave no answer.
+        """
+        metadata = self.learn(timeout=timeout)
+        check_window(sequence, mask, metadata)
+        compact = self._settings.encoding == "fp16" and "fp16" in metadata.encodings
+        question = fp16_question(sequence, mask) if compact else json_question(sequence, mask)
+        try:
+            data, headers = self._request("POST", question.path, question.headers, question.body, timeout=timeout)
+            reply = fp16_answer(data, headers.get(HEADER_LENGTH)) if compact else json_answer(data)
+        except CloudError as fault:
+            if fault.status in (400, 404):
+                self.forget()  # the window was right by what we know, so what we know is old
+            raise
+        except AnswerError as fault:
+            raise CloudError(str(fault)) from fault
+        if len(reply.probabilities) != metadata.num_classes:
+            self.forget()
+            found, expected = len(reply.probabilities), metadata.num_classes
+            raise CloudError(f"{question.path} gave {found} probabilities, /metadata says {expected} classes")
+        return reply
+
+    def ask_window(self, window: Window, timeout: float) -> tuple[ModelMetadata, Prediction]:
+        """Ask for a window of raw hands; the model's metadata and its answer.
+
+        Raises:
+            ValueError, CloudError: as ``ask``.
+        """
+        metadata = self.learn(timeout=timeout)
+        hands = metadata.shape.prepare(window.hands[-metadata.seq_len :])
+        return metadata, self.ask(hands, window.presence[-metadata.seq_len :], timeout)
+
+    def model_file(self, name: str) -> bytes:
+        """A file of the gesture model that the service serves now, ``model.onnx`` or ``card.json``.
+
+        Raises:
+            CloudError: when the service gave none.
+        """
+        path = f"/models/gesture/{name}"
+        data, _ = self._request("GET", path, timeout=MODEL_FILE_TIMEOUT_S, limit=MAX_MODEL_BYTES)
+        return data
+
+    def server_date(self, timeout: float) -> str | None:
+        """The service's clock: the ``Date`` of its answer to ``GET /health``, unread.
+
+        Raises:
+            CloudError: as ``learn``.
+        """
+        _, headers = self._request("GET", "/health", timeout=timeout)
+        return headers.get("Date")
+
+    def forget(self) -> None:
+        """Drop the cached metadata: the next call asks the service for it."""
+        with self._lock:
+            self._metadata = None
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._pool.clear()
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        *,
+        timeout: float | None,
+        limit: int = MAX_REPLY_BYTES,
+    ) -> tuple[bytes, Mapping[str, str]]:
+        """The body and the headers of an answer of status 200."""
+        url = self._settings.base_url + path
+        timeout_s = self._settings.timeout if timeout is None else timeout
+        for left in range(self._settings.retries, -1, -1):
+            try:
+                answer = self._pool.request(
+                    method,
+                    url,
+                    body=body,
+                    headers={**self._pool.headers, **(headers or {})},
+                    timeout=Timeout(total=timeout_s),
+                    preload_content=False,
+                    redirect=False,
+                )
+            except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+                raise CloudError(f"{method} {url} failed: {connection_fault(error)}") from error
+            try:
+                data = read_body(answer, limit, timeout_s)
+            except AnswerError as error:
+                raise CloudError(f"{method} {url} {error}") from error
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                if not left:  # urllib3 doesn't ask again where an answer was cut off in the middle
+                    raise CloudError(f"{method} {url} failed: {connection_fault(error)}") from error
+                continue
+            if not left or answer.status not in FRONT or answer.headers.get("Content-Type") != "text/plain":
+                break
+            time.sleep(FRONT_PAUSE_S)
+        if answer.status != 200:
+            raise refusal(f"{method} {url}", answer.status, data, answer.headers)
+        return data, answer.headers
+
+
+def refusal(asked: str, status: int, data: bytes, headers: Mapping[str, str]) -> CloudError:
+    """Why ``asked`` got another status than the one that was hoped for: over HTTP, and where a session is opened."""
+    if 300 <= status < 400:
+        return CloudError(f"{asked} {redirect_sentence(status, headers.get('Location'))}", status=status)
+    return CloudError(
+        f"{asked} answered {status}: {error_sentence(data)}",
+        status=status,
+        retry_after_s=retry_seconds(headers.get("Retry-After")),
+    )
+
+
+@cache
+def default_client() -> CloudClient:
+    """The client that the environment sets up (``HELEN_CLOUD_API_URL`` and its neighbours)."""
+    return CloudClient(load_settings().cloud)
+
+
+def get_model_metadata(force_refresh: bool = False, timeout: float | None = None) -> dict[str, Any] | None:
+    """``CloudClient.get_model_metadata`` of the default client."""
+    return default_client().get_model_metadata(force_refresh, timeout)
+
+
+def get_prediction_from_cloud(
+    sequence: Array | Sequence[Sequence[float]],
+    mask: Array | Sequence[Sequence[float]] | None = None,
+    timeout: float | None = None,
+) -> dict[str, Any] | None:
+    """``CloudClient.get_prediction_from_cloud`` of the default client."""
+    return default_client().get_prediction_from_cloud(sequence, mask, timeout)

@@ -1,0 +1,97 @@
+"""How a window goes to the service and its answer comes back: as JSON, or as raw FP16 in Open Inference v2.
+
+Numbers and bytes only: ``cloud.py`` sends them. Both answers are the same ``Prediction``.
+"""
+
+from typing import Any, Final, Literal, NamedTuple
+
+import msgspec
+import numpy as np
+
+from edge_client.service.model_metadata import Prediction
+from edge_client.service.replies import AnswerError, decode_reply, quoted
+from landmarks.hands import Array, apply_mask
+from landmarks.protocol.open_inference import HEADER_LENGTH, decode_response, encode_request
+from landmarks.protocol.tensors import WireError
+
+Encoding = Literal["fp16", "json"]
+
+# What the service keeps of a number anyway, in a third of the digits.
+DECIMALS: Final = 6
+# Serve watches for a client that hangs up, to cancel its request. An answer takes milliseconds: watching costs more.
+UNWATCHED: Final = {"X-Request-Disconnect-Disabled": "?1"}
+PROBABILITIES: Final = "probabilities"
+LABEL: Final = "label"
+LONGEST_COUNT: Final = 18
+
+
+class Question(NamedTuple):
+    """One window, ready to be posted."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+def json_question(sequence: Array, mask: Array | None) -> Question:
+    """A window ``(T, F)`` with an optional mask ``(T, 2)`` for ``POST /predict``."""
+    body: dict[str, Any] = {"sequence": np.round(sequence.astype(np.float64), DECIMALS).tolist()}
+    if mask is not None:
+        body["mask"] = mask.tolist()
+    return Question("/predict", UNWATCHED | {"Content-Type": "application/json"}, msgspec.json.encode(body))
+
+
+def fp16_question(sequence: Array, mask: Array | None) -> Question:
+    """The same for ``/v2``, the mask multiplied in: presence then follows from the zeros, as in ``/predict``.
+
+    In 0..1 of the image FP16 is exact to 0.00025, a quarter of a pixel at 1 000 pixels.
+
+    Raises:
+        ValueError: a number that FP16 can't hold.
+    """
+    window = sequence if mask is None else apply_mask(sequence, mask)
+    body, json_bytes = encode_request({"sequence": window[None]}, "FP16", (PROBABILITIES, LABEL))
+    headers = UNWATCHED | {"Content-Type": "application/octet-stream", HEADER_LENGTH: str(json_bytes)}
+    return Question("/v2/models/gesture/infer", headers, body)
+
+
+def json_answer(data: bytes) -> Prediction:
+    """What ``POST /predict`` answered.
+
+    Raises:
+        AnswerError: it is no prediction.
+    """
+    return decode_reply(data, Prediction)
+
+
+def fp16_answer(data: bytes, header_length: str | None) -> Prediction:
+    """What ``/v2`` answered to ``fp16_question``; ``header_length`` is the answer's header of that name.
+
+    Raises:
+        AnswerError: it is no prediction.
+    """
+    try:
+        answer = decode_response(data, _byte_count(header_length))
+        probabilities, labels = answer.tensors.get(PROBABILITIES), answer.tensors.get(LABEL)
+        if not isinstance(probabilities, np.ndarray) or probabilities.ndim != 2 or not probabilities.size:
+            raise AnswerError(f"the service's answer has no {PROBABILITIES}, expected one row")
+        if not isinstance(labels, list) or len(labels) != 1:
+            raise AnswerError(f"the service's answer has no {LABEL}, expected one")
+        top = int(probabilities[0].argmax())
+        return Prediction(
+            prediction=labels[0].decode(),
+            probabilities=tuple(probabilities[0].tolist()),
+            top_index=top,
+            top_probability=float(probabilities[0, top]),
+            elapsed_ms=answer.elapsed_ms,
+            model_version=answer.model_version,
+        )
+    except AnswerError:
+        raise
+    except (WireError, ValueError) as error:
+        raise AnswerError(f"the service's answer is not a prediction: {quoted(str(error))}") from error
+
+
+def _byte_count(text: str | None) -> int | None:
+    """A header that counts bytes; ``None`` where it doesn't, so that the whole body is read as JSON."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= LONGEST_COUNT else None

@@ -1,0 +1,135 @@
+"""A model file that can be called: an ONNX Runtime session and its card, checked against each other.
+
+The same class answers in the service and on the Raspberry Pi. It knows nothing of batching, requests or Ray.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from landmarks.models.card import (
+    CARD_FILE,
+    MODEL_FILE,
+    ModelCard,
+    ModelError,
+    golden_arrays,
+    read_bounded,
+    read_card,
+    sha256_of,
+)
+from landmarks.models.checks import LOGITS, Kind, check_range, check_tensors
+from landmarks.protocol.tensors import TensorSpec
+
+__all__ = ["LOGITS", "MAX_MODEL_BYTES", "ModelSession", "Tensors"]
+
+Tensors = Mapping[str, npt.NDArray[np.float32]]
+
+MAX_MODEL_BYTES = 256 * 1024 * 1024
+
+
+class ModelSession:
+    """A model that answers: ``run`` maps named float32 arrays to named float32 arrays.
+
+    Loading proves the file before anyone depends on it: its SHA-256 is the card's, its answer to the card's golden
+    input is the card's golden output, and it answers all that the card promises (``model_checks.py``). ``model`` keeps
+    the file's bytes; ONNX Runtime gets them directly, so that a model file can't make it read other files as external
+    weights.
+    """
+
+    def __init__(self, model: bytes, card: ModelCard, *, threads: int | None = None, kind: Kind | None = None) -> None:
+        """Load ``model``, the bytes of an ONNX file.
+
+        Args:
+            model: the file.
+            card: its card.
+            threads: ONNX Runtime threads, by default the card's.
+            kind: refuse a model of the other kind.
+
+        Raises:
+            ModelError: wrong hash, not an ONNX model, a golden output that differs, or tensors, frames or batches for
+                which the card isn't true.
+        """
+        found = sha256_of(model)
+        if found != card.sha256:
+            raise ModelError(f"{MODEL_FILE} has SHA-256 {found[:12]}…, its card expects {card.sha256[:12]}…")
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads or card.threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # A spinning pool would take the core from the replicas beside it.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime raises classes of its own that share no public base
+            raise ModelError(f"ONNX Runtime can't load {MODEL_FILE}: {error}") from error
+        self.card = card
+        self.model = model
+        self.inputs = tuple(spec_of(node) for node in self._session.get_inputs())
+        self.outputs = tuple(spec_of(node) for node in self._session.get_outputs())
+        self.input_names = tuple(spec.name for spec in self.inputs)
+        self.output_names = tuple(spec.name for spec in self.outputs)
+        self.kind = check_tensors(card, self.inputs, self.outputs)
+        if kind not in (None, self.kind):
+            raise ModelError(f"{MODEL_FILE} is a {self.kind} model, expected a {kind} model")
+        self._check_golden()
+        check_range(card, self.kind, self.run)
+
+    @classmethod
+    def open(cls, folder: Path, *, threads: int | None = None, kind: Kind | None = None) -> "ModelSession":
+        """Load ``model.onnx`` and ``card.json`` of a folder.
+
+        Raises:
+            ModelError: as the constructor, or when one of the two files can't be read.
+        """
+        card = read_card(folder / CARD_FILE)
+        return cls(read_bounded(folder / MODEL_FILE, MAX_MODEL_BYTES), card, threads=threads, kind=kind)
+
+    def run(self, tensors: Tensors) -> dict[str, npt.NDArray[np.float32]]:
+        """Run one batch: float32 arrays with a leading batch axis, by input name.
+
+        Raises:
+            ModelError: when a tensor is missing or ONNX Runtime refuses its shape.
+        """
+        missing = [name for name in self.input_names if name not in tensors]
+        if missing:
+            raise ModelError(f"model {self.card.name} wants the tensors {list(self.input_names)}, missing {missing}")
+        try:
+            answers: Any = self._session.run(None, {name: tensors[name] for name in self.input_names})
+        except Exception as error:
+            raise ModelError(f"model {self.card.name} could not run: {error}") from error
+        return dict(zip(self.output_names, answers, strict=True))
+
+    def _check_golden(self) -> None:
+        golden = self.card.golden
+        answers = self.run(golden_arrays(golden.inputs))
+        if not golden.outputs:
+            raise ModelError("the card's golden sample has no outputs, expected at least one")
+        for name, expected in golden_arrays(golden.outputs).items():
+            if name not in answers:
+                raise ModelError(f"golden output {name} is not among the model's outputs {list(self.output_names)}")
+            found = answers[name]
+            if found.shape != expected.shape:
+                raise ModelError(f"golden output {name} has shape {found.shape}, its card expects {expected.shape}")
+            difference = float(np.abs(found - expected).max(initial=0))
+            if name == LOGITS and found.shape[-1] != self.card.num_classes:
+                labels = self.card.num_classes
+                raise ModelError(f"{MODEL_FILE} names {found.shape[-1]} classes, its card has {labels} labels")
+            if not difference <= golden.tolerance:
+                raise ModelError(
+                    f"golden output {name} differs by {difference:.3g}, its card allows {golden.tolerance:.3g}"
+                )
+
+
+def spec_of(node: ort.NodeArg) -> TensorSpec:
+    """What the graph says of one of its inputs or outputs; an axis that it leaves open is -1.
+
+    Raises:
+        ModelError: it isn't float32, as all that a model here takes and gives.
+    """
+    if node.type != "tensor(float)":
+        raise ModelError(f"{MODEL_FILE} has the tensor {node.name} of type {node.type}, expected tensor(float)")
+    return TensorSpec(node.name, "FP32", tuple(axis if isinstance(axis, int) else -1 for axis in node.shape))

@@ -1,0 +1,1 @@
+"""Both ends of the Open Inference Protocol, and errors of typed JSON in words."""

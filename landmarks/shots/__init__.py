@@ -1,0 +1,1 @@
+"""Basketball shots: keypoints, their motion, the release and the rules."""

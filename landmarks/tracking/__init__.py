@@ -1,0 +1,1 @@
+"""MediaPipe's trackers, their model files, and which hand is which."""

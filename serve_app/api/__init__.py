@@ -1,0 +1,1 @@
+"""HTTP and WebSocket: routes, bodies, error bodies. Knows nothing of Ray."""

@@ -1,0 +1,114 @@
+"""The HTTP front of the graph: its routes, error bodies and the watch over its models. Knows nothing of Ray.
+
+Owns no arithmetic: bodies become arrays in ``preprocess.py``, batches form in ``batching.py``. The ``Preprocess``
+deployment in ``deployments.py`` runs it in each of its replicas. Plain Starlette: bodies are decoded straight to
+arrays and the OpenAPI document is written by hand, so that FastAPI's layers would only cost their 40 µs a request.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route, WebSocketRoute
+
+from landmarks.protocol.open_inference import HEADER_LENGTH
+from serve_app.api import analyze, metrics, open_inference, predict
+from serve_app.api import health as system
+from serve_app.api import model_files as models
+from serve_app.api.app_state import Service
+from serve_app.api.auth.api_keys import KeyRing
+from serve_app.api.auth.middleware import ApiKeys
+from serve_app.api.docs import endpoint as docs
+from serve_app.api.error_handlers import ERROR_HANDLERS
+from serve_app.api.middleware.compression import Compressed
+from serve_app.api.middleware.fast_router import Shortcut
+from serve_app.api.middleware.request_metrics import Observed
+from serve_app.api.middleware.same_origin import SameSite, Site
+from serve_app.api.middleware.trailing_slashes import Slashes
+from serve_app.api.pages import endpoint as pages
+from serve_app.api.pages import home
+from serve_app.api.stream import endpoint as stream
+from serve_app.lifecycle.in_flight import Tracked
+
+PREDICT = Route("/predict", predict.predict, methods=["POST"])
+INFER = Route("/v2/models/{name}/infer", open_inference.infer, methods=["POST"])
+ANYWHERE = Site()
+# Of a page that HELEN_ALLOWED_ORIGINS lets in: headers that it may send, and those of an answer that it may read.
+PAGES_SEND = ("X-API-Key", "Authorization", "X-Request-Id", "Content-Encoding", HEADER_LENGTH)
+PAGES_READ = ("Retry-After", "X-Request-Id", "ETag", HEADER_LENGTH)
+# Serve names a request by the first pattern that matches: what is asked most stands first.
+ROUTES: tuple[Route | WebSocketRoute, ...] = (
+    PREDICT,
+    INFER,
+    Route("/health", system.health, methods=["GET"]),
+    Route("/metadata", system.metadata, methods=["GET"]),
+    Route("/v2/models/{name}/versions/{version}/infer", open_inference.infer, methods=["POST"]),
+    *(
+        Route(f"/v2/models/{{name}}{version}{path}", endpoint, methods=["GET"])
+        for version in ("", "/versions/{version}")
+        for path, endpoint in (("", open_inference.model_metadata), ("/ready", open_inference.model_ready))
+    ),
+    Route("/v2", open_inference.server, methods=["GET"]),
+    Route("/v2/health/live", open_inference.live, methods=["GET"]),
+    Route("/v2/health/ready", open_inference.ready, methods=["GET"]),
+    Route("/v2/repository/index", open_inference.repository_index, methods=["POST"]),
+    Route("/v2/repository/models/{name}/load", open_inference.load, methods=["POST"]),
+    Route("/v2/repository/models/{name}/unload", open_inference.unload, methods=["POST"]),
+    WebSocketRoute("/stream", stream.Stream()),
+    Route("/analyze", analyze.analyze, methods=["POST"]),
+    Route("/api/analyze", analyze.analyze, methods=["POST"]),
+    Route("/models/{name}/{file}", models.model_file, methods=["GET"]),
+    Route("/", home.home, methods=["GET"]),
+    Route("/shots", pages.shots, methods=["GET"]),
+    Route("/shots/{file}", pages.file, methods=["GET"]),
+    Route("/metrics", metrics.metrics, methods=["GET"]),
+    Route("/docs", pages.docs, methods=["GET"]),
+    Route("/docs/{file}", pages.file, methods=["GET"]),
+    Route("/openapi.json", docs.document, methods=["GET"]),
+)
+
+
+def create_app(service: Service, keys: KeyRing, site: Site = ANYWHERE) -> Starlette:
+    """The routes in front of a service, with its models watched for as long as the app runs.
+
+    With keys on the ring, every route but ``/health`` wants one of them. ``site`` says by which names it is asked, and
+    which pages elsewhere may.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for pipeline in service.pipelines:
+                await stack.enter_async_context(pipeline.watched(service.counts.record_failure))
+            yield
+
+    layers = [
+        Middleware(Slashes),
+        Middleware(Observed, counts=service.counts),
+        Middleware(Tracked, in_flight=service.in_flight),
+        Middleware(SameSite, site=site),
+    ]
+    if site.origins:
+        layers.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=site.origins,
+                allow_methods=("GET", "POST", "PUT", "DELETE"),
+                allow_headers=PAGES_SEND,
+                expose_headers=PAGES_READ,
+            )
+        )
+    if keys:
+        layers.append(Middleware(ApiKeys, keys=keys))
+    names = [pipeline.status.name for pipeline in service.pipelines]
+    asked_most = {INFER.path.format(name=name): (INFER, {"name": name}) for name in names}
+    layers.append(Middleware(Compressed))
+    layers.append(Middleware(Shortcut, routes={PREDICT.path: (PREDICT, {}), **asked_most}))
+    for pipeline in service.pipelines:
+        service.counts.watch(pipeline.status.name, pipeline)
+    app = Starlette(routes=ROUTES, middleware=layers, exception_handlers=ERROR_HANDLERS, lifespan=lifespan)
+    app.router.redirect_slashes = False
+    app.state.service = service
+    return app

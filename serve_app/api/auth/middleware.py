@@ -1,0 +1,93 @@
+"""Who may ask: optional API keys in front of every route but ``/health``, and what pages tell browsers to refuse."""
+
+import base64
+import binascii
+from collections.abc import Iterable
+from typing import Final
+
+from starlette.requests import HTTPConnection, Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from serve_app.api.auth.api_keys import KeyRing
+from serve_app.api.auth.login_page import ask_for_key, from_browser, key_in_cookie
+from serve_app.api.error_handlers import error_response
+from serve_app.errors import Forbidden, Unauthorized
+
+OPEN_PATHS = ("/health",)
+# A browser can't set headers on a WebSocket, only name subprotocols: base64url of the key, without its padding.
+KEY_SUBPROTOCOL = "helen.key."
+
+# A page runs its own scripts, talks to its own service, and is nobody's frame.
+PAGE_HEADERS: Final = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+        " frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class ApiKeys:
+    """ASGI middleware that lets a request through when it carries one of the ring's keys.
+
+    The key is the header ``X-API-Key`` or ``Authorization: Bearer``, or the cookie that a browser got for it; a
+    refused browser gets the form that asks for one. A WebSocket may carry its key as a subprotocol too,
+    ``helen.key.`` and the key in base64url.
+    """
+
+    def __init__(self, app: ASGIApp, keys: KeyRing) -> None:
+        self._app = app
+        self._keys = keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket") and scope["path"] not in OPEN_PATHS:
+            connection = HTTPConnection(scope)
+            refusal = refusal_of(connection, self._keys)
+            if refusal is not None:
+                if scope["type"] == "http" and from_browser(connection):
+                    request = Request(scope, receive)
+                    response = await ask_for_key(request, refusal, lambda key: self._keys.owner_of(key) is not None)
+                else:
+                    response = error_response(refusal, connection)
+                await response(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def refusal_of(connection: HTTPConnection, keys: KeyRing) -> Unauthorized | Forbidden | None:
+    """Why a connection is refused, or None when it carries one of the keys; its scope then names the key."""
+    scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
+    header = connection.headers.get("x-api-key") or (bearer.strip() if scheme.lower() == "bearer" else "")
+    given = (
+        header.encode("latin-1")  # the header's bytes as they came
+        or key_in_subprotocols(connection.scope.get("subprotocols", ()))
+        or key_in_cookie(connection)
+    )
+    if not given:
+        return Unauthorized("this service wants an API key, in the header X-API-Key or as Authorization: Bearer")
+    owner = keys.owner_of(given)
+    if owner is None:
+        return Forbidden("the API key is not one of this service's keys")
+    connection.scope["helen_key"] = owner
+    return None
+
+
+def key_in_subprotocols(names: Iterable[str]) -> bytes:
+    """The key that a WebSocket names as a subprotocol; empty without a readable one."""
+    encoded = next((name.removeprefix(KEY_SUBPROTOCOL) for name in names if name.startswith(KEY_SUBPROTOCOL)), "")
+    try:
+        return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def key_name_of(scope: Scope) -> str:
+    """The name of the API key that a request came with, ``-`` where the service has none."""
+    name: str = scope.get("helen_key", "-")
+    return name

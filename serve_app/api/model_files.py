@@ -1,0 +1,24 @@
+"""``GET /models/{name}/{file}``: the served model's own files, for a Pi that answers by itself when it is offline."""
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from landmarks.models.card import CARD_FILE, MODEL_FILE, sha256_of
+from serve_app.api.app_state import service_of
+
+MEDIA_TYPES = {MODEL_FILE: "application/octet-stream", CARD_FILE: "application/json"}
+
+
+async def model_file(request: Request) -> Response:
+    """One file of the version that is served now; 304 when the client's ``If-None-Match`` names it already."""
+    name, file = request.path_params["name"], request.path_params["file"]
+    pipeline = service_of(request).pipeline(name)
+    if file not in MEDIA_TYPES:
+        raise HTTPException(404)
+    content = (await pipeline.files())[file]
+    tag = f'"{sha256_of(content)}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(content, media_type=MEDIA_TYPES[file], headers=headers)

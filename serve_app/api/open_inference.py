@@ -1,0 +1,225 @@
+"""``/v2``: the Open Inference Protocol for every served model, with binary tensors and the model repository.
+
+``infer`` goes the way of ``/predict``, through the same stages and batches. Tensors are read and written by
+``landmarks/protocol/open_inference.py``.
+"""
+
+import time
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from landmarks.protocol.open_inference import HEADER_LENGTH, InferRequest, decode_request, encode_response
+from landmarks.protocol.tensors import WireError
+from serve_app.api.app_state import Service, service_of
+from serve_app.api.auth.middleware import key_name_of
+from serve_app.api.error_handlers import json_response, within_deadline
+from serve_app.api.infer_request import PRESENCE, tensor_rows, wanted_outputs
+from serve_app.api.request_body import read_body
+from serve_app.batching.model_client import ModelPipeline
+from serve_app.errors import InvalidInput, NotFound, Unsupported
+from serve_app.gestures.request import Decoded, decode
+
+SERVER = {"name": "helen", "version": "1", "extensions": ["binary_tensor_data", "model_repository"]}
+PLATFORM = "onnxruntime_onnx"
+
+
+class IndexRequest(msgspec.Struct):
+    """The body of ``POST /v2/repository/index``."""
+
+    ready: bool = False
+
+
+class LoadRequest(msgspec.Struct):
+    """The body of ``POST /v2/repository/models/{name}/load``."""
+
+    parameters: dict[str, Any] = {}
+
+
+_index_decoder = msgspec.json.Decoder(IndexRequest)
+_load_decoder = msgspec.json.Decoder(LoadRequest)
+
+
+async def server(_: Request) -> Response:
+    """What serves, and which extensions of the protocol it knows."""
+    return json_response(SERVER)
+
+
+async def live(_: Request) -> Response:
+    """This replica answers."""
+    return json_response({"live": True})
+
+
+async def ready(request: Request) -> Response:
+    """200 when every model can answer, else 503."""
+    answers = all(pipeline.answering for pipeline in service_of(request).pipelines)
+    return json_response({"ready": answers}, 200 if answers else 503)
+
+
+async def model_ready(request: Request) -> Response:
+    """200 when this model can answer, else 503; 404 when the path names another version than the one that answers."""
+    status = service_of(request).pipeline(request.path_params["name"]).status
+    answers = status.card is not None
+    if answers:
+        check_version(request, status.name, status.version or "")
+    return json_response({"name": status.name, "ready": answers}, 200 if answers else 503)
+
+
+async def model_metadata(request: Request) -> Response:
+    """What a model takes and gives."""
+    pipeline = pipeline_of(request)
+    status = pipeline.status
+    return json_response(
+        {
+            "name": status.name,
+            "versions": [status.version],
+            "platform": PLATFORM,
+            "inputs": status.inputs,
+            "outputs": pipeline.output_specs,
+        }
+    )
+
+
+async def infer(request: Request) -> Response:
+    """Answer a batch of windows of equal length."""
+    service = service_of(request)
+    return await within_deadline(request, answer(request, service), service.arguments.request_deadline_s)
+
+
+async def answer(request: Request, service: Service) -> Response:
+    """Read, check, batch, infer: the path of a v2 request from top to bottom."""
+    started = time.perf_counter()
+    pipeline = pipeline_of(request)
+    pipeline.refuse_if_full()
+    body = await read_body(request, service.arguments.max_body_bytes)
+    began = time.perf_counter()
+    asked = request_in(body, request)
+    most = min(service.arguments.max_batch_size, service.arguments.max_waiting)
+    rows = tensor_rows(asked, pipeline.status.inputs, pipeline.card, most)
+    wanted = wanted_outputs(asked, pipeline.output_specs)
+    name = pipeline.status.name
+    service.counts.read(name, pipeline.status.version or "-", time.perf_counter() - began)
+    for row in rows:
+        if PRESENCE in row:
+            service.counts.saw_hands(name, key_name_of(request.scope), row[PRESENCE])
+    version, tensors = await pipeline.outputs(rows)
+    check_version(request, pipeline.status.name, version)
+    body, json_bytes = encode_response(
+        tensors,
+        wanted,
+        model_name=pipeline.status.name,
+        model_version=version,
+        request_id=asked.id,
+        elapsed_ms=(time.perf_counter() - started) * 1000,
+    )
+    if json_bytes is None:
+        return Response(body, media_type="application/json")
+    return Response(body, media_type="application/octet-stream", headers={HEADER_LENGTH: str(json_bytes)})
+
+
+async def repository_index(request: Request) -> Response:
+    """Every model with the version that is served, and those that are refused, with the reason."""
+    only_ready = await json_in(request, _index_decoder)
+    entries: list[dict[str, str]] = []
+    for pipeline in service_of(request).pipelines:
+        status = pipeline.status
+        if status.card is not None:
+            entries.append({"name": status.name, "version": status.version or "", "state": "READY", "reason": ""})
+        elif not (only_ready.ready or pipeline.answering):
+            reason = status.reason or ""
+            entries.append({"name": status.name, "version": "", "state": "UNAVAILABLE", "reason": reason})
+        if not only_ready.ready:
+            entries += [
+                {"name": status.name, "version": version_of(place), "state": "UNAVAILABLE", "reason": reason}
+                for place, reason in status.refused.items()
+            ]
+    return json_response(entries)
+
+
+async def load(request: Request) -> Response:
+    """Let every replica look now for the newest version, or the pinned one, instead of within its ``poll_s``.
+
+    200 when all of them serve the same version then and refused none, else 400 with the reason.
+    """
+    pipeline = service_of(request).pipeline(request.path_params["name"])
+    given = (await json_in(request, _load_decoder)).parameters
+    if given:
+        name = next(iter(given))
+        raise InvalidInput(f"parameters has {name[:100]!r}, expected none: a model is a folder of the repository")
+    statuses = await pipeline.look()
+    for status in statuses:
+        if status.card is None:
+            raise InvalidInput(status.reason or f"no {status.name} model could be loaded")
+        for place, reason in status.refused.items():
+            raise InvalidInput(f"{place} is refused: {reason}; version {status.version} answers")
+    versions = sorted({status.version or "" for status in statuses})
+    if len(versions) > 1:
+        raise InvalidInput(f"replicas serve the versions {', '.join(versions)}, expected one; load again in a moment")
+    return json_response({})
+
+
+async def unload(request: Request) -> Response:
+    """Not done over HTTP: replicas come and go, and each serves the best version that it finds."""
+    name = service_of(request).pipeline(request.path_params["name"]).status.name
+    raise Unsupported(
+        f"{name} can't be unloaded here, since a new replica would load it again: delete the version's folder, "
+        "or pin another version in serve_config.yaml"
+    )
+
+
+def pipeline_of(request: Request) -> ModelPipeline:
+    """The pipeline that a path names.
+
+    Raises:
+        NotFound: there is no such model, or it isn't served in this version.
+        NotReady: it can't answer yet.
+    """
+    pipeline = service_of(request).pipeline(request.path_params["name"])
+    _ = pipeline.card
+    check_version(request, pipeline.status.name, pipeline.status.version or "")
+    return pipeline
+
+
+def check_version(request: Request, name: str, served: str) -> None:
+    """Refuse to answer for a version that the path names and that isn't the one that answers.
+
+    Raises:
+        NotFound: it isn't.
+    """
+    wanted = request.path_params.get("version", served)
+    if wanted != served:
+        raise NotFound(f"version {wanted[:100]!r} of {name} is not served, expected {served!r}")
+
+
+def request_in(body: bytes, request: Request) -> InferRequest:
+    """Decode a body whose header may say how much of it is JSON.
+
+    Raises:
+        InvalidInput: it isn't a request.
+    """
+    given = request.headers.get(HEADER_LENGTH)
+    if given is not None and not (given.isascii() and given.isdigit() and len(given) <= 20):
+        raise InvalidInput(f"{HEADER_LENGTH} is {given[:100]!r}, expected a number of bytes")
+    try:
+        return decode_request(body, None if given is None else int(given))
+    except WireError as error:
+        raise InvalidInput(str(error)) from error
+
+
+async def json_in(request: Request, decoder: "msgspec.json.Decoder[Decoded]") -> Decoded:
+    """Decode the small JSON body of a repository call; none at all is an empty object.
+
+    Raises:
+        InvalidInput: it isn't what the call takes.
+    """
+    limits = service_of(request).arguments
+    body = await within_deadline(request, read_body(request, limits.max_body_bytes), limits.request_deadline_s)
+    return decode(body or b"{}", decoder)
+
+
+def version_of(place: str) -> str:
+    """The version in a refusal's place, ``<root>:<version>``, or nothing when it is a single file or a folder."""
+    version = place.rpartition(":")[2]
+    return version if version.isdecimal() else ""

@@ -1,0 +1,1 @@
+"""``WS /stream``: live sessions."""

@@ -1,0 +1,226 @@
+"""``WS /stream``: a live session sends a frame a message, the service keeps the window. docs/stream.md is its contract.
+
+Raw ASGI: a frame costs so little that a layer more would be most of it. What a message means and when a prediction is
+due is ``stream_session.py``'s; this is the socket, its clock, and one prediction in flight a session.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from typing import Any, Final
+
+import msgspec
+from starlette.requests import HTTPConnection
+from starlette.types import Message, Receive, Scope, Send
+
+from landmarks.models.card import ModelCard
+from serve_app.api.app_state import Service, service_of
+from serve_app.api.auth.middleware import key_name_of
+from serve_app.api.error_handlers import error_response, request_id_of
+from serve_app.api.stream.messages import (
+    CODES,
+    IDLE,
+    INTERNAL_ERROR,
+    SERVICE_RESTART,
+    UNSUPPORTED_DATA,
+    SessionOver,
+    read_opening,
+)
+from serve_app.api.stream.session import DueWindow, FrameRate, RefusedMessage, StreamSession
+from serve_app.errors import DeadlineExceeded, InvalidInput, Overloaded, RequestError
+
+logger = logging.getLogger(__name__)
+
+SUBPROTOCOL: Final = "helen.v1"
+IDLE_GRAIN: Final = 0.1  # of the idle limit: moving its timer with every frame would cost more than reading the frame
+CLOSE_WITHIN_S: Final = 5.0  # a client that reads nothing must not keep its session
+MAX_REASON_BYTES: Final = 123  # RFC 6455: a control frame has 125 bytes, two of them the code
+
+
+class Stream:
+    """The ASGI app behind the route: admits a session, or refuses it in HTTP before the upgrade."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        connection = HTTPConnection(scope)
+        service = service_of(connection)
+        try:
+            if len(service.sessions) >= service.arguments.max_sessions:
+                raise Overloaded(f"{len(service.sessions)} sessions are live already, the limit; try again in a second")
+            card = service.gesture.card
+        except RequestError as refusal:
+            await error_response(refusal, connection)(scope, receive, send)
+            return
+        session = LiveSession(service, card, connection, receive, send)
+        service.sessions.add(session)
+        try:
+            await receive()  # websocket.connect
+            chosen = SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", ()) else None
+            await send({"type": "websocket.accept", "subprotocol": chosen})
+            await session.run()
+        finally:
+            service.sessions.discard(session)
+
+
+class LiveSession:
+    """One accepted WebSocket. ``run`` returns once it is closed, by either side."""
+
+    def __init__(
+        self, service: Service, card: ModelCard, connection: HTTPConnection, receive: Receive, send: Send
+    ) -> None:
+        self._pipeline = service.gesture
+        self._arguments = service.arguments
+        self._card = card
+        self._counts = service.counts
+        self._key = key_name_of(connection.scope)
+        self._request_id = request_id_of(connection)
+        self._receive = receive
+        self._send = send
+        self._session: StreamSession | None = None
+        self._answering: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Read messages and answer them until the session is over; why, when it is our doing, is told in words."""
+        idle_s = self._arguments.session_idle_s
+        try:
+            async with asyncio.timeout((1 + IDLE_GRAIN) * idle_s) as idle:
+                await self._read(idle)
+        except SessionOver as over:
+            await self._close(over)
+        except TimeoutError:
+            await self._close(SessionOver(IDLE, f"no message came for {idle_s:g} s, the limit"))
+        except OSError:
+            pass  # the client has gone in the middle of a sentence of ours
+        except Exception as error:
+            self._log_failure(error)
+            await self._close(
+                SessionOver(INTERNAL_ERROR, "the service failed on this session; its log has the details")
+            )
+        finally:
+            await self._stop_answering()
+
+    async def _read(self, idle: asyncio.Timeout) -> None:
+        opening = await self._receive()
+        if opening["type"] == "websocket.disconnect":
+            return
+        self._session = session = StreamSession(read_opening(text_of(opening), self._card), self._card)
+        await self._tell({"type": "ready", "version": self._pipeline.status.version, **session.ready()})
+        loop = asyncio.get_running_loop()
+        idle_s = self._arguments.session_idle_s
+        moved_s = loop.time()
+        rate = FrameRate(self._arguments.session_frames_per_s, loop.time())
+        while (message := await self._receive())["type"] != "websocket.disconnect":
+            now_s = loop.time()
+            if now_s - moved_s > IDLE_GRAIN * idle_s:
+                idle.reschedule(now_s + (1 + IDLE_GRAIN) * idle_s)
+                moved_s = now_s
+            try:
+                if (binary := message.get("bytes")) is not None:
+                    session.take_binary(binary)
+                else:
+                    session.take_text(text_of(message))
+            except InvalidInput as error:
+                session.refuse(error)
+            rate.spend(max(session.frames, 1), now_s)  # a message without frames costs as much as one
+            self._check_model()
+            if self._answering is None and session.due:
+                self._answering = loop.create_task(self._answer(session))
+            if self._answering is not None and session.backlogged:
+                await asyncio.wait({self._answering})
+
+    async def _answer(self, session: StreamSession) -> None:
+        """Predict the newest window that is due and tell what was refused, again and again until nothing is due."""
+        try:
+            while session.due:
+                try:
+                    await self._tell_due(session.next_due())
+                except OSError:
+                    return  # the client has gone; the reading side learns it too
+                except Exception as error:
+                    self._log_failure(error)
+        finally:
+            self._answering = None
+
+    async def _tell_due(self, due: DueWindow | RefusedMessage) -> None:
+        if isinstance(due, RefusedMessage):
+            await self._tell_error(due.error, due.number)
+            return
+        try:
+            text = await self._predict(due)
+        except RequestError as error:
+            await self._tell_error(error, due.number)
+        else:
+            await self._send({"type": "websocket.send", "text": text})
+
+    async def _predict(self, window: DueWindow) -> str:
+        started = time.perf_counter()
+        limit_s = self._arguments.request_deadline_s
+        try:
+            _ = self._pipeline.card  # not ready is said at once
+            self._counts.saw_hands(self._pipeline.status.name, self._key, window.presence)
+            async with asyncio.timeout(limit_s):
+                encoded = await self._pipeline.submit({"sequence": window.sequence, "presence": window.presence})
+        except RequestError:
+            raise
+        except TimeoutError as error:
+            raise DeadlineExceeded(f"the window was not answered within {limit_s:g} s") from error
+        except Exception as error:
+            self._log_failure(error)
+            raise RequestError("the service failed on this window; its log has the details") from error
+        elapsed_ms = (time.perf_counter() - started) * 1000
+        added = (window.number, len(window.sequence), window.skipped, elapsed_ms)
+        return (encoded[:-1] + b',"frame":%d,"frames":%d,"skipped":%d,"elapsed_ms":%.3f}' % added).decode()
+
+    def _check_model(self) -> None:
+        card = self._pipeline.status.card
+        if card is self._card or card is None:
+            return
+        if shape_of(card) != shape_of(self._card):
+            raise SessionOver(SERVICE_RESTART, "the model has changed its shape or its labels: open a session anew")
+        self._card = card  # every refresh brings a new object of the same card
+
+    async def _tell(self, message: dict[str, Any]) -> None:
+        await self._send({"type": "websocket.send", "text": msgspec.json.encode(message).decode()})
+
+    async def _tell_error(self, error: RequestError, number: int) -> None:
+        await self._tell({"type": "error", **error.body(self._request_id), "frame": number})
+
+    def _log_failure(self, error: Exception) -> None:
+        logger.error("session %s failed", self._request_id, exc_info=error, extra={"request_id": self._request_id})
+        self._counts.record_failure("session")
+
+    async def _stop_answering(self) -> None:
+        if self._answering is not None:
+            self._answering.cancel()
+            await asyncio.gather(self._answering, return_exceptions=True)
+
+    async def _close(self, over: SessionOver) -> None:
+        """Say what was refused and why the session is over, then close; a client that has gone is told nothing."""
+        await self._stop_answering()  # nothing may follow the close
+        body = {"error": over.sentence, "code": CODES[over.close_code], "request_id": self._request_id}
+        reason = over.sentence.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
+        with contextlib.suppress(OSError):  # of which TimeoutError is one
+            async with asyncio.timeout(CLOSE_WITHIN_S):
+                while self._session is not None and self._session.due:
+                    due = self._session.next_due()
+                    if isinstance(due, RefusedMessage):
+                        await self._tell_error(due.error, due.number)
+                await self._tell({"type": "error", **body})
+                await self._send({"type": "websocket.close", "code": over.close_code, "reason": reason})
+
+
+def text_of(message: Message) -> bytes:
+    """The UTF-8 of a text message.
+
+    Raises:
+        SessionOver: it is a binary one.
+    """
+    text = message.get("text")
+    if text is None:
+        raise SessionOver(UNSUPPORTED_DATA, "found a binary message, expected the opening message in JSON first")
+    return str(text).encode()
+
+
+def shape_of(card: ModelCard) -> tuple[object, ...]:
+    """What a client has prepared its frames by and reads answers with."""
+    return card.seq_len, card.min_seq_len, card.feature_dim, card.normalization, card.class_labels

@@ -1,0 +1,1 @@
+"""Single items become batches."""

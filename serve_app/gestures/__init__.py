@@ -1,0 +1,1 @@
+"""Gestures: request bodies in, checked arrays out."""

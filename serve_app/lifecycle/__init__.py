@@ -1,0 +1,1 @@
+"""How the service starts, says where it answers, and stops in order."""

@@ -1,0 +1,1 @@
+"""Where a replica's model comes from, and how it is replaced while it runs."""

@@ -1,0 +1,1 @@
+"""Basketball shots: request bodies, analysis and advice."""

@@ -1,0 +1,1 @@
+"""Starts and stops real services, and makes inputs, for tests and benchmarks."""

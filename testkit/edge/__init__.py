@@ -1,0 +1,1 @@
+"""Peers of the Raspberry Pi client: services, screens and odd answers on loopback."""

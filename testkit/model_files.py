@@ -1,0 +1,91 @@
+"""Small models made on the spot, for tests that need a model file and don't care what it knows.
+
+They are real ONNX files with real cards: logits are the window's mean over time, its presence and a bias, times
+random weights, so that different windows get different labels.
+"""
+
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from landmarks.hands import Array, feature_dim, presence_of
+from landmarks.models.card import CARD_FILE, MODEL_FILE, Golden, ModelCard, Training, sha256_of, write_card
+
+LABELS = ("none", "hello", "yes", "no", "thank-you")
+
+
+def linear_model(labels: tuple[str, ...] = LABELS, *, use_z: bool = False, seed: int = 0) -> bytes:
+    """The bytes of a linear model with the tensors of a gesture model."""
+    generator = np.random.default_rng(seed)
+    width = feature_dim(use_z)
+    weights: dict[str, npt.NDArray[Any]] = {
+        "w": generator.normal(size=(width, len(labels))).astype(np.float32),
+        "v": generator.normal(size=(2, len(labels))).astype(np.float32),
+        "axes": np.array([1], dtype=np.int64),
+    }
+    nodes = [
+        helper.make_node("ReduceMean", ["sequence", "axes"], ["points"], keepdims=0),
+        helper.make_node("ReduceMean", ["presence", "axes"], ["hands"], keepdims=0),
+        helper.make_node("MatMul", ["points", "w"], ["a"]),
+        helper.make_node("MatMul", ["hands", "v"], ["b"]),
+        helper.make_node("Add", ["a", "b"], ["logits"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "linear",
+        [
+            helper.make_tensor_value_info("sequence", TensorProto.FLOAT, ["batch", "time", width]),
+            helper.make_tensor_value_info("presence", TensorProto.FLOAT, ["batch", "time", 2]),
+        ],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", len(labels)])],
+        [numpy_helper.from_array(array, name) for name, array in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def card_of(model: bytes, labels: tuple[str, ...] = LABELS, *, name: str = "gesture", use_z: bool = False) -> ModelCard:
+    """A card that fits ``linear_model``, its golden output computed with ONNX's reference evaluator."""
+    window = made_window(frames=8, use_z=use_z, seed=1)
+    presence = presence_of(window)
+    evaluator = ReferenceEvaluator(onnx.load_model_from_string(model))
+    answers = evaluator.run(None, {"sequence": window[None], "presence": presence[None]})
+    (logits,) = cast("list[npt.NDArray[np.float32]]", answers)
+    return ModelCard(
+        name=name,
+        description="a linear model made by the tests",
+        class_labels=labels,
+        seq_len=30,
+        min_seq_len=6,
+        feature_dim=feature_dim(use_z),
+        use_z=use_z,
+        normalization="image",
+        training=Training(data="made", licence="none", split="none", command="none", date="2026-01-01"),
+        sha256=sha256_of(model),
+        golden=Golden(
+            inputs={"sequence": window.tolist(), "presence": presence.tolist()}, outputs={"logits": logits[0].tolist()}
+        ),
+    )
+
+
+def made_window(frames: int = 10, *, use_z: bool = False, seed: int = 0) -> Array:
+    """A window ``(frames, F)`` of two hands with random points."""
+    generator = np.random.default_rng(seed)
+    return generator.uniform(0.1, 0.9, size=(frames, feature_dim(use_z))).astype(np.float32)
+
+
+def write_version(root: Path, version: int, model: bytes | None = None, card: ModelCard | None = None) -> Path:
+    """Write a version of ``card.name`` into the repository ``root`` and return its folder."""
+    model = linear_model() if model is None else model
+    card = card_of(model) if card is None else card
+    folder = root / card.name / str(version)
+    folder.mkdir(parents=True)
+    (folder / MODEL_FILE).write_bytes(model)
+    write_card(card, folder / CARD_FILE)
+    return folder

@@ -1,0 +1,1 @@
+"""Stages of the graph that run in the test's own process."""

@@ -1,0 +1,198 @@
+"""Bad input of every kind: the service refuses it with the contract's words, never with a 5xx."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+from starlette.types import ASGIApp
+
+from bench.fuzz import ask_app, checked, fuzz
+from bench.hostile import INFER, KINDS, Hostile, fp16_edges, hostile_input
+from landmarks.protocol.open_inference import decode_request, decode_response, encode_request
+from landmarks.protocol.tensors import WireError
+from serve_app.api.docs.openapi import DOCUMENT
+from serve_app.api.stream.messages import SessionOver, read_opening, read_text
+from serve_app.errors import InvalidInput
+from serve_app.gestures.request import gesture_window
+from serve_app.shots.advice import LANGUAGES
+from serve_app.shots.request import shot_tensors
+from testkit.model_files import card_of, linear_model
+from testkit.stages.local_stages import LocalStages, local_app
+
+EXAMPLES = 150
+CARD = card_of(linear_model())
+FINITE32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+
+quick = settings(
+    max_examples=EXAMPLES,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.explicit, Phase.generate, Phase.shrink),
+)
+
+
+def bodies(*fields: str) -> st.SearchStrategy[bytes]:
+    """Bytes: noise, any JSON, or an object with some of these fields and any values."""
+    some = st.fixed_dictionaries({}, optional={field: JSON | st.lists(st.lists(st.floats())) for field in fields})
+    return st.binary(max_size=64) | (JSON | some).map(lambda value: json.dumps(value).encode())
+
+
+def tell(repository: Path, story: Callable[[ASGIApp], Awaitable[None]]) -> None:
+    """Run a story against a service of its own."""
+
+    async def run() -> None:
+        async with asyncio.timeout(300), local_app(LocalStages(repository)) as app:
+            await story(app)
+
+    asyncio.run(run())
+
+
+def test_no_hostile_input_of_any_kind_is_answered_with_a_5xx(repository: Path) -> None:
+    async def story(app: ASGIApp) -> None:
+        outcomes, failures = await fuzz(lambda hostile: ask_app(app, hostile), 7, range(1200), lambda done: None)
+        assert not failures, "\n".join(failures[:10])
+        assert len({kind for kind, _ in outcomes}) == len(KINDS)
+        assert sum(count for (_, outcome), count in outcomes.items() if outcome == "200") > 20
+
+    tell(repository, story)
+
+
+def test_a_numbered_hostile_input_is_the_same_each_time() -> None:
+    assert [hostile_input(3, number) for number in range(40)] == [hostile_input(3, number) for number in range(40)]
+    assert hostile_input(3, 0) != hostile_input(4, 0)
+
+
+def test_every_edge_of_fp16_is_answered_or_refused_on_v2_and_in_a_session(repository: Path) -> None:
+    async def story(app: ASGIApp) -> None:
+        for frame in fp16_edges():
+            number = float(np.frombuffer(frame, "<f2")[0])
+            head = {"name": "sequence", "shape": [1, 6, 84], "datatype": "FP16"}
+            said = json.dumps({"inputs": [head | {"parameters": {"binary_data_size": 6 * len(frame)}}]}).encode()
+            header = ("inference-header-content-length", str(len(said)))
+            asked = Hostile("fp16", path=INFER, headers=(header,), body=said + frame * 6)
+            assert await ask_app(app, asked) == ("200" if np.isfinite(number) else "400"), number
+            live = Hostile("fp16", path="/stream", messages=('{"encoding":"fp16","min_frames":6}', *[frame] * 8))
+            assert await ask_app(app, live) == "left by the client", number
+
+    tell(repository, story)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (500, b'{"error":"a","code":"internal","request_id":"b"}'),
+        (400, b'{"detail":"Not Found"}'),
+    ],
+    ids=["a 500", "an error in other words than the contract's"],
+)
+def test_what_may_not_be_answered_is_counted_as_a_failure(status: int, body: bytes) -> None:
+    with pytest.raises(Exception, match=str(status)):
+        checked(status, body, Hostile("any"))
+
+
+@quick
+@given(bodies("sequence", "mask"))
+def test_a_predict_body_is_a_window_or_invalid_input(body: bytes) -> None:
+    reads_or_refuses(lambda: gesture_window(body, CARD), InvalidInput)
+
+
+@quick
+@given(bodies("frames", "release_time_sec", "pre_ms", "post_ms", "width", "height"))
+def test_an_analyze_body_is_a_shot_or_invalid_input(body: bytes) -> None:
+    reads_or_refuses(lambda: shot_tensors(body, LANGUAGES[0]), InvalidInput)
+
+
+@quick
+@given(bodies("inputs", "outputs", "parameters", "id", "model_name"), st.none() | st.integers(-5, 80))
+def test_a_v2_message_is_read_or_a_wire_error(body: bytes, header_length: int | None) -> None:
+    reads_or_refuses(lambda: decode_request(body, header_length), WireError)
+    reads_or_refuses(lambda: decode_response(body, header_length), WireError)
+
+
+@quick
+@given(bodies("type", "frame", "mask", "n", "frames", "encoding", "stride", "model"))
+def test_a_message_of_a_session_is_read_or_ends_it_in_words(body: bytes) -> None:
+    reads_or_refuses(lambda: read_opening(body, CARD), SessionOver)
+    reads_or_refuses(lambda: read_text(body), SessionOver)
+
+
+@quick
+@given(st.lists(FINITE32, min_size=1, max_size=12), st.integers(6, 8))
+def test_a_window_of_any_finite_numbers_keeps_them_or_is_refused_for_one_out_of_range(
+    numbers: list[float], frames: int
+) -> None:
+    rows = (numbers * 84 * frames)[: 84 * frames]
+    body = json.dumps({"sequence": [rows[begin : begin + 84] for begin in range(0, len(rows), 84)]}).encode()
+    if max(map(abs, numbers)) > 1e6:
+        with pytest.raises(InvalidInput, match="expected a number from"):
+            gesture_window(body, CARD)
+    else:
+        assert gesture_window(body, CARD)["sequence"].ravel().tolist() == pytest.approx(rows, rel=1e-6)
+
+
+@quick
+@given(st.lists(FINITE32, min_size=1, max_size=50))
+def test_fp32_tensors_come_back_bit_for_bit_and_fp16_within_its_step_or_not_at_all(numbers: list[float]) -> None:
+    tensor = np.array([numbers], np.float32)
+    assert decode_request(*encode_request({"x": tensor})).tensors["x"].tobytes() == tensor.tobytes()  # type: ignore[union-attr]
+    if np.abs(tensor).max() >= 65520:
+        with pytest.raises(WireError):
+            encode_request({"x": tensor}, "FP16")
+    else:
+        back = decode_request(*encode_request({"x": tensor}, "FP16")).tensors["x"]
+        assert np.allclose(np.asarray(back), tensor, rtol=2**-10, atol=2**-24)
+
+
+def reads_or_refuses(read: Callable[[], Any], refusal: type[Exception]) -> None:
+    """Whatever else leaves ``read`` fails the test."""
+    try:
+        read()
+    except refusal as error:
+        assert str(error)
+
+
+# /stream is a WebSocket: the hostile inputs above have its sessions.
+OPERATIONS = [(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods if path != "/stream"]
+
+
+@pytest.mark.parametrize(("path", "method"), OPERATIONS, ids=str)
+def test_what_the_openapi_document_allows_and_what_it_forbids_is_answered_as_it_says(
+    path: str, method: str, repository: Path
+) -> None:
+    async def described() -> ASGIApp:
+        async with local_app(LocalStages(repository)) as app:
+            return app
+
+    schema = schemathesis.openapi.from_dict(DOCUMENT)
+    schema.app = asyncio.run(described())
+    operation = schema[path][method]
+    cases = operation.as_strategy()
+    if operation.body:
+        cases |= operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE)
+    # A window has rules that a schema can't say, and 501 is what unload is documented to answer.
+    unsaid: list[Any] = [not_a_server_error, positive_data_acceptance]
+
+    @settings(quick, max_examples=12)
+    @given(cases)
+    def ask(case: schemathesis.Case[Any]) -> None:
+        answer = case.call()
+        assert answer.status_code < 500 or answer.status_code == 501, answer.text
+        case.validate_response(answer, excluded_checks=unsaid)
+
+    ask()

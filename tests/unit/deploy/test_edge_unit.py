@@ -1,0 +1,50 @@
+"""The systemd unit: it restarts, watches, bounds memory, and closes the network to the outside."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+UNIT = Path(__file__).parents[3] / "deploy" / "helen-edge.service"
+
+
+def settings_of(unit: Path) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in unit.read_text().splitlines():
+        name, equals, value = line.partition("=")
+        if equals and not line.startswith("#"):
+            found.setdefault(name, []).append(value)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Type", "notify"),
+        ("Restart", "always"),
+        ("WatchdogSec", "30"),
+        ("MemoryMax", "600M"),
+        ("IPAddressDeny", "any"),
+        ("NoNewPrivileges", "yes"),
+        ("ProtectSystem", "strict"),
+    ],
+)
+def test_the_unit_says(name: str, value: str) -> None:
+    assert settings_of(UNIT)[name] == [value]
+
+
+def test_only_private_addresses_are_open() -> None:
+    allowed = " ".join(settings_of(UNIT)["IPAddressAllow"]).split()
+    assert set(allowed) == {"localhost", "link-local", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"}
+
+
+def test_systemd_reads_it(tmp_path: Path) -> None:
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        pytest.skip("systemd-analyze is not installed here")
+    copy = tmp_path / UNIT.name
+    # The paths of an installation aren't there in a test.
+    copy.write_text(UNIT.read_text().replace("/opt/helen/.venv/bin/python", "/bin/true"))
+    done = subprocess.run([program, "verify", str(copy)], capture_output=True, text=True, timeout=60, check=False)
+    assert "helen-edge" not in done.stderr, done.stderr

@@ -1,0 +1,101 @@
+"""Why a camera or URL gives nothing, asked of real servers on loopback."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from edge_client.capture.status import describe_failure, show_name
+from testkit.edge.http_service import Reply, http_service
+
+
+@contextmanager
+def rtsp_service(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
+    """A server on loopback that gives one answer to whatever is asked; gives its address and what was asked."""
+    asked: list[bytes] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            asked.append(connection.recv(4096))
+            connection.sendall(answer)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield f"127.0.0.1:{listener.getsockname()[1]}", asked
+    listener.close()
+    thread.join(5)
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (Reply(404), "answers 404 Not Found"),
+        (Reply(401), "answers 401 Unauthorized: expected a user and password, as http://user:password@..."),
+        (Reply(503), "answers 503 Service Unavailable"),
+        (Reply(200, headers={"Content-Type": "text/html"}), "answers 200 with text/html, expected a video"),
+        (Reply(200), "answers 200, but nothing that can be read as a video"),
+    ],
+)
+def test_an_http_source_says_its_status(reply: Reply, reason: str) -> None:
+    with http_service(lambda _: reply) as service:
+        assert describe_failure(f"{service.url}/mjpg", 5) == reason
+
+
+def test_the_user_and_password_of_a_url_are_sent() -> None:
+    with http_service(lambda _: Reply(403)) as service:
+        name = service.url.replace("http://", "http://ana:geheim@")
+        assert describe_failure(name, 5) == "answers 403 Forbidden: the user or the password is not accepted"
+    assert service.requests[0].headers["authorization"] == "Basic YW5hOmdlaGVpbQ=="
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"RTSP/1.0 404 Stream Not Found\r\nCSeq: 1\r\n\r\n", "answers 404 Stream Not Found"),
+        (b"RTSP/1.0 401 Unauthorized\r\n\r\n", "answers 401 Unauthorized: expected a user and password, as rtsp://"),
+        (b"RTSP/1.0 200 OK\r\n\r\n", "answers 200, but nothing that can be read as a video"),
+        (b"\xff\xfe" * 4000, "answers, but not as an RTSP server"),
+        (b"", "answers, but not as an RTSP server"),
+    ],
+)
+def test_an_rtsp_source_says_its_status(answer: bytes, reason: str) -> None:
+    with rtsp_service(answer) as (address, asked):
+        assert describe_failure(f"rtsp://{address}/stream", 5).startswith(reason)
+    assert asked[0].startswith(f"DESCRIBE rtsp://{address}/stream RTSP/1.0\r\nCSeq: 1\r\n".encode())
+
+
+@pytest.mark.parametrize("scheme", ["http", "https", "rtsp", "rtsps"])
+def test_a_source_that_is_not_there_says_so(scheme: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    assert describe_failure(f"{scheme}://127.0.0.1:{port}/x", 5) == "can't be reached: Connection refused"
+
+
+@pytest.mark.parametrize("name", ["http://host:99999/", "rtsp://[::1/x", "http://"])
+def test_a_url_that_is_none_says_so(name: str) -> None:
+    assert "expected" in describe_failure(name, 1)
+
+
+def test_a_camera_says_why(tmp_path: Path) -> None:
+    assert describe_failure("/dev/no-such-camera", 1) == "is not there: is it plugged in?"
+    assert describe_failure("/dev/null", 1) == "can't be opened: it is no camera, or another program uses it"
+    assert describe_failure(250, 1) == "is not there: is it plugged in?"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (0, "camera 0"),
+        ("/dev/video2", "/dev/video2"),
+        ("rtsp://ana:secret@cam:554/a@b?c", "rtsp://…@cam:554/a@b?c"),
+        ("rtsp://cam/live?user=ana&password=secret", "rtsp://cam/live?user=ana&password=…"),
+        ("http://cam/mjpg", "http://cam/mjpg"),
+    ],
+)
+def test_no_password_is_shown(name: str | int, shown: str) -> None:
+    assert show_name(name) == shown

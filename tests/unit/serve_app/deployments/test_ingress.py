@@ -1,0 +1,148 @@
+"""Calling the stages of a model: again where a replica died with the call, once where it is only slow."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from ray.exceptions import ActorUnavailableError, RayActorError
+from ray.serve.exceptions import BackPressureError
+from ray.serve.handle import DeploymentHandle
+
+from serve_app.deployments import ingress as deployments
+from serve_app.deployments.ingress import ATTEMPTS, RayShotStages, RayStages, asked
+from serve_app.errors import NotReady, Overloaded
+from serve_app.shots.analysis import POSES
+
+DIED = (RayActorError(), ActorUnavailableError("the connection broke", None))
+SLOW_S = 9.0
+
+
+class Replica:
+    """The deployment of one stage, for a handle: meets some faults, one a call, before it answers.
+
+    A fault that is a number is slow by as many seconds, of a loop whose clock it puts forward.
+    """
+
+    def __init__(self, *faults: Exception | float, answer: object = 42) -> None:
+        self.faults = list(faults)
+        self.answer = answer
+        self.calls: list[tuple[object, ...]] = []
+        self.cancelled = 0
+
+    def options(self, **_: object) -> "Replica":
+        return self
+
+    def remote(self, *arguments: object) -> "asyncio.Task[Any]":
+        """As of a handle: the call is under way before anybody awaits it."""
+        return asyncio.ensure_future(self(*arguments))
+
+    async def __call__(self, *arguments: object) -> Any:
+        self.calls.append(arguments)
+        fault = self.faults.pop(0) if self.faults else None
+        if isinstance(fault, Exception):
+            raise fault
+        try:
+            if fault is not None:
+                loop = asyncio.get_running_loop()
+                assert isinstance(loop, AheadLoop)
+                loop.ahead_s += fault
+                await asyncio.sleep(0.02)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        return self.answer
+
+
+class AheadLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock a test may put forward."""
+
+    ahead_s = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead_s
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deployments, "PAUSE_S", 0.0)
+
+
+def tell(story: Callable[[], Awaitable[Any]]) -> Any:
+    """Run a story on a clock of its own, with a deadline."""
+
+    async def run() -> Any:
+        async with asyncio.timeout(60):
+            return await story()
+
+    with asyncio.Runner(loop_factory=AheadLoop) as runner:
+        return runner.run(run())
+
+
+def make_stages(model: Replica, postprocess: Replica, kind: type[RayStages] = RayStages) -> RayStages:
+    return kind("gesture", cast("DeploymentHandle[Any]", model), cast("DeploymentHandle[Any]", postprocess))
+
+
+BATCH = {"sequence": np.zeros((2, 6, 84), np.float32)}
+SHOTS = {"points": np.zeros((2, 6, 33, 3), np.float32), POSES: np.zeros((2, 6, 33, 3), np.float32)}
+
+
+@pytest.mark.parametrize("fault", DIED, ids=repr)
+def test_a_call_whose_replica_died_is_made_again(fault: Exception) -> None:
+    stage = Replica(fault)
+    assert tell(lambda: asked("gesture", stage)) == 42
+    assert len(stage.calls) == 2
+
+
+@pytest.mark.parametrize("fault", DIED, ids=repr)
+def test_after_several_attempts_the_client_is_told_to_come_back(fault: Exception) -> None:
+    stage = Replica(*[fault] * ATTEMPTS)
+    with pytest.raises(NotReady, match="being replaced"):
+        tell(lambda: asked("gesture", stage))
+    assert len(stage.calls) == ATTEMPTS
+
+
+def test_a_full_queue_is_said_at_once() -> None:
+    stage = Replica(BackPressureError(num_queued_requests=64, max_queued_requests=64))
+    with pytest.raises(Overloaded, match="gesture model's queue is full"):
+        tell(lambda: asked("gesture", stage))
+    assert len(stage.calls) == 1
+
+
+@pytest.mark.parametrize("slow", ["model", "postprocess"])
+@pytest.mark.parametrize(("kind", "batch"), [(RayStages, BATCH), (RayShotStages, SHOTS)])
+def test_a_batch_that_is_slow_is_computed_once(slow: str, kind: type[RayStages], batch: dict[str, Any]) -> None:
+    model, postprocess = (Replica(*([SLOW_S] if slow == name else [])) for name in ("model", "postprocess"))
+    assert tell(lambda: make_stages(model, postprocess, kind).answer(batch)) == 42
+    assert (len(model.calls), len(postprocess.calls)) == (1, 1)
+
+
+@pytest.mark.parametrize("fault", DIED, ids=repr)
+@pytest.mark.parametrize("ask", ["answer", "outputs"])
+def test_only_the_stage_whose_replica_died_is_called_again_and_it_is_given_values(ask: str, fault: Exception) -> None:
+    """A pending response as an argument would be resolved for ever by Serve's router, once its replica has died."""
+    model, postprocess = Replica(fault, answer="scored"), Replica(fault)
+    assert tell(lambda: getattr(make_stages(model, postprocess), ask)(BATCH)) == 42
+    assert model.calls == [(BATCH,)] * 2
+    assert postprocess.calls == [("scored",)] * 2
+
+
+def test_shots_without_poses_don_t_ask_the_model() -> None:
+    model, postprocess = Replica(), Replica()
+    batch = {"points": SHOTS["points"]}
+    assert tell(lambda: make_stages(model, postprocess, RayShotStages).answer(batch)) == 42
+    assert (model.calls, postprocess.calls) == ([], [(batch, None)])
+
+
+@pytest.mark.parametrize("slow", ["model", "postprocess"])
+def test_a_batch_that_is_given_up_is_cancelled_where_it_is(slow: str) -> None:
+    model, postprocess = (Replica(*([SLOW_S] if slow == name else [])) for name in ("model", "postprocess"))
+
+    async def story() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(SLOW_S / 2):
+                await make_stages(model, postprocess).answer(BATCH)
+
+    tell(story)
+    assert (model.cancelled, postprocess.cancelled) == ((1, 0) if slow == "model" else (0, 1))

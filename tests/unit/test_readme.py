@@ -1,0 +1,106 @@
+"""The README's promises that a test can keep: its files exist, its commands are targets, both languages agree."""
+
+import re
+
+import pytest
+
+from serve_app.settings import PROJECT_ROOT
+from testkit.documents import PAGES, blocks_of, is_shown
+
+READMES = ("README.md", "README.es.md")
+SYSTEM = "changes the system it runs on, or needs a machine of its own"
+INSTALLS = "installs packages"
+DATA = "needs recordings of one's own"
+# A command of a page is run against the real service (tests/e2e/test_documents.py), or it stands here with the reason.
+NOT_RUN = {
+    r"make serve$": "tests/e2e/test_stop.py starts the service as it does",
+    r"make demo$": "service, client and screen until Ctrl-C; each has its tests",
+    r"make (test|check|bench|evaluate|train)\b": "takes minutes, and runs what the tests are about",
+    r"HELEN_MODEL_PATHS=\S+ make serve": "needs a checkpoint of one's own; see test_checkpoints.py",
+    r"\. deploy/shell\.sh$": "tests/e2e/test_stop.py starts with it",
+    r"serve (run|deploy) serve_config\.yaml$": "tests/e2e/test_stop.py does it, with ports of its own",
+    r"(cd \S+ && )?(sudo|sudoedit) ": SYSTEM,
+    r"cd /opt/helen$": SYSTEM,
+    r"(systemctl status|journalctl) ": SYSTEM,
+    r"echo .*\| sudo (tee|install)": SYSTEM,
+    r"git (clone|pull|checkout) ": SYSTEM,
+    r"curl -s https://helen\.example\.org": "a name that only exists here",
+    r"pip install ": INSTALLS,
+    r"\.venv/bin/pip install ": INSTALLS,
+    r"python3 -m venv ": INSTALLS,
+    r"ray (up|attach|dashboard) ": "needs an AWS account",
+    r"ray get-auth-token": "tests/integration/deploy/test_ec2_cluster.py reads what it is for",
+    r"export RAY_AUTH_MODE=token$": "every test that starts a cluster sets it",
+    r"ray job submit ": DATA,
+    r"deploy/train_job\.sh ": DATA + "; tests/e2e/test_training_job.py runs it on made ones",
+    r"\.venv/bin/python -m training\.": DATA,
+    r"(\.venv/bin/)?python -m edge_client record": "needs a camera",
+    r"\.venv/bin/python -m edge_client (doctor|run|assets)": "needs a camera, or downloads",
+    r"export HELEN_CLOUD_API_URL=": "an address in one's own network",
+}
+NO_ANSWER_OF_THE_SERVICE = {"edge_client/README.md", "edge_client/README.es.md"}  # they show the client's own event
+
+
+def text_of(name: str) -> str:
+    return (PROJECT_ROOT / name).read_text()
+
+
+def commands_of(name: str) -> list[str]:
+    return [command for block in blocks_of(name) if block.language == "bash" for command in block.commands]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_file_that_it_links_exists(name: str) -> None:
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text_of(name)) if "://" not in link]
+    assert links or name.startswith("docs/")
+    assert [link for link in links if not (PROJECT_ROOT / name).parent.joinpath(link).exists()] == []
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_every_make_target_that_it_names_exists(name: str) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (PROJECT_ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    named = {word for line in commands_of(name) for word in re.findall(r"\bmake ([a-z]+)", line)}
+    assert named
+    assert named <= targets
+
+
+def test_both_languages_give_the_same_commands() -> None:
+    assert commands_of("README.md") == commands_of("README.es.md")
+
+
+def reasons(command: str) -> list[str]:
+    return [pattern for pattern in NOT_RUN if re.match(pattern, command)]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_command_is_run_by_a_test_or_listed_with_the_reason(name: str) -> None:
+    left = [block for block in blocks_of(name) if block.language == "bash" and not block.asks]
+    assert [command for block in left for command in block.commands if not reasons(command)] == []
+
+
+def test_no_reason_stands_for_a_command_that_no_page_has() -> None:
+    used = {pattern for name in PAGES for command in commands_of(name) for pattern in reasons(command)}
+    assert set(NOT_RUN) - used == set()
+
+
+@pytest.mark.parametrize("name", sorted(set(PAGES) - NO_ANSWER_OF_THE_SERVICE))
+def test_every_answer_stands_below_a_command_that_asks_for_it(name: str) -> None:
+    asked = False
+    for block in blocks_of(name):
+        asked = asked or block.asks
+        assert asked or block.language != "json", block.text
+
+
+@pytest.mark.parametrize(
+    ("shown", "real", "same"),
+    [
+        ('{"a":1}', '{"a":1}\n', True),
+        ('{"a":1}', '{"a":1,"b":2}', False),
+        ('{"a":0.43…,"elapsed_ms":6.1}', '{"a":0.4312,"elapsed_ms":77.123}', True),
+        ('{"a":0.48…}', '{"a":0.4312}', False),
+        ('{"request_id":"…"}', '{"request_id":"8f0c"}', True),
+        ('{"a":[1,…],"b":1}', '{"a":[1,2,3]}', False),
+    ],
+)
+def test_an_answer_is_the_shown_one_but_for_what_varies(shown: str, real: str, same: bool) -> None:
+    assert is_shown(shown, real) is same

@@ -1,0 +1,28 @@
+"""An interrupted command leaves what was there."""
+
+from pathlib import Path
+
+import pytest
+
+from landmarks.models.card import CARD_FILE, MODEL_FILE
+from landmarks.models.session import ModelSession
+from testkit.model_files import card_of, linear_model
+from training.engine.whole_files import write_model, write_whole
+
+
+def test_files_that_can_not_all_be_written_leave_what_was_there(tmp_path: Path) -> None:
+    kept = tmp_path / "a.json"
+    kept.write_bytes(b"the only copy")
+    (tmp_path / "taken").write_text("a file, no folder")
+    with pytest.raises(OSError, match="taken"):
+        write_whole({kept: b"new", tmp_path / "taken" / "b.json": b"new"})
+    assert kept.read_bytes() == b"the only copy"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "taken"]
+
+
+def test_a_model_and_its_card_replace_those_before(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        model = linear_model(seed=seed)
+        write_model(tmp_path / "new" / MODEL_FILE, model, card_of(model))
+        assert ModelSession.open(tmp_path / "new").model == model
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [CARD_FILE, MODEL_FILE]

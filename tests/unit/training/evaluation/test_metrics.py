@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+from training.evaluation.metrics import HeldOut, Rejection, auroc, pooled
+
+
+def held_out(*rows: tuple[list[float], int]) -> HeldOut:
+    return HeldOut(np.array([row for row, _ in rows]), np.array([truth for _, truth in rows], dtype=np.int64))
+
+
+MADE = held_out(([0.9, 0.1], 0), ([0.8, 0.2], 1), ([0.3, 0.7], 1), ([0.6, 0.4], 0))
+
+
+def test_accuracy_is_the_share_of_windows_that_are_right() -> None:
+    assert MADE.accuracy == 0.75
+
+
+def test_confusion_has_true_labels_down_and_found_labels_across() -> None:
+    assert MADE.confusion.tolist() == [[2, 0], [1, 1]]
+
+
+def test_macro_f1_is_the_mean_over_classes() -> None:
+    assert MADE.f1.tolist() == pytest.approx([4 / 5, 2 / 3])
+    assert MADE.macro_f1 == pytest.approx((4 / 5 + 2 / 3) / 2)
+
+
+def test_probabilities_raised_to_a_power_still_add_up_to_one() -> None:
+    raised = held_out(([0.8, 0.2], 0), ([1.0, 0.0], 1)).raised(2)
+    assert raised.probabilities.flatten().tolist() == pytest.approx([0.64 / 0.68, 0.04 / 0.68, 1, 0])
+    assert raised.target.tolist() == [0, 1]
+
+
+def test_calibration_error_is_the_distance_of_confidence_from_accuracy() -> None:
+    assert MADE.calibration_error == pytest.approx((0.1 + 0.8 + 0.3 + 0.4) / 4)
+    assert held_out(([1.0, 0.0], 0)).calibration_error == 0
+
+
+def test_reliability_counts_every_window_once() -> None:
+    confidence, right, count = MADE.reliability
+    assert count.sum() == 4
+    assert (right <= 1).all() and (confidence <= 1).all()
+
+
+def test_pooling_counts_windows_and_not_people() -> None:
+    assert pooled([MADE, held_out(([1.0, 0.0], 0))]).accuracy == 0.8
+
+
+@pytest.mark.parametrize(
+    "positive, negative, area",
+    [([2.0, 3.0], [0.0, 1.0], 1.0), ([1.0], [1.0], 0.5), ([0.0, 2.0], [1.0], 0.5), ([0.0], [1.0, 2.0], 0.0)],
+)
+def test_the_area_under_the_curve_is_the_chance_to_rank_a_pair_rightly(
+    positive: list[float], negative: list[float], area: float
+) -> None:
+    assert auroc(np.array(positive), np.array(negative)) == area
+
+
+def test_an_unknown_sign_is_accepted_where_some_sign_wins_over_none_from_the_threshold_up() -> None:
+    none = 0
+    answers = held_out(
+        ([0.1, 0.9, 0.0], 1),  # known and right
+        ([0.1, 0.0, 0.9], 1),  # known and wrong
+        ([0.8, 0.1, 0.1], 1),  # known, taken for none
+        ([0.05, 0.95, 0.0], 0),  # none itself: left out
+        ([0.2, 0.8, 0.0], -1),  # unknown, accepted up to 0.8
+        ([0.9, 0.1, 0.0], -1),  # unknown, rejected
+    )
+    rejection = Rejection.of(answers, none)
+    assert len(rejection.score) == 5
+    assert rejection.unknown_accepted(0.8) == 0.5
+    assert rejection.unknown_accepted(0.85) == 0.0
+    assert rejection.known_accepted(0.9) == pytest.approx(1 / 3)
+    assert rejection.auroc == pytest.approx((2 + 2 + 0.5) / 6)
+
+
+def test_without_none_every_window_counts() -> None:
+    assert len(Rejection.of(held_out(([0.4, 0.6], 1), ([0.5, 0.5], -1)), None).score) == 2
+
+
+def test_rejections_of_several_folds_are_one_set() -> None:
+    one = Rejection.of(held_out(([0.4, 0.6], 1), ([0.9, 0.1], -1)), None)
+    both = Rejection.pooled([one, one])
+    assert both.unknown.tolist() == [False, True, False, True]

@@ -1,0 +1,1 @@
+"""Recordings and windows as arrays, and splits that keep people apart."""

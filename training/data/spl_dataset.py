@@ -1,0 +1,156 @@
+"""Recorded free throws, seen through virtual cameras: the rules and a shot model against the bodies' own motion.
+
+Reads ``spl_free_throws`` of a data folder (evaluation only: nothing is trained on it and nothing of it is kept). The
+bodies are known in three dimensions; each view is a level camera near it with a tracker's noise. ``evaluate_shots``
+prints the table.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from landmarks.models.session import ModelSession
+from landmarks.pose import POSE_NAMES, Floats
+from landmarks.shots.keypoints import PoseTrack, ShotWindow, at_30_fps
+from landmarks.shots.kinematics import image_motion, motion_of
+from landmarks.shots.rules import Shot, judge_shot
+from training.synthetic.cameras import VIEWS, Camera, Tracker
+
+FOLDER: Final = "spl_free_throws"
+FEET: Final = 0.3048  # metres
+FPS: Final = 30.0
+ALL: Final = "all views"
+FORMATS: Final = {
+    "release within 1 frame": "{:.1%}",
+    "within 2": "{:.1%}",
+    "median error, frames": "{:+.2f}",
+    "delay_ms MAE": "{:.1f}",
+    "bias": "{:+.1f}",
+    "ite rank": "{:.2f}",
+    "hand": "{:.0%}",
+}
+# The recording's joints by the pose's parts. It has no mouth and one eye point a side; knuckles are those of the first
+# and fifth finger.
+PARTS: Final = {
+    "eye_inner": "EYE",
+    "eye": "EYE",
+    "eye_outer": "EYE",
+    "ear": "EAR",
+    "shoulder": "SHOULDER",
+    "elbow": "ELBOW",
+    "wrist": "WRIST",
+    "pinky": "5THFINGER",
+    "index": "1STFINGER",
+    "thumb": "1STFINGER",
+    "hip": "HIP",
+    "knee": "KNEE",
+    "ankle": "ANKLE",
+    "heel": "CALC",
+    "foot_index": "1STTOE",
+}
+
+
+def recorded_joint(name: str) -> str:
+    """The recording's name of a point of the pose."""
+    if name == "nose" or name.startswith("mouth"):
+        return "NOSE"
+    side, part = name.split("_", 1)
+    return f"{side[0].upper()}_{PARTS[part]}"
+
+
+def free_throws(folder: Path) -> tuple[Floats, Floats]:
+    """Bodies ``(N, T, 33, 3)`` in metres, x to the basket, and each release in frames ``(N,)``, of a data folder."""
+    with np.load(folder / FOLDER / "spl_freethrow.npz", allow_pickle=False) as arrays:
+        names = list(arrays["names"])
+        pose = arrays["pose"][:, :, [names.index(recorded_joint(name)) for name in POSE_NAMES]]
+        return pose.astype(np.float64) * FEET, arrays["release_est"].astype(np.float64)
+
+
+def rank_correlation(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
+    """Spearman's rank correlation; equal values share their mean rank."""
+    first_ranks, second_ranks = (mean_ranks(np.asarray(values)) for values in (first, second))
+    return float(np.corrcoef(first_ranks, second_ranks)[0, 1])
+
+
+def mean_ranks(values: Floats) -> Floats:
+    """Ranks ``(N,)`` from 0, the mean rank for equal values."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts) - 1
+    return np.asarray((last - (counts - 1) / 2)[place])
+
+
+def scores(shots: Sequence[Shot], truth: Sequence[Shot], releases: Floats) -> dict[str, float]:
+    """The table's figures by column: shares 0..1, frames, milliseconds."""
+    found = np.array([shot.release for shot in shots]) * FPS
+    off = np.abs(np.round(found) - releases)
+    late = np.array([shot.delay_ms for shot in shots]) - [shot.delay_ms for shot in truth]
+    return {
+        "release within 1 frame": float((off <= 1).mean()),
+        "within 2": float((off <= 2).mean()),
+        "median error, frames": float(np.median(found - releases)),
+        "delay_ms MAE": float(np.abs(late).mean()),
+        "bias": float(np.median(late)),
+        "ite rank": rank_correlation([shot.ite for shot in shots], [shot.ite for shot in truth]),
+        "hand": float(np.mean([shot.hand == "right" for shot in shots])),
+    }
+
+
+def row(name: str, figures: dict[str, float]) -> str:
+    """One line of the table."""
+    cells = [FORMATS[column].format(value) for column, value in figures.items()]
+    return f"| {name} | " + " | ".join(cells) + " |"
+
+
+def scored(track: PoseTrack, shot: Shot, model: ModelSession) -> Shot:
+    """A shot with the model's ite and delay_ms, from the window around the rules' release."""
+    poses = at_30_fps(track.cut(ShotWindow(shot.release)))
+    ite, delay_ms = model.run({"x": poses[None]})["preds"][0].tolist()
+    return replace(shot, ite=ite, delay_ms=delay_ms)
+
+
+def judged(
+    bodies: Floats, model: ModelSession, draw: np.random.Generator, views: Sequence[str] = tuple(VIEWS)
+) -> list[tuple[str, list[Shot], list[Shot]]]:
+    """For each view its name, and what the rules and the model say of each body ``(N, T, 33, 3)`` seen from there.
+
+    Whole recordings; no release is given. The model gets the window around the release that the rules found.
+    """
+    times = np.arange(bodies.shape[1]) / FPS
+    found = []
+    for view in views:
+        shots, by_model = [], []
+        for body in bodies:
+            points = Tracker().observe(body, times, camera := Camera.drawn(view, draw), draw)
+            track = PoseTrack(points, times, tuple(range(len(times))), camera.width, camera.height_px, FPS)
+            shots.append(judge_shot(image_motion(track)))
+            by_model.append(scored(track, shots[-1], model))
+        found.append((view, shots, by_model))
+    return found
+
+
+def compared(bodies: Floats, releases: Floats, model: ModelSession, seed: int) -> dict[str, dict[str, float]]:
+    """``scores`` by the table's rows: the truth itself, rules and model in each view, and in all of them."""
+    times = np.arange(bodies.shape[1]) / FPS
+    truth = [judge_shot(motion_of(body, np.ones(body.shape[:2]), times)) for body in bodies]
+    found = judged(bodies, model, np.random.default_rng(seed))
+    rows = {"3-D, no noise": scores(truth, truth, releases)}
+    for view, shots, by_model in found:
+        rows[f"{view}, rules"] = scores(shots, truth, releases)
+        rows[f"{view}, model"] = scores(by_model, truth, releases)
+    everything = truth * len(found), np.tile(releases, len(found))
+    rows[f"{ALL}, rules"] = scores([shot for _, shots, _ in found for shot in shots], *everything)
+    rows[f"{ALL}, model"] = scores([shot for *_, shots in found for shot in shots], *everything)
+    return rows
+
+
+def table(rows: dict[str, dict[str, float]]) -> list[str]:
+    """The lines of the table."""
+    return [
+        f"| view | {' | '.join(FORMATS)} |",
+        "|---" * (len(FORMATS) + 1) + "|",
+        *(row(*each) for each in rows.items()),
+    ]

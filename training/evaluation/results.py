@@ -1,0 +1,166 @@
+"""What a row of the table came to: its figures over seeds and folds, in words and as entries of a model card.
+
+Only sums up; ``training.evaluation.cross_validation`` made the answers, ``training.evaluation.report`` draws them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from landmarks.models.card import Evaluation
+from training.evaluation.cross_validation import RECORDED
+from training.evaluation.experiments import Row
+from training.evaluation.metrics import HeldOut, Rejection, pooled
+from training.evaluation.temperature import fit_temperature
+from training.networks.architectures import none_in
+
+# From here on a prediction counts as accepted: where the edge's trigger begins,
+ACCEPT_FROM: Final = 0.95
+# after it has raised every probability to this power, as label smoothing keeps even a sure answer below 0.95.
+SHARPNESS: Final = 1.4
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One fold: its name, the labels it trained, and what the held-out windows got, by the name of the view."""
+
+    name: str
+    class_labels: tuple[str, ...]
+    answers: Mapping[str, HeldOut]
+    inner: HeldOut | None = None  # what the people of its training got, each left out in turn
+
+    @property
+    def rejection(self) -> Rejection:
+        """Known and unknown signs, with probabilities as sharp as the edge makes them."""
+        return Rejection.of(self.answers[RECORDED].raised(SHARPNESS), none_in(self.class_labels))
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row's folds ``runs[seed][fold]``."""
+
+    row: Row
+    runs: Sequence[Sequence[Tried]]
+
+    def over_seeds(self, view: str = RECORDED) -> list[HeldOut]:
+        """Each seed's held-out windows of all folds as one set; needs folds with the same labels."""
+        return [pooled([fold.answers[view] for fold in run]) for run in self.runs]
+
+    @property
+    def rejections(self) -> list[Rejection]:
+        """Each seed's known and unknown signs of all folds as one set."""
+        return [Rejection.pooled([fold.rejection for fold in run]) for run in self.runs]
+
+    @property
+    def temperatures(self) -> dict[str, float]:
+        """What each fold's training people make of the temperature, where the row asks them."""
+        return {fold.name: fit_temperature(fold.inner) for fold in self.runs[0] if fold.inner is not None}
+
+    @property
+    def calibrated(self) -> HeldOut | None:
+        """The first seed's held-out windows, each fold at its own temperature, or None where none was fitted."""
+        fitted = self.temperatures
+        if not fitted:
+            return None
+        return pooled([fold.answers[RECORDED].raised(1 / fitted[fold.name]) for fold in self.runs[0]])
+
+    @property
+    def by_fold(self) -> dict[str, float]:
+        """Mean accuracy over seeds of each fold."""
+        names = [fold.name for fold in self.runs[0]]
+        return {
+            name: float(np.mean([run[index].answers[RECORDED].accuracy for run in self.runs]))
+            for index, name in enumerate(names)
+        }
+
+    @property
+    def metrics(self) -> dict[str, list[float]]:
+        """The row's figures, each seed's."""
+        if self.row.unknown:
+            return _rejected(self.rejections)
+        alls = self.over_seeds()
+        worst = [min(fold.answers[RECORDED].accuracy for fold in run) for run in self.runs]
+        figures = {
+            "pooled accuracy": [each.accuracy for each in alls],
+            "worst fold": worst,
+            "macro F1": [each.macro_f1 for each in alls],
+            "ECE": [each.calibration_error for each in alls],
+        }
+        if self.calibrated is not None:
+            figures["ECE at fitted temperatures"] = [self.calibrated.calibration_error]
+        return figures
+
+    @property
+    def summary(self) -> str:
+        """The row's figures in one line."""
+        return "   ".join(_figure(name, values) for name, values in self.metrics.items())
+
+    @property
+    def details(self) -> list[str]:
+        """Lines on folds, on fewer frames seen, and on what is recognised at the threshold."""
+        lines = [f"{self.row.data}, {self.row.protocol}, {self.row.recipe.architecture}:"]
+        if not self.row.unknown:
+            lines += ["  " + ", ".join(f"{name} {100 * value:.1f}" for name, value in self.by_fold.items())]
+            lines += [
+                f"  {view:24s}" + _figure("accuracy", [each.accuracy for each in self.over_seeds(view)])
+                for view in self.row.views[1:]
+            ]
+            fitted = [f"{name} {value:.2f}" for name, value in self.temperatures.items()]
+            lines += [f"  temperature fitted on the people trained with, seed 0: {', '.join(fitted)}"] if fitted else []
+            return [*lines, ""]
+        for index, fold in enumerate(self.runs[0]):
+            figures = _rejected([run[index].rejection for run in self.runs])
+            lines.append(f"  {fold.name:32s}" + "   ".join(_figure(*figure) for figure in figures.items()))
+        return [*lines, ""]
+
+    def card_entries(self, command: str) -> list[Evaluation]:
+        """The figures for a model card."""
+        entries = [("", name, values) for name, values in self.metrics.items() if name != "worst fold"]
+        entries += [
+            (f", {view}", "pooled accuracy", [each.accuracy for each in self.over_seeds(view)])
+            for view in self.row.views[1:]
+        ]
+        return [
+            Evaluation(
+                data=self.row.data,
+                protocol=f"{self.row.protocol}, {_seeds(len(values))}{view}",
+                metric=name,
+                value=round(float(np.mean(values)), 4),
+                command=command,
+            )
+            for view, name, values in entries
+        ]
+
+
+def table(results: Mapping[str, Result]) -> list[str]:
+    """The table as Markdown."""
+    lines = [
+        "| row | data, protocol | network | before | reach | here, mean (each seed), % |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, result in results.items():
+        row = result.row
+        what = f"{row.data}, {row.protocol}"
+        here = "; ".join(_figure(metric, values) for metric, values in result.metrics.items())
+        cells = [name, what, row.recipe.architecture, row.before, row.reach, here]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _rejected(parts: Sequence[Rejection]) -> dict[str, list[float]]:
+    return {
+        "AUROC": [part.auroc for part in parts],
+        f"unknown accepted at {ACCEPT_FROM}": [part.unknown_accepted(ACCEPT_FROM) for part in parts],
+        f"known accepted at {ACCEPT_FROM}": [part.known_accepted(ACCEPT_FROM) for part in parts],
+    }
+
+
+def _seeds(count: int) -> str:
+    return "one seed" if count == 1 else f"mean of {count} seeds"
+
+
+def _figure(name: str, values: Sequence[float]) -> str:
+    each = " ".join(f"{100 * value:.1f}" for value in values)
+    return f"{name} {100 * float(np.mean(values)):.1f} ({each})"

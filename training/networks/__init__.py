@@ -1,0 +1,1 @@
+"""The networks, from raw landmarks to logits."""

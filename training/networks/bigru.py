@@ -1,0 +1,146 @@
+"""The two recurrent gesture networks: the one Helen trains, and the source system's as it was.
+
+Both map ``sequence (B, T, F)`` and ``presence (B, T, 2)`` to logits ``(B, classes)``. Training and export use them;
+they know nothing of files or losses.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from training.data.skeletons import TWO_HANDS, Layout
+from training.networks.features import ScaledFeatures
+
+HEAD_DROPOUT: Final = 0.4
+
+
+@dataclass(frozen=True)
+class GRUConfig:
+    """Sizes of a recurrent network, named as in the source system's checkpoints."""
+
+    input_dim: int
+    num_classes: int
+    hidden_dim: int = 128
+    num_layers: int = 2
+    dropout: float = 0.3
+    bidirectional: bool = True
+
+    def __post_init__(self) -> None:
+        for field, value, low, high in (
+            ("input_dim", self.input_dim, 1, 4096),
+            ("num_classes", self.num_classes, 1, 10_000),
+            ("hidden_dim", self.hidden_dim, 1, 4096),
+            ("num_layers", self.num_layers, 1, 16),
+        ):
+            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+                raise ValueError(f"{field} is {value!r}, expected a whole number from {low} to {high}")
+        if not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout!r}, expected a number from 0 up to 1")
+        if not isinstance(self.bidirectional, bool):
+            raise ValueError(f"bidirectional is {self.bidirectional!r}, expected true or false")
+
+
+class GRUReader(nn.Module):
+    """Features ``(B, T, width)`` → bidirectional GRU → a head that reads its two ends and its mean over time."""
+
+    def __init__(self, config: GRUConfig, width: int) -> None:
+        super().__init__()
+        self.gru = _gru(config, width)
+        pooled = 2 * config.hidden_dim * (2 if config.bidirectional else 1)
+        self.head = gesture_head(pooled, config.num_classes)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        states, last = self.gru(frames.transpose(0, 1))
+        directions = 2 if self.gru.bidirectional else 1
+        ends = last[-directions:].transpose(0, 1).flatten(1)
+        logits: Tensor = self.head(torch.cat([ends, states.mean(dim=0)], dim=-1))
+        return logits
+
+
+class GestureGRU(GRUReader):
+    """Raw landmarks → features → ``GRUReader``; its weights have no other prefix than in older checkpoints."""
+
+    def __init__(self, config: GRUConfig, layout: Layout = TWO_HANDS) -> None:
+        super().__init__(config, layout.features)
+        self.config = config
+        self.features = ScaledFeatures(layout)
+
+    def forward(self, sequence: Tensor, presence: Tensor) -> Tensor:  # type: ignore[override] # not frames: landmarks
+        return super().forward(self.features(sequence, presence))
+
+
+def gesture_head(width: int, classes: int) -> nn.Sequential:
+    """What both families end in: pooled states ``(B, width)`` to logits."""
+    return nn.Sequential(nn.LayerNorm(width), nn.Dropout(HEAD_DROPOUT), nn.Linear(width, classes))
+
+
+class SeedGRU(nn.Module):
+    """The source system's network: GRU over the tensors as they come, last time step → LayerNorm → Dropout → Linear.
+
+    Its clients send hand-box-normalised points. Presence is not used.
+    """
+
+    def __init__(self, config: GRUConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.gru = _gru(config, config.input_dim)
+        width = config.hidden_dim * (2 if config.bidirectional else 1)
+        self.norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(config.dropout)
+        self.linear = nn.Linear(width, config.num_classes)
+
+    def forward(self, sequence: Tensor, presence: Tensor) -> Tensor:
+        states, _ = self.gru(sequence.transpose(0, 1))
+        logits: Tensor = self.linear(self.dropout(self.norm(states[-1])))
+        return logits
+
+
+class TrimmedSeedGRU(nn.Module):
+    """``SeedGRU`` for export: the same function with less work.
+
+    The head reads the last time step only. There the last layer's backward direction has read a single frame, so one
+    step of it replaces T steps. ``sequence (B, T, F)`` to logits ``(B, classes)``; inference only.
+    """
+
+    def __init__(self, network: SeedGRU) -> None:
+        super().__init__()
+        config, weights = network.config, network.gru.state_dict()
+        top = config.num_layers - 1
+        directions = 2 if config.bidirectional else 1
+        self.lower: nn.GRU | None = None
+        if top:
+            self.lower = nn.GRU(config.input_dim, config.hidden_dim, num_layers=top, bidirectional=config.bidirectional)
+            self.lower.load_state_dict({name: weights[name] for name in self.lower.state_dict()})
+        width = config.hidden_dim * directions if top else config.input_dim
+        self.onward = _one_direction(weights, width, config.hidden_dim, f"_l{top}")
+        self.back = _one_direction(weights, width, config.hidden_dim, f"_l{top}_reverse") if directions == 2 else None
+        self.norm, self.linear = network.norm, network.linear
+
+    def forward(self, sequence: Tensor) -> Tensor:
+        states = sequence.transpose(0, 1)
+        if self.lower is not None:
+            states, _ = self.lower(states)
+        _, last = self.onward(states)
+        if self.back is not None:
+            _, one_step = self.back(states[-1:])
+            last = torch.cat([last, one_step], dim=-1)
+        logits: Tensor = self.linear(self.norm(last[0]))
+        return logits
+
+
+def _gru(config: GRUConfig, width: int) -> nn.GRU:
+    return nn.GRU(
+        width,
+        config.hidden_dim,
+        num_layers=config.num_layers,
+        dropout=config.dropout if config.num_layers > 1 else 0.0,
+        bidirectional=config.bidirectional,
+    )
+
+
+def _one_direction(weights: dict[str, Any], width: int, hidden: int, suffix: str) -> nn.GRU:
+    gru = nn.GRU(width, hidden)
+    gru.load_state_dict({name: weights[name.removesuffix("_l0") + suffix] for name in gru.state_dict()})
+    return gru

@@ -1,0 +1,89 @@
+"""Temporal convolutional networks: the residual block they are built of, and the one for gestures.
+
+Maps raw landmarks to logits as ``training.networks.bigru`` does. Training and export use it; it knows nothing of files
+or losses.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from training.data.skeletons import TWO_HANDS, Layout
+from training.networks.bigru import gesture_head
+from training.networks.features import PRESENT_FROM, ScaledFeatures
+
+KERNEL: Final = 3
+
+
+class DilatedBlock(nn.Module):
+    """Two dilated convolutions over time beside a straight path, the length unchanged.
+
+    ``frames (B, channels, T)`` and ``mask (B, 1, T)``, 1 for a frame that counts: what the others hold neither
+    reaches their neighbours nor the output.
+    """
+
+    def __init__(self, channels: int, dilation: int, dropout: float) -> None:
+        super().__init__()
+        self.first = nn.Conv1d(channels, channels, KERNEL, padding=dilation, dilation=dilation)
+        self.first_norm = nn.BatchNorm1d(channels)
+        self.second = nn.Conv1d(channels, channels, KERNEL, padding=dilation, dilation=dilation)
+        self.second_norm = nn.BatchNorm1d(channels)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, frames: Tensor, mask: Tensor) -> Tensor:
+        hidden = torch.relu(self.first_norm(self.first(frames))) * mask
+        hidden = self.second_norm(self.second(self.dropout(hidden)))
+        return torch.relu(frames + self.dropout(hidden)) * mask
+
+
+@dataclass(frozen=True)
+class TCNConfig:
+    """Sizes of a convolutional network. Dilations 1, 2, 4, 8 of two kernels of 3 each see 61 frames."""
+
+    input_dim: int
+    num_classes: int
+    channels: int = 128
+    num_blocks: int = 4
+    dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        for field, value, low, high in (
+            ("input_dim", self.input_dim, 1, 4096),
+            ("num_classes", self.num_classes, 1, 10_000),
+            ("channels", self.channels, 1, 4096),
+            ("num_blocks", self.num_blocks, 1, 12),
+        ):
+            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+                raise ValueError(f"{field} is {value!r}, expected a whole number from {low} to {high}")
+        if not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout!r}, expected a number from 0 up to 1")
+
+
+class GestureTCN(nn.Module):
+    """Raw landmarks → features → dilated residual convolutions → the mean and maximum over the frames that count.
+
+    A frame counts where any hand is present. ``sequence (B, T, F)`` and ``presence (B, T, parts)`` to logits
+    ``(B, classes)``.
+    """
+
+    def __init__(self, config: TCNConfig, layout: Layout = TWO_HANDS) -> None:
+        super().__init__()
+        self.config = config
+        self.features = ScaledFeatures(layout)
+        self.enter = nn.Conv1d(layout.features, config.channels, 1)
+        self.blocks = nn.ModuleList(
+            DilatedBlock(config.channels, 2**step, config.dropout) for step in range(config.num_blocks)
+        )
+        self.head = gesture_head(2 * config.channels, config.num_classes)
+
+    def forward(self, sequence: Tensor, presence: Tensor) -> Tensor:
+        mask = (presence.amax(dim=-1) >= PRESENT_FROM).to(sequence.dtype)[:, None]
+        frames = torch.relu(self.enter(self.features(sequence, presence).transpose(1, 2))) * mask
+        for block in self.blocks:
+            frames = block(frames, mask)
+        mean = frames.sum(dim=-1) / mask.sum(dim=-1).clamp(min=1.0)
+        # After a ReLU and the mask nothing is below 0, so a frame that doesn't count is never the largest.
+        logits: Tensor = self.head(torch.cat([mean, frames.amax(dim=-1)], dim=-1))
+        return logits

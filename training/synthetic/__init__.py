@@ -1,0 +1,1 @@
+"""Made players and virtual cameras."""
