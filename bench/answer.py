@@ -12,8 +12,8 @@ import httpx
 import msgspec
 
 from bench import BenchError
-from edge_client.service.replies import AnswerError
-from edge_client.service.request_encoding import fp16_answer
+from edge_client.service.replies import ResponseError
+from edge_client.service.request_encoding import decode_fp16
 from landmarks.protocol.open_inference import HEADER_LENGTH
 
 SEEDS: Final = range(8)
@@ -64,8 +64,8 @@ def read_tensors(name: str, status: int, content: bytes, headers: Mapping[str, s
     """
     _refuse_unless_200(name, status, content)
     try:
-        answer = fp16_answer(content, headers.get(HEADER_LENGTH.lower()))
-    except AnswerError as error:
+        answer = decode_fp16(content, headers.get(HEADER_LENGTH.lower()))
+    except ResponseError as error:
         raise BenchError(f"{name}: {error}: {_excerpt(content)}") from error
     return check(
         name,

@@ -8,10 +8,10 @@ from bench.results import Cpu
 from bench.way import HTTP_WAYS, STREAM
 from bench.window import made_window
 from bench.wrk import Load
-from edge_client.service.request_encoding import Question
+from edge_client.service.request_encoding import EncodedRequest
 
 
-def question_of(way: str) -> Question:
+def question_of(way: str) -> EncodedRequest:
     """The request that a load repeats: one made window, asked for in that way."""
     return HTTP_WAYS[way].question(made_window(seed=0))
 

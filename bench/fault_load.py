@@ -14,9 +14,9 @@ from typing import Final, NamedTuple
 import urllib3
 
 from bench.window import json_body, made_window
-from edge_client.service.http_client import CloudClient, CloudError
+from edge_client.service.http_client import ServiceClient, ServiceError
 from edge_client.settings import Cloud
-from landmarks.hands import Array, presence_of
+from landmarks.hands import Array, compute_presence
 
 LIMIT_S: Final = 30.0
 SLOW_S: Final = 1.0
@@ -81,13 +81,13 @@ def fault_load(url: str, *, clients: int, raw: int, rate: float, retries: int) -
 
 
 def _helen(url: str, window: Array, rate: float, retries: int, load: FaultLoad) -> None:
-    client = CloudClient(Cloud(url=url, retries=retries))
-    mask = presence_of(window)
+    client = ServiceClient(Cloud(url=url, retries=retries))
+    mask = compute_presence(window)
 
     def ask() -> str:
         try:
             client.ask(window, mask)
-        except CloudError as error:
+        except ServiceError as error:
             return f"{error.status or 'no answer'}"
         return "ok"
 

@@ -1,16 +1,16 @@
 """A recogniser that answers each window at once, with a model file: no network, no threads, no waiting."""
 
-from edge_client.recognition.local_model import DeviceModel
-from edge_client.recognition.prediction import Answer
+from edge_client.recognition.local_model import LocalModel
+from edge_client.recognition.prediction import WindowPrediction
 from edge_client.windows import Window, WindowShape
 
 
 class InPlace:
     """The recogniser's two calls, for programs whose result must not depend on the machine's speed."""
 
-    def __init__(self, model: DeviceModel) -> None:
+    def __init__(self, model: LocalModel) -> None:
         self._model = model
-        self._answers: list[Answer] = []
+        self._answers: list[WindowPrediction] = []
         self.waiting = False
 
     @property
@@ -20,6 +20,6 @@ class InPlace:
     def submit(self, window: Window) -> None:
         self._answers.append(self._model.answer(window))
 
-    def collect(self) -> list[Answer]:
+    def collect(self) -> list[WindowPrediction]:
         answers, self._answers = self._answers, []
         return answers

@@ -21,12 +21,12 @@ import numpy.typing as npt
 
 from bench import ROOT
 from bench.in_place import InPlace
-from edge_client.capture.sources import Frame, seen_hands
+from edge_client.capture.sources import Frame, to_detections
 from edge_client.pipeline import Pipeline
-from edge_client.recognition.local_model import DeviceModel
+from edge_client.recognition.local_model import LocalModel
 from edge_client.settings import Settings
 from edge_client.windows import Window, WindowStats
-from landmarks.hands import Array, presence_of
+from landmarks.hands import Array, compute_presence
 
 OUT = ROOT / "bench" / "out" / "live_signs"
 FPS = 30.0
@@ -81,7 +81,7 @@ def play(signer: str, data: Path, settings: Settings, frames: int, limit: int) -
         mine = (signers == signer) & np.isin(labels, common)
         hands, labels = arrays["hands"][mine], labels[mine]
     order = np.random.default_rng(0).permutation(len(hands))
-    model = DeviceModel.open(held_out_model(data, signer))
+    model = LocalModel.open(held_out_model(data, signer))
     stream = Stream(model, settings)
     tally = Tally()
     for index in [i for i in order if labels[i] != "none"][:limit]:
@@ -95,7 +95,7 @@ def play(signer: str, data: Path, settings: Settings, frames: int, limit: int) -
 class Stream:
     """A client and the time of its stream."""
 
-    def __init__(self, model: DeviceModel, settings: Settings) -> None:
+    def __init__(self, model: LocalModel, settings: Settings) -> None:
         self._model = model
         self.pipeline = Pipeline(settings, InPlace(model), None, publish=lambda event: None)
         self._time_s = 0.0
@@ -107,7 +107,7 @@ class Stream:
         started = self._time_s
         absent = np.zeros((REST_FRAMES, 2, 21, 3), dtype=np.float32)
         for frame in (*hands.reshape(-1, 2, 21, 3), *absent):
-            for event in self.pipeline.step(Frame(self._time_s, hands=seen_hands(frame))):
+            for event in self.pipeline.step(Frame(self._time_s, hands=to_detections(frame))):
                 events.append(event.gesture)
                 self._last_event_s = self._time_s - started
             self._time_s += 1 / FPS
@@ -134,7 +134,7 @@ class Stream:
     def whole_window_label(self, hands: Array) -> str:
         """What the model says of the whole sign, raw."""
         about = WindowStats(0, len(hands), 1.0, 1.0, 1.0)
-        answer = self._model.answer(Window(hands, presence_of(hands), about, 0.0))
+        answer = self._model.answer(Window(hands, compute_presence(hands), about, 0.0))
         return answer.labels[int(answer.probabilities.argmax())]
 
 

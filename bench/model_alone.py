@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from bench.window import made_window
-from landmarks.hands import presence_of
+from landmarks.hands import compute_presence
 from landmarks.models.session import ModelSession
 
 BATCHES: Final = (1, 8, 32)
@@ -22,7 +22,7 @@ def microseconds_a_window(folder: Path, batches: Sequence[int] = BATCHES, second
     cost = {}
     for batch in batches:
         sequence = np.stack([made_window(seed) for seed in range(batch)])
-        tensors = {"sequence": sequence, "presence": np.stack([presence_of(window) for window in sequence])}
+        tensors = {"sequence": sequence, "presence": np.stack([compute_presence(window) for window in sequence])}
         stretches = []
         for _ in range(REPEATS):
             # The thread's own clock: what else runs on the machine takes the core away, not the time.

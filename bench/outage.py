@@ -29,7 +29,7 @@ import numpy as np
 from bench import ROOT
 from bench.processes import leave_in_order
 from edge_client.capture.sources import REST_SECONDS
-from edge_client.recognition.local_model import DeviceModel
+from edge_client.recognition.local_model import LocalModel
 from edge_client.settings import Settings
 from landmarks.recording import Recording, write_recording
 
@@ -65,7 +65,7 @@ def expected_events(stream: Path, model: Path) -> list[str]:
     from bench.live_signs import Stream
     from landmarks.recording import read_recording
 
-    player = Stream(DeviceModel.open(model), Settings())
+    player = Stream(LocalModel.open(model), Settings())
     return [label for window in read_recording(stream).hands for label in player.play(window)]
 
 

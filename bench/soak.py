@@ -20,7 +20,7 @@ from bench.memory import memory_of
 from bench.overload import MEMORY_GROWTH, TITLES, sustained, target_at
 from bench.processes import leave_in_order
 from bench.table import markdown
-from testkit.service import RunningService, running_service, title_of
+from testkit.service import RunningService, get_title, running_service
 
 SHARE: Final = 0.7
 WARM_UP_S: Final = 10.0
@@ -32,7 +32,7 @@ def memories(service: RunningService) -> dict[str, float]:
     """Resident MiB of each process of the service, by its title and id."""
     pids = {pid for title in TITLES for pid in service.pids(title)}
     # A title may end in the call that is being answered, "ray::ServeController.listen_for_change".
-    titles = {pid: title_of(pid).split()[0].rpartition("/")[2].partition(".")[0] for pid in sorted(pids)}
+    titles = {pid: get_title(pid).split()[0].rpartition("/")[2].partition(".")[0] for pid in sorted(pids)}
     named = {f"{title} {pid}": memory_of(pid) for pid, title in titles.items()}
     return {name: memory for name, memory in named.items() if memory}
 

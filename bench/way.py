@@ -11,8 +11,8 @@ import numpy as np
 
 from bench.answer import Prediction, read_json, read_tensors
 from bench.window import DECIMALS, json_body
-from edge_client.service.request_encoding import Question, fp16_question
-from landmarks.hands import Array, presence_of
+from edge_client.service.request_encoding import EncodedRequest, encode_fp16
+from landmarks.hands import Array, compute_presence
 
 STREAM: Final = "stream"
 
@@ -25,33 +25,33 @@ class Way(NamedTuple):
     """
 
     name: str
-    question: Callable[[Array], Question]
+    question: Callable[[Array], EncodedRequest]
     read: Callable[[str, int, bytes, dict[str, str]], Prediction]
     tolerance: float
 
 
-def json_question(window: Array) -> Question:
+def encode_json(window: Array) -> EncodedRequest:
     """``POST /predict``: 25 KB of JSON."""
-    return Question("/predict", {"Content-Type": "application/json"}, json_body(window))
+    return EncodedRequest("/predict", {"Content-Type": "application/json"}, json_body(window))
 
 
-def v2_json_question(window: Array) -> Question:
-    """Open Inference v2 in JSON, with the digits of ``json_question``."""
+def v2_json_question(window: Array) -> EncodedRequest:
+    """Open Inference v2 in JSON, with the digits of ``encode_json``."""
     tensors = {
         name: [round(float(number), DECIMALS) for number in array.ravel()]
-        for name, array in (("sequence", window), ("presence", presence_of(window)))
+        for name, array in (("sequence", window), ("presence", compute_presence(window)))
     }
     inputs = [
         {"name": name, "shape": [1, len(window), len(data) // len(window)], "datatype": "FP32", "data": data}
         for name, data in tensors.items()
     ]
     body = msgspec.json.encode({"inputs": inputs})
-    return Question("/v2/models/gesture/infer", {"Content-Type": "application/json"}, body)
+    return EncodedRequest("/v2/models/gesture/infer", {"Content-Type": "application/json"}, body)
 
 
-def compact_question(window: Array) -> Question:
+def compact_question(window: Array) -> EncodedRequest:
     """Open Inference v2 with the window as raw FP16, as the Pi sends it: 5 KB."""
-    return fp16_question(np.ascontiguousarray(window), None)
+    return encode_fp16(np.ascontiguousarray(window), None)
 
 
 # Float32 sums in another order, through a batch of another size, differ far less than 0.001; another model differs far
@@ -59,7 +59,7 @@ def compact_question(window: Array) -> Question:
 HTTP_WAYS: Final = {
     way.name: way
     for way in (
-        Way("json", json_question, read_json, 1e-3),
+        Way("json", encode_json, read_json, 1e-3),
         Way("v2_json", v2_json_question, read_tensors, 1e-3),
         Way("fp16", compact_question, read_tensors, 2e-2),
     )

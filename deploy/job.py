@@ -34,19 +34,19 @@ def last_line(error: BaseException) -> str:
     return lines[-1] if lines else type(error).__name__
 
 
-def ask(what: str, question: Callable[[], Answer], patience_s: float) -> Answer:
+def ask(what: str, question: Callable[[], Answer], startup_timeout_s: float) -> Answer:
     """Put a question to the cluster until it is answered.
 
     Raises:
-        SystemExit: it was not within ``patience_s``, or can't be.
+        SystemExit: it was not within ``startup_timeout_s``, or can't be.
     """
-    deadline = time.monotonic() + patience_s
+    deadline = time.monotonic() + startup_timeout_s
     while True:
         try:
             return question()
         except PASSING as error:
             if time.monotonic() > deadline:
-                give_up(f"The cluster {what} for {patience_s:g} s: {last_line(error)}")
+                give_up(f"The cluster {what} for {startup_timeout_s:g} s: {last_line(error)}")
         except (ValueError, RayError) as error:  # such as a folder that is too large, or a wrong token
             give_up(f"The cluster {what}: {last_line(error)}")
         time.sleep(PAUSE_S)
@@ -66,13 +66,13 @@ def submit(client: JobSubmissionClient, job: str, cpus: float, command: list[str
             raise
 
 
-def follow(client: JobSubmissionClient, job: str, patience_s: float) -> JobStatus:
+def follow(client: JobSubmissionClient, job: str, startup_timeout_s: float) -> JobStatus:
     """Print the job's log as it grows, until it has ended; gives how."""
     printed = 0
     while True:
         # The status first: what a job has logged when it has ended is all.
-        status = ask("did not say how the job is", lambda: client.get_job_status(job), patience_s)
-        log = ask("did not give the job's log", lambda: client.get_job_logs(job), patience_s)
+        status = ask("did not say how the job is", lambda: client.get_job_status(job), startup_timeout_s)
+        log = ask("did not give the job's log", lambda: client.get_job_logs(job), startup_timeout_s)
         sys.stdout.write(log[printed:])
         sys.stdout.flush()
         printed = max(printed, len(log))
@@ -83,13 +83,13 @@ def follow(client: JobSubmissionClient, job: str, patience_s: float) -> JobStatu
 
 def main(address: str, job: str, cpus: str, *command: str) -> None:
     """Run a command as the job ``job`` of the cluster at ``address``."""
-    patience_s = float(os.environ.get("HELEN_JOB_SECONDS", "120"))
-    client = ask("did not answer", lambda: JobSubmissionClient(address), patience_s)
-    ask("did not take the job", lambda: submit(client, job, float(cpus), list(command)), patience_s)
+    startup_timeout_s = float(os.environ.get("HELEN_JOB_SECONDS", "120"))
+    client = ask("did not answer", lambda: JobSubmissionClient(address), startup_timeout_s)
+    ask("did not take the job", lambda: submit(client, job, float(cpus), list(command)), startup_timeout_s)
     sys.stdout.write(f"Job {job} runs on {address}\n")
-    status = follow(client, job, patience_s)
+    status = follow(client, job, startup_timeout_s)
     if status != JobStatus.SUCCEEDED:
-        info = ask("did not say why the job ended", lambda: client.get_job_info(job), patience_s)
+        info = ask("did not say why the job ended", lambda: client.get_job_info(job), startup_timeout_s)
         raise SystemExit(f"The job {status.lower()}: {(info.message or 'no reason given').splitlines()[0]}")
 
 

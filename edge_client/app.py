@@ -23,19 +23,19 @@ from edge_client.capture.sources import (
     SourceError,
     check_whole,
     open_source,
-    paced,
+    throttle_to_realtime,
 )
 from edge_client.pipeline import Pipeline, Tracker
 from edge_client.publisher import Event, Publisher
-from edge_client.recognition.local_model import DeviceModel
-from edge_client.recognition.recogniser import LiveRecogniser
+from edge_client.recognition.local_model import LocalModel
+from edge_client.recognition.recogniser import AsyncRecogniser
 from edge_client.runtime.stop_signals import stop_on_signals
 from edge_client.runtime.systemd import Watchdog
 from edge_client.runtime.worker import Health
-from edge_client.service.http_client import CloudClient
+from edge_client.service.http_client import ServiceClient
 from edge_client.service.stream_client import StreamClient
 from edge_client.settings import Settings
-from edge_client.ui.state_publisher import HttpScreen, ScreenFeed
+from edge_client.ui.state_publisher import ScreenClient, StatePublisher
 from landmarks.models.card import ModelError
 from landmarks.recording import write_recording
 
@@ -44,22 +44,22 @@ log = logging.getLogger(__name__)
 LAST_ANSWERS_S = 2.0
 
 
-def open_device_model(settings: Settings) -> DeviceModel | None:
+def open_local_model(settings: Settings) -> LocalModel | None:
     """The model on this machine, or ``None``, and the log says why."""
     if not settings.device.model:
         return None
     try:
-        return DeviceModel.open(Path(settings.device.model))
+        return LocalModel.open(Path(settings.device.model))
     except ModelError as error:
         log.warning("no model on this machine, so no answers while the service is away: %s", error)
         return None
 
 
-def open_recogniser(settings: Settings) -> LiveRecogniser:
+def open_recogniser(settings: Settings) -> AsyncRecogniser:
     """The service and this machine's model behind one door. Live windows aren't retried: the next one is on its way."""
     cloud = msgspec.structs.replace(settings.cloud, retries=0)
-    service = StreamClient(cloud) if cloud.transport == "stream" else CloudClient(cloud)
-    return LiveRecogniser(service, open_device_model(settings), settings.device, settings.cloud.timeout)
+    service = StreamClient(cloud) if cloud.transport == "stream" else ServiceClient(cloud)
+    return AsyncRecogniser(service, open_local_model(settings), settings.device, settings.cloud.timeout)
 
 
 @contextlib.contextmanager
@@ -74,10 +74,10 @@ def open_tracker(settings: Settings, source: Source) -> Iterator[Tracker | None]
         yield tracker
 
 
-def frames_of(source: Source) -> Iterator[Frame]:
+def open_frames(source: Source) -> Iterator[Frame]:
     """A source's frames in real time: a file at its own pace, a camera as it comes."""
     frames = source.frames()
-    return frames if isinstance(source, LiveSource) else paced(frames)
+    return frames if isinstance(source, LiveSource) else throttle_to_realtime(frames)
 
 
 def run_client(settings: Settings, *, with_screen: bool, printed: bool) -> Pipeline:
@@ -90,7 +90,9 @@ def run_client(settings: Settings, *, with_screen: bool, printed: bool) -> Pipel
     health = Health()
     with contextlib.ExitStack() as stack:
         stack.callback(source.close)
-        show = stack.enter_context(open_screen(settings, health)) if with_screen else HttpScreen(_origin(settings)).show
+        show = (
+            stack.enter_context(open_screen(settings, health)) if with_screen else ScreenClient(_origin(settings)).show
+        )
         publisher = stack.enter_context(Publisher(settings.publish))
         live = stack.enter_context(open_recogniser(settings))
         tracker = stack.enter_context(open_tracker(settings, source))
@@ -101,12 +103,12 @@ def run_client(settings: Settings, *, with_screen: bool, printed: bool) -> Pipel
                 log.info("%s %.2f (%s, %.0f ms)", event.gesture, event.score, event.source, event.latency_ms)
 
         pipeline = Pipeline(settings, live, tracker, publish=publish)
-        feed = ScreenFeed(show, lambda: live.link, settings.screen.rate, pipeline.session_id, health)
+        feed = StatePublisher(show, lambda: live.link, settings.screen.rate, pipeline.session_id, health)
         pipeline.show = stack.enter_context(feed).show
         health.watch(publisher.worker, *live.workers, feed.worker)
         stop = stack.enter_context(stop_on_signals(source))
         watchdog = stack.enter_context(Watchdog(health=health))
-        for frame in frames_of(source):
+        for frame in open_frames(source):
             pipeline.step(frame)
             watchdog.alive()
             if stop.is_set():
@@ -125,7 +127,7 @@ def play_demo(settings: Settings, *, with_screen: bool, rounds: int) -> Pipeline
     from edge_client.demo import made_recording
 
     log.info("making hands that the model names: a few seconds")
-    recording = made_recording(DeviceModel.open(Path(settings.device.model)), settings.trigger, rounds=rounds)
+    recording = made_recording(LocalModel.open(Path(settings.device.model)), settings.trigger, rounds=rounds)
     with tempfile.TemporaryDirectory(prefix="helen-demo-") as scratch:
         path = Path(scratch) / "made.npz"
         write_recording(recording, path)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_client.capture.sources import SourceError
-from edge_client.service.http_client import CloudClient, CloudError
+from edge_client.service.http_client import ServiceClient, ServiceError
 from edge_client.settings import Settings, SettingsError, load_settings
 from edge_client.settings_file import setting_fields, settings_toml
 from landmarks.models.card import ModelError
@@ -17,7 +17,7 @@ from landmarks.tracking.vision_libraries import LibraryError
 
 SHORT_FLAGS = {"capture.source": ("--source",), "cloud.transport": ("--transport",)}
 LONGEST_PAUSE_S = 3600.0
-EXPECTED_ERRORS = (SettingsError, SourceError, AssetError, ModelError, RecordingError, CloudError, LibraryError)
+EXPECTED_ERRORS = (SettingsError, SourceError, AssetError, ModelError, RecordingError, ServiceError, LibraryError)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -127,13 +127,13 @@ def _run_command(options: argparse.Namespace) -> int:
         from edge_client.service.model_download import fetch_model
 
         folder = Path(settings.device.model or "models/gesture")
-        card = fetch_model(CloudClient(settings.cloud), folder)
+        card = fetch_model(ServiceClient(settings.cloud), folder)
         _print(f"{folder}: {card.num_classes} labels, SHA-256 {card.sha256}")
         return 0
     if options.command == "doctor":
-        from edge_client.doctor import examine
+        from edge_client.doctor import run_checks
 
-        findings = examine(settings)
+        findings = run_checks(settings)
         _print("\n".join(finding.line() for finding in findings))
         return int(any(finding.state == "fail" for finding in findings))
     from edge_client.profile import measure_stages

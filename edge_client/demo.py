@@ -10,11 +10,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from edge_client.recognition.local_model import DeviceModel
-from edge_client.recognition.prediction import sharpen
+from edge_client.recognition.local_model import LocalModel
+from edge_client.recognition.prediction import temperature_scale
 from edge_client.settings import Thresholds
 from edge_client.windows import Window, WindowStats
-from landmarks.hands import HANDS, POINTS, Array, presence_of
+from landmarks.hands import HANDS, POINTS, Array, compute_presence
 from landmarks.models.card import ModelError
 from landmarks.recording import Recording
 
@@ -54,7 +54,7 @@ class Motion:
     second: float
 
     @classmethod
-    def drawn(cls, draw: np.random.Generator) -> "Motion":
+    def sample(cls, draw: np.random.Generator) -> "Motion":
         start = np.clip(draw.uniform(-0.4, 1.4, 5), 0, 1)
         return cls(
             closed_from=start,
@@ -67,7 +67,7 @@ class Motion:
             second=float(draw.uniform(0.08, 0.3)) if draw.random() < 0.35 else 0.0,
         )
 
-    def varied(self, draw: np.random.Generator, scale: float) -> "Motion":
+    def perturb(self, draw: np.random.Generator, scale: float) -> "Motion":
         """A neighbour of this motion."""
         changes: dict[str, Floats | float] = {}
         for name, spread in (("place", 0.05), ("swing", 0.03), ("tilt", 0.3), ("size", 0.008)):
@@ -99,7 +99,7 @@ class Motion:
 
 
 def made_recording(
-    model: DeviceModel, thresholds: Thresholds, *, signs: int = 10, rounds: int = 1, seed: int = 0
+    model: LocalModel, thresholds: Thresholds, *, signs: int = 10, rounds: int = 1, seed: int = 0
 ) -> Recording:
     """A recording of up to ``signs`` made signs that ``model`` names surely, each another label, ``rounds`` times over.
 
@@ -109,12 +109,12 @@ def made_recording(
     draw = np.random.default_rng(seed)
     best: dict[str, tuple[float, Motion]] = {}
     for _ in range(DRAWS):
-        motion = Motion.drawn(draw)
-        label, sureness = name_motion(model, motion, draw)
+        motion = Motion.sample(draw)
+        label, sureness = classify(model, motion, draw)
         if label not in thresholds.rest_labels and sureness > best.get(label, (0.0, motion))[0]:
             best[label] = (sureness, motion)
     likeliest = sorted(best, key=lambda label: -best[label][0])[: 2 * signs]
-    sure = {label: climb(model, label, best[label], draw) for label in likeliest}
+    sure = {label: hill_climb(model, label, best[label], draw) for label in likeliest}
     kept = [label for label in likeliest if sharp(sure[label][0], thresholds) >= thresholds.probability_on][:signs]
     if not kept:
         raise ModelError(f"none of {DRAWS} made motions looks like a sign to this model")
@@ -124,25 +124,25 @@ def made_recording(
     return Recording(hands, np.array(played), names, names, FPS)
 
 
-def climb(
-    model: DeviceModel, label: str, start: tuple[float, Motion], draw: np.random.Generator
+def hill_climb(
+    model: LocalModel, label: str, start: tuple[float, Motion], draw: np.random.Generator
 ) -> tuple[float, Motion]:
     """Vary a motion towards being surer of ``label``."""
     sureness, motion = start
     for step in range(STEPS):
-        other = motion.varied(draw, 1 - step / STEPS)
-        named, surer = name_motion(model, other, draw)
+        other = motion.perturb(draw, 1 - step / STEPS)
+        named, surer = classify(model, other, draw)
         if named == label and surer > sureness:
             sureness, motion = surer, other
     return sureness, motion
 
 
-def name_motion(model: DeviceModel, motion: Motion, draw: np.random.Generator) -> tuple[str, float]:
+def classify(model: LocalModel, motion: Motion, draw: np.random.Generator) -> tuple[str, float]:
     """What the model takes a motion for, at its least sure of two moments: half seen, and seen to the end."""
     hands = motion.hands(FRAMES, draw)
     shape = model.shape
     outputs = [
-        model.answer(Window(seen, presence_of(seen), WindowStats(0, len(seen), 1.0, 1.0, 1.0), 0.0)).probabilities
+        model.answer(Window(seen, compute_presence(seen), WindowStats(0, len(seen), 1.0, 1.0, 1.0), 0.0)).probabilities
         for seen in (hands[: shape.first_frames + 4], hands[-shape.seq_len :])
     ]
     last = int(outputs[-1].argmax())
@@ -152,7 +152,7 @@ def name_motion(model: DeviceModel, motion: Motion, draw: np.random.Generator) -
 def sharp(probability: float, thresholds: Thresholds) -> float:
     """A probability of one label against one other, after the client's sharpening."""
     pair = np.array([probability, 1 - probability], dtype=np.float32)
-    return float(sharpen(pair, thresholds.sharpness)[0])
+    return float(temperature_scale(pair, thresholds.sharpness)[0])
 
 
 def _skeletons(closed: Floats) -> Floats:

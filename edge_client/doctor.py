@@ -25,8 +25,8 @@ from urllib3.util import Timeout
 
 from edge_client.capture.sources import LiveSource, SourceError, check_whole, open_source
 from edge_client.capture.status import show_name
-from edge_client.recognition.local_model import DeviceModel
-from edge_client.service.http_client import CloudClient, CloudError
+from edge_client.recognition.local_model import LocalModel
+from edge_client.service.http_client import ServiceClient, ServiceError
 from edge_client.settings import Settings
 from landmarks.models.card import ModelError
 from landmarks.recording import RecordingError
@@ -45,7 +45,7 @@ THROTTLED_BEFORE: Final = 0x70000
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One check: its name, how it went, what was found, and what to do when it isn't right."""
 
     name: str
@@ -58,9 +58,9 @@ class Finding:
         return f"{self.state.upper():4}  {self.name}: {self.found}{advice}"
 
 
-def examine(settings: Settings) -> list[Finding]:
+def run_checks(settings: Settings) -> list[CheckResult]:
     """All checks, in the order in which they are best mended."""
-    checks: list[Callable[[Settings], Finding]] = [
+    checks: list[Callable[[Settings], CheckResult]] = [
         check_python,
         check_packages,
         check_assets,
@@ -75,53 +75,55 @@ def examine(settings: Settings) -> list[Finding]:
     return [run_check(check, settings) for check in checks]
 
 
-def run_check(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
+def run_check(check: Callable[[Settings], CheckResult], settings: Settings) -> CheckResult:
     """One check's finding; a check that trips over what it finds is a finding too, and the others still run."""
     try:
         return check(settings)
     except Exception as error:
         name = check.__name__.removeprefix("check_").replace("_", " ")
-        return Finding(name, "fail", f"the check itself failed: {type(error).__name__}: {error}", "please report this")
+        return CheckResult(
+            name, "fail", f"the check itself failed: {type(error).__name__}: {error}", "please report this"
+        )
 
 
-def check_python(_: Settings) -> Finding:
+def check_python(_: Settings) -> CheckResult:
     """Python 3.11 or newer, on a 64-bit system."""
     found = f"Python {platform.python_version()}, {platform.machine()}"
     if sys.version_info < (3, 11) or sys.maxsize < 2**32:
-        return Finding("system", "fail", found, "use a 64-bit system with Python 3.11, 3.12 or 3.13")
-    return Finding("system", "ok", found)
+        return CheckResult("system", "fail", found, "use a 64-bit system with Python 3.11, 3.12 or 3.13")
+    return CheckResult("system", "ok", found)
 
 
-def check_packages(_: Settings) -> Finding:
+def check_packages(_: Settings) -> CheckResult:
     """MediaPipe is installed, and exactly one OpenCV."""
     names = sorted({item.metadata["Name"] for item in importlib.metadata.distributions()})
     cv2_wheels = [name for name in names if name and name.lower().startswith("opencv-")]
     if importlib.util.find_spec("mediapipe") is None:
-        return Finding("packages", "fail", "MediaPipe is missing", "pip install --no-deps mediapipe==1.2.2")
+        return CheckResult("packages", "fail", "MediaPipe is missing", "pip install --no-deps mediapipe==1.2.2")
     if len(cv2_wheels) != 1:
         advice = "pip uninstall all of them, then pip install -r edge_client/requirements.txt"
-        return Finding("packages", "fail", f"OpenCV is installed {len(cv2_wheels)} times: {cv2_wheels}", advice)
-    return Finding("packages", "ok", f"mediapipe {importlib.metadata.version('mediapipe')}, {cv2_wheels[0]}")
+        return CheckResult("packages", "fail", f"OpenCV is installed {len(cv2_wheels)} times: {cv2_wheels}", advice)
+    return CheckResult("packages", "ok", f"mediapipe {importlib.metadata.version('mediapipe')}, {cv2_wheels[0]}")
 
 
-def check_assets(_: Settings) -> Finding:
+def check_assets(_: Settings) -> CheckResult:
     """MediaPipe's hand model is there and is the right one."""
     try:
-        return Finding("assets", "ok", str(find_asset(HAND_LANDMARKER)))
+        return CheckResult("assets", "ok", str(find_asset(HAND_LANDMARKER)))
     except AssetError as error:
-        return Finding("assets", "fail", str(error), "python -m edge_client assets")
+        return CheckResult("assets", "fail", str(error), "python -m edge_client assets")
 
 
-def check_source(settings: Settings) -> Finding:
+def check_source(settings: Settings) -> CheckResult:
     """The camera or other source gives frames."""
     name = show_name(settings.capture.source)
     advice = "plug it in or seat its ribbon; `v4l2-ctl --list-devices` names cameras; close other programs that use it"
     try:
         source = open_source(settings.capture)
     except LibraryError as error:
-        return Finding("camera", "fail", str(error), "pip install -r edge_client/requirements.txt")
+        return CheckResult("camera", "fail", str(error), "pip install -r edge_client/requirements.txt")
     except (SourceError, RecordingError) as error:
-        return Finding("camera", "fail", str(error), advice)
+        return CheckResult("camera", "fail", str(error), advice)
     deadline = time.monotonic() + CAMERA_SECONDS
     frames, size = 0, ""
     # A source that gives nothing keeps its iterator waiting: closing it from a timer ends that.
@@ -138,112 +140,118 @@ def check_source(settings: Settings) -> Finding:
     source.close()
     if frames == 0:
         reason = f": it {source.problem}" if isinstance(source, LiveSource) and source.problem else ""
-        return Finding("camera", "fail", f"{name} gave no frame in {CAMERA_SECONDS:.0f} s{reason}", advice)
+        return CheckResult("camera", "fail", f"{name} gave no frame in {CAMERA_SECONDS:.0f} s{reason}", advice)
     try:
         check_whole(source)
     except SourceError as error:
-        return Finding("camera", "warn", str(error), "record or copy it again")
-    return Finding("camera", "ok", f"{name}: {frames} frames{size} in {took_s:.1f} s")
+        return CheckResult("camera", "warn", str(error), "record or copy it again")
+    return CheckResult("camera", "ok", f"{name}: {frames} frames{size} in {took_s:.1f} s")
 
 
-def check_service(settings: Settings) -> Finding:
+def check_service(settings: Settings) -> CheckResult:
     """The service answers, knows our key, and predicts."""
-    client = CloudClient(settings.cloud)
+    client = ServiceClient(settings.cloud)
     url = settings.cloud.url
     try:
         metadata = client.learn()
         window = np.zeros((metadata.min_seq_len, metadata.feature_dim), dtype=np.float32)
         started = time.perf_counter()
         client.ask(window)
-    except CloudError as error:
+    except ServiceError as error:
         if error.status in (401, 403):
-            return Finding("service", "fail", str(error), "set HELEN_API_KEY to a key that the service knows")
-        return Finding("service", "fail", str(error), "start the service, or set HELEN_CLOUD_API_URL to where it is")
+            return CheckResult("service", "fail", str(error), "set HELEN_API_KEY to a key that the service knows")
+        return CheckResult(
+            "service", "fail", str(error), "start the service, or set HELEN_CLOUD_API_URL to where it is"
+        )
     finally:
         client.close()
     took_ms = (time.perf_counter() - started) * 1e3
-    return Finding("service", "ok", f"{url}: model version {metadata.version}, {took_ms:.0f} ms for a prediction")
+    return CheckResult("service", "ok", f"{url}: model version {metadata.version}, {took_ms:.0f} ms for a prediction")
 
 
-def check_clock(settings: Settings) -> Finding:
+def check_clock(settings: Settings) -> CheckResult:
     """This machine's clock agrees with the service's, so that timestamps mean something."""
-    client = CloudClient(settings.cloud)
+    client = ServiceClient(settings.cloud)
     try:
         date = client.server_date(timeout=3.0)
-    except CloudError:
+    except ServiceError:
         date = None
     finally:
         client.close()
     return compare_clocks(date, datetime.datetime.now(datetime.UTC))
 
 
-def compare_clocks(date: str | None, now: datetime.datetime) -> Finding:
+def compare_clocks(date: str | None, now: datetime.datetime) -> CheckResult:
     """This machine's time against a service's ``Date`` header."""
     try:
         off_s = (now - email.utils.parsedate_to_datetime(date or "")).total_seconds()
     except (ValueError, TypeError, OverflowError):
-        return Finding("clock", "warn", "not compared: the service gave no time", "see `timedatectl`")
+        return CheckResult("clock", "warn", "not compared: the service gave no time", "see `timedatectl`")
     if abs(off_s) > CLOCK_LIMIT_S:
-        return Finding("clock", "fail", f"{off_s:+.0f} s from the service's", "sudo timedatectl set-ntp true")
-    return Finding("clock", "ok", f"within {max(abs(off_s), 1):.0f} s of the service's")
+        return CheckResult("clock", "fail", f"{off_s:+.0f} s from the service's", "sudo timedatectl set-ntp true")
+    return CheckResult("clock", "ok", f"within {max(abs(off_s), 1):.0f} s of the service's")
 
 
-def check_device_model(settings: Settings) -> Finding:
+def check_device_model(settings: Settings) -> CheckResult:
     """The model on this machine loads, and has the service's labels."""
     if not settings.device.model:
-        return Finding("device model", "warn", "none set", "without one there are no answers while the service is away")
+        return CheckResult(
+            "device model", "warn", "none set", "without one there are no answers while the service is away"
+        )
     try:
-        model = DeviceModel.open(Path(settings.device.model))
+        model = LocalModel.open(Path(settings.device.model))
     except ModelError as error:
-        return Finding("device model", "fail", str(error), "copy the service's models/gesture folder here")
-    client = CloudClient(settings.cloud)
+        return CheckResult("device model", "fail", str(error), "copy the service's models/gesture folder here")
+    client = ServiceClient(settings.cloud)
     metadata = client.get_model_metadata(timeout=3.0)
     client.close()
     found = f"version {model.version}, {len(model.labels)} labels"
     if metadata is not None and tuple(metadata["class_labels"]) != model.labels:
-        return Finding("device model", "fail", f"{found}, not the service's", "copy the service's version here")
-    return Finding("device model", "ok", found)
+        return CheckResult("device model", "fail", f"{found}, not the service's", "copy the service's version here")
+    return CheckResult("device model", "ok", found)
 
 
-def check_screen(settings: Settings) -> Finding:
+def check_screen(settings: Settings) -> CheckResult:
     """Something listens where events are published."""
     parts = urlsplit(settings.publish.url)
     url = f"{parts.scheme}://{parts.netloc}/health"
     try:
         answer = urllib3.request("GET", url, timeout=Timeout(2.0), retries=False, redirect=False)
     except (urllib3.exceptions.HTTPError, OSError):
-        return Finding("screen", "warn", f"nothing listens at {parts.netloc}", "python -m edge_client ui, or run --ui")
-    return Finding("screen", "ok", f"{parts.netloc} answers {answer.status}")
+        return CheckResult(
+            "screen", "warn", f"nothing listens at {parts.netloc}", "python -m edge_client ui, or run --ui"
+        )
+    return CheckResult("screen", "ok", f"{parts.netloc} answers {answer.status}")
 
 
-def check_temperature(_: Settings) -> Finding:
+def check_temperature(_: Settings) -> CheckResult:
     """The processor isn't about to slow itself down."""
     try:
         celsius = int(THERMAL.read_text()) / 1000
     except (OSError, ValueError):
-        return Finding("temperature", "warn", "this machine doesn't tell")
+        return CheckResult("temperature", "warn", "this machine doesn't tell")
     if celsius >= HOT_CELSIUS:
-        return Finding("temperature", "fail", f"{celsius:.0f} °C", "fit a fan: it slows down when this hot")
-    return Finding("temperature", "ok", f"{celsius:.0f} °C")
+        return CheckResult("temperature", "fail", f"{celsius:.0f} °C", "fit a fan: it slows down when this hot")
+    return CheckResult("temperature", "ok", f"{celsius:.0f} °C")
 
 
-def check_throttling(_: Settings) -> Finding:
+def check_throttling(_: Settings) -> CheckResult:
     """The power supply is strong enough; only a Raspberry Pi's firmware tells."""
     program = shutil.which("vcgencmd")
     if program is None:
-        return Finding("power", "warn", "this machine doesn't tell (no vcgencmd)")
+        return CheckResult("power", "warn", "this machine doesn't tell (no vcgencmd)")
     done = subprocess.run([program, "get_throttled"], capture_output=True, text=True, timeout=5, check=False)  # noqa: S603
     return read_throttled(done.stdout)
 
 
-def read_throttled(text: str) -> Finding:
+def read_throttled(text: str) -> CheckResult:
     """What ``vcgencmd get_throttled`` says, as ``throttled=0x50005``."""
     try:
         bits = int(text.strip().partition("=")[2], 16)
     except ValueError:
-        return Finding("power", "warn", f"vcgencmd said {text.strip()!r}")
+        return CheckResult("power", "warn", f"vcgencmd said {text.strip()!r}")
     if bits & THROTTLED_NOW:
-        return Finding("power", "fail", f"slowed down now ({bits:#x})", "use the 27 W supply and cool the board")
+        return CheckResult("power", "fail", f"slowed down now ({bits:#x})", "use the 27 W supply and cool the board")
     if bits & THROTTLED_BEFORE:
-        return Finding("power", "warn", f"was slowed down since it started ({bits:#x})", "use the 27 W supply")
-    return Finding("power", "ok", "never slowed down")
+        return CheckResult("power", "warn", f"was slowed down since it started ({bits:#x})", "use the 27 W supply")
+    return CheckResult("power", "ok", "never slowed down")

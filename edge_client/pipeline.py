@@ -15,19 +15,19 @@ import numpy as np
 
 from edge_client.capture.sources import Frame, Image
 from edge_client.publisher import Event
-from edge_client.recognition.prediction import Answer, sharpen
+from edge_client.recognition.prediction import WindowPrediction, temperature_scale
 from edge_client.settings import Settings
-from edge_client.trigger import Belief, Trigger
+from edge_client.trigger import SmoothedPrediction, Trigger
 from edge_client.windows import HandWindows, Window, WindowShape
 from landmarks.hands import Array
-from landmarks.tracking.hand_identity import HandTracks, SeenHand
+from landmarks.tracking.hand_identity import HandednessTracker, SeenHand
 
 STAGES: Final = ("tracker", "tracks", "window", "trigger", "screen")
 TIMINGS_KEPT: Final = 2048
 
 
 class Recogniser(Protocol):
-    """What answers windows without making anyone wait: ``LiveRecogniser``, or the benchmark's without a network."""
+    """What answers windows without making anyone wait: ``AsyncRecogniser``, or the benchmark's without a network."""
 
     @property
     def shape(self) -> WindowShape | None: ...
@@ -37,7 +37,7 @@ class Recogniser(Protocol):
 
     def submit(self, window: Window) -> None: ...
 
-    def collect(self) -> list[Answer]: ...
+    def collect(self) -> list[WindowPrediction]: ...
 
 
 class Tracker(Protocol):
@@ -72,9 +72,9 @@ class FrameState:
 
     hands: Array
     aspect: float | None
-    answer: Answer | None
-    belief: Belief | None
-    lasting: str | None
+    answer: WindowPrediction | None
+    belief: SmoothedPrediction | None
+    active_gesture: str | None
     fps: float
 
 
@@ -98,12 +98,12 @@ class Pipeline:
         self._tracker = tracker
         self._publish = publish
         self.show: Callable[[FrameState], object] = lambda state: None
-        self._tracks = HandTracks(settings.tracking.smoothing, settings.tracking.lost_frames)
+        self._tracks = HandednessTracker(settings.tracking.smoothing, settings.tracking.lost_frames)
         self._windows: HandWindows | None = None
         self._trigger: Trigger | None = None
         self._labels: tuple[str, ...] = ()
-        self._answer: Answer | None = None
-        self._belief: Belief | None = None
+        self._answer: WindowPrediction | None = None
+        self._belief: SmoothedPrediction | None = None
         self._started_s: float | None = None
         self._frame_times: deque[float] = deque(maxlen=60)
         self.session_id = session_id or uuid.uuid4().hex
@@ -127,12 +127,12 @@ class Pipeline:
         now = self.times.note("window", now)
         events = self.take_answers()
         now = self.times.note("trigger", now)
-        lasting = self._trigger.lasting if self._trigger else None
+        active_gesture = self._trigger.active_gesture if self._trigger else None
         in_view = self._windows is not None and self._windows.open
         if not in_view:
-            self._answer = self._belief = lasting = None
+            self._answer = self._belief = active_gesture = None
         aspect = frame.image.shape[1] / frame.image.shape[0] if frame.image is not None else None
-        self.show(FrameState(hands, aspect, self._answer, self._belief, lasting, self.fps))
+        self.show(FrameState(hands, aspect, self._answer, self._belief, active_gesture, self.fps))
         self.times.note("screen", now)
         return events
 
@@ -140,7 +140,7 @@ class Pipeline:
         """Put the answers that arrived through the trigger; publishes and gives the events they brought."""
         events = []
         for raw_answer in self._live.collect():
-            probabilities = sharpen(raw_answer.probabilities, self._settings.trigger.sharpness)
+            probabilities = temperature_scale(raw_answer.probabilities, self._settings.trigger.sharpness)
             answer = replace(raw_answer, probabilities=probabilities)
             if self._trigger is None or answer.labels != self._labels:
                 self._trigger = Trigger(self._settings.trigger, answer.labels)

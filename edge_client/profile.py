@@ -13,7 +13,7 @@ from edge_client.app import open_recogniser, open_tracker
 from edge_client.capture.sources import check_whole, open_source
 from edge_client.pipeline import Pipeline
 from edge_client.settings import Settings
-from edge_client.ui.state_publisher import ScreenFeed
+from edge_client.ui.state_publisher import StatePublisher
 
 
 def measure_stages(settings: Settings) -> str:
@@ -23,7 +23,7 @@ def measure_stages(settings: Settings) -> str:
     started = time.perf_counter()
     with open_tracker(settings, source) as tracker, open_recogniser(settings) as live:
         pipeline = Pipeline(settings, live, tracker, publish=lambda event: None)
-        with ScreenFeed(lambda state: None, lambda: live.link, settings.screen.rate, pipeline.session_id) as feed:
+        with StatePublisher(lambda state: None, lambda: live.link, settings.screen.rate, pipeline.session_id) as feed:
             pipeline.show = feed.show
             before = time.perf_counter()
             for frame in source.frames():

@@ -17,7 +17,7 @@ from urllib3.util import Timeout
 
 from edge_client.recognition.prediction import AnsweredBy
 from edge_client.runtime.worker import STALL_S, Worker
-from edge_client.service.replies import AnswerError, quoted, read_body, redirect_sentence
+from edge_client.service.replies import ResponseError, quoted, read_body, redirect_sentence
 from edge_client.settings import Publish
 
 log = logging.getLogger(__name__)
@@ -117,7 +117,7 @@ class Publisher:
                 preload_content=False,
                 redirect=False,
             )
-            with contextlib.suppress(AnswerError):  # its status says enough; a long body must not hold us up
+            with contextlib.suppress(ResponseError):  # its status says enough; a long body must not hold us up
                 read_body(answer, MAX_REPLY_BYTES, self._settings.timeout)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             self._note_failure(event, quoted(str(error)) or type(error).__name__)

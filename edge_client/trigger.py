@@ -25,7 +25,7 @@ class Gesture:
 
 
 @dataclass(frozen=True, slots=True)
-class Belief:
+class SmoothedPrediction:
     """What the last outputs say together: their best label, its probability, margin over the second, entropy (nats)."""
 
     label: str
@@ -34,7 +34,7 @@ class Belief:
     entropy: float
 
 
-class Gate:
+class HysteresisThreshold:
     """Hysteresis: opens at ``on`` or above, closes below ``off``, and stays as it was in between."""
 
     def __init__(self, on: float, off: float) -> None:
@@ -60,9 +60,9 @@ class Trigger:
         self._thresholds = thresholds
         self._labels = tuple(labels)
         self._outputs: deque[Array] = deque(maxlen=thresholds.mean_of)
-        self._present = Gate(thresholds.presence_on, thresholds.presence_off)
-        self._near = Gate(thresholds.area_on, thresholds.area_off)
-        self._moving = Gate(thresholds.motion_on, thresholds.motion_off)
+        self._present = HysteresisThreshold(thresholds.presence_on, thresholds.presence_off)
+        self._near = HysteresisThreshold(thresholds.area_on, thresholds.area_off)
+        self._moving = HysteresisThreshold(thresholds.motion_on, thresholds.motion_off)
         self._episode = 0
         self._complete = False
         self._voted: int | None = None
@@ -71,11 +71,13 @@ class Trigger:
         self._last_event_s = -np.inf
 
     @property
-    def lasting(self) -> str | None:
+    def active_gesture(self) -> str | None:
         """The gesture that started and has not ended."""
         return self._lasting
 
-    def observe(self, stats: WindowStats, probabilities: Array, time_s: float) -> tuple[Belief, Gesture | None]:
+    def observe(
+        self, stats: WindowStats, probabilities: Array, time_s: float
+    ) -> tuple[SmoothedPrediction, Gesture | None]:
         """Take one answered window: its statistics, the output float32 ``(labels,)``, and its newest frame's time.
 
         Returns:
@@ -114,7 +116,7 @@ class Trigger:
         for gate in (self._present, self._near, self._moving):
             gate.open = False
 
-    def _believe(self, probabilities: Array) -> Belief:
+    def _believe(self, probabilities: Array) -> SmoothedPrediction:
         self._outputs.append(probabilities)
         vote = int(probabilities.argmax())
         self._votes = self._votes + 1 if vote == self._voted else 1
@@ -125,9 +127,9 @@ class Trigger:
         second = float(mean[order[-2]]) if len(mean) > 1 else 0.0
         positive = mean[mean > 0]
         entropy = float(-(positive * np.log(positive)).sum())
-        return Belief(self._labels[order[-1]], best, best - second, entropy)
+        return SmoothedPrediction(self._labels[order[-1]], best, best - second, entropy)
 
-    def _starts(self, belief: Belief, time_s: float) -> bool:
+    def _starts(self, belief: SmoothedPrediction, time_s: float) -> bool:
         limits = self._thresholds
         if belief.label in limits.rest_labels or belief.label == self._lasting:
             return False
@@ -140,7 +142,7 @@ class Trigger:
         votes = self._votes if self._voted == self._labels.index(belief.label) else 0
         return votes >= (limits.early_votes if belief.probability >= limits.early else limits.votes)
 
-    def _has_ended(self, belief: Belief) -> bool:
+    def _has_ended(self, belief: SmoothedPrediction) -> bool:
         limits = self._thresholds
         return (
             belief.label != self._lasting

@@ -41,7 +41,7 @@ def split_hands(window: Array) -> Array:
     return window.reshape(*window.shape[:-1], len(HANDS), POINTS, width // (len(HANDS) * POINTS))
 
 
-def presence_of(window: Array) -> Array:
+def compute_presence(window: Array) -> Array:
     """Presence ``(..., T, 2)`` of a window ``(..., T, F)``: 1 where a hand has any number other than zero, else 0."""
     per_hand = window.reshape(*window.shape[:-1], len(HANDS), -1)
     return np.asarray(per_hand.any(axis=-1), dtype=np.float32)
@@ -80,6 +80,6 @@ def hand_box_normalise(window: Array) -> Array:
     if hands.shape[-1] == 3:
         z = hands[..., 2:]
         parts.append((z - z.mean(axis=-2, keepdims=True)) / np.maximum(z.std(axis=-2, keepdims=True), _Z_FLOOR))
-    present = presence_of(window)[..., None, None]
+    present = compute_presence(window)[..., None, None]
     normalised: Array = (np.concatenate(parts, axis=-1) * present).astype(np.float32).reshape(window.shape)
     return normalised

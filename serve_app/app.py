@@ -10,13 +10,13 @@ from ray import serve
 from ray.serve import Application
 
 from serve_app.deployments.ingress import Preprocess
-from serve_app.deployments.model import Inference
+from serve_app.deployments.model import ModelReplica
 from serve_app.deployments.postprocess import Postprocess
 from serve_app.settings import FAST_PATH_FLAGS, Environment, ServiceArguments, configure_logging
 
 logger = logging.getLogger(__name__)
 
-MODEL_PATIENCE_S = 60.0  # then the replica comes up without a model, so that /health can say why
+STARTUP_TIMEOUT_S = 60.0  # then the replica comes up without a model, so that /health can say why
 
 
 def build(arguments: ServiceArguments) -> Application:
@@ -27,14 +27,14 @@ def build(arguments: ServiceArguments) -> Application:
     if missing:
         logger.warning("slow: Ray runs without %s=1; see deploy/fastpath.env", "=1, ".join(missing))
 
-    gesture = serve.deployment(name="GestureGRU")(Inference)
-    shot = serve.deployment(name="ShotTCN")(Inference)
+    gesture = serve.deployment(name="GestureGRU")(ModelReplica)
+    shot = serve.deployment(name="ShotTCN")(ModelReplica)
     # HELEN_MODEL_PATHS names gesture checkpoints; a shot model comes from a repository among them, or the bundled one.
     repositories = [path for path in environment.model_paths if not path.endswith((".pt", ".onnx"))] or ["models"]
     postprocess = serve.deployment(name="Postprocess")(Postprocess)
     ingress = serve.deployment(name="Preprocess")(serve.ingress()(Preprocess))
     return ingress.bind(
-        gesture.bind("gesture", environment.model_paths, arguments.inference_threads, MODEL_PATIENCE_S),
+        gesture.bind("gesture", environment.model_paths, arguments.inference_threads, STARTUP_TIMEOUT_S),
         postprocess.bind(),
         shot.bind("shot", repositories, arguments.inference_threads),
         arguments,

@@ -76,7 +76,7 @@ class NotFound(RequestError):
     code = "not_found"
 
 
-class BodyTooSlow(RequestError):
+class RequestTimeout(RequestError):
     """The body was not all there within the request's deadline."""
 
     status = 408

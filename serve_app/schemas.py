@@ -13,7 +13,7 @@ Tensors = dict[str, npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class ModelOutput:
     """A model's raw outputs for a batch, with what reading them takes, so that labels and logits can't come apart.
 
     ``outputs`` are float32 arrays with a leading batch axis, by output name.
@@ -26,7 +26,7 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True)
-class Outputs:
+class TensorResponse:
     """A batch's answers as tensors by name: float32 arrays and arrays of bytes (dtype ``S``), batch axis first.
 
     ``failed`` has, by row, why a row got no answer.

@@ -10,7 +10,7 @@ import fsspec
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from serve_app.observability.logging import JsonLines, TextLines
+from serve_app.observability.logging import JsonFormatter, TextFormatter
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
@@ -150,6 +150,6 @@ def configure_logging(level: str) -> None:
     package.setLevel(level)
     if not package.handlers:
         handler = logging.StreamHandler(sys.__stderr__)
-        handler.setFormatter(JsonLines() if Environment().log_format == "json" else TextLines())
+        handler.setFormatter(JsonFormatter() if Environment().log_format == "json" else TextFormatter())
         package.addHandler(handler)
         package.propagate = False

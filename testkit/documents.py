@@ -40,7 +40,7 @@ class Block:
 
 
 @cache
-def blocks_of(page: str) -> tuple[Block, ...]:
+def list_blocks(page: str) -> tuple[Block, ...]:
     """The fenced blocks of a page in their order, those of its lists as well."""
     text = (PROJECT_ROOT / page).read_text()
     found = re.findall(r"^( *)```(\w+)\n(.*?)^\1```", text, flags=re.DOTALL | re.MULTILINE)

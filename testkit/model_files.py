@@ -13,8 +13,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from landmarks.hands import Array, feature_dim, presence_of
-from landmarks.models.card import CARD_FILE, MODEL_FILE, Golden, ModelCard, Training, sha256_of, write_card
+from landmarks.hands import Array, compute_presence, feature_dim
+from landmarks.models.card import CARD_FILE, MODEL_FILE, Golden, ModelCard, Training, compute_sha256, write_card
 
 LABELS = ("none", "hello", "yes", "no", "thank-you")
 
@@ -50,10 +50,12 @@ def linear_model(labels: tuple[str, ...] = LABELS, *, use_z: bool = False, seed:
     return bytes(model.SerializeToString())
 
 
-def card_of(model: bytes, labels: tuple[str, ...] = LABELS, *, name: str = "gesture", use_z: bool = False) -> ModelCard:
+def build_card(
+    model: bytes, labels: tuple[str, ...] = LABELS, *, name: str = "gesture", use_z: bool = False
+) -> ModelCard:
     """A card that fits ``linear_model``, its golden output computed with ONNX's reference evaluator."""
     window = made_window(frames=8, use_z=use_z, seed=1)
-    presence = presence_of(window)
+    presence = compute_presence(window)
     evaluator = ReferenceEvaluator(onnx.load_model_from_string(model))
     answers = evaluator.run(None, {"sequence": window[None], "presence": presence[None]})
     (logits,) = cast("list[npt.NDArray[np.float32]]", answers)
@@ -67,7 +69,7 @@ def card_of(model: bytes, labels: tuple[str, ...] = LABELS, *, name: str = "gest
         use_z=use_z,
         normalization="image",
         training=Training(data="made", licence="none", split="none", command="none", date="2026-01-01"),
-        sha256=sha256_of(model),
+        sha256=compute_sha256(model),
         golden=Golden(
             inputs={"sequence": window.tolist(), "presence": presence.tolist()}, outputs={"logits": logits[0].tolist()}
         ),
@@ -83,7 +85,7 @@ def made_window(frames: int = 10, *, use_z: bool = False, seed: int = 0) -> Arra
 def write_version(root: Path, version: int, model: bytes | None = None, card: ModelCard | None = None) -> Path:
     """Write a version of ``card.name`` into the repository ``root`` and return its folder."""
     model = linear_model() if model is None else model
-    card = card_of(model) if card is None else card
+    card = build_card(model) if card is None else card
     folder = root / card.name / str(version)
     folder.mkdir(parents=True)
     (folder / MODEL_FILE).write_bytes(model)

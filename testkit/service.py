@@ -63,10 +63,10 @@ class RunningService:
     def pids(self, title: str) -> list[int]:
         """The process ids of the service's processes that have this in their title."""
         pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-        return [pid for pid in pids if title in title_of(pid) and session_of(pid) == session_of(self.pid)]
+        return [pid for pid in pids if title in get_title(pid) and get_session_id(pid) == get_session_id(self.pid)]
 
 
-def title_of(pid: int) -> str:
+def get_title(pid: int) -> str:
     """A process's title, or nothing when it has gone."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
@@ -74,7 +74,7 @@ def title_of(pid: int) -> str:
         return ""
 
 
-def session_of(pid: int) -> int:
+def get_session_id(pid: int) -> int:
     """A process's session id, or -1 when it has gone."""
     try:
         return os.getsid(pid)
@@ -182,5 +182,5 @@ def wait_until_healthy(service: RunningService, process: "subprocess.Popen[bytes
 def stop_session(leader: int) -> None:
     """Kill what is left of the service's own processes, those of its session."""
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and session_of(int(entry.name)) == leader:
+        if entry.name.isdigit() and get_session_id(int(entry.name)) == leader:
             os.kill(int(entry.name), signal.SIGKILL)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from landmarks.pose import POINT, Floats
-from landmarks.shots.kinematics import Motion, motion_of
+from landmarks.shots.kinematics import Motion, compute_motion
 
 TIMES = np.arange(90) / 30
 RISE_S = 0.4
@@ -40,4 +40,4 @@ def made_body(legs_s: float = 1.0, arm_s: float = 1.1, *, hand: str = "right", d
 def made_motion(legs_s: float = 1.0, arm_s: float = 1.1, *, hand: str = "right", dimensions: int = 3) -> Motion:
     """The motion of ``made_body``, every point seen."""
     points = made_body(legs_s, arm_s, hand=hand, dimensions=dimensions)
-    return motion_of(points, np.ones((90, 33)), TIMES)
+    return compute_motion(points, np.ones((90, 33)), TIMES)

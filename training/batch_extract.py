@@ -39,7 +39,7 @@ class Extraction:
     warning: str = ""
 
 
-def outputs_of(videos_dir: Path, output_dir: Path) -> dict[Path, Path]:
+def output_paths(videos_dir: Path, output_dir: Path) -> dict[Path, Path]:
     """Each video below a folder and its keypoints file, at the same place below the other.
 
     ``a/shot.mp4`` becomes ``a/shot.json``; where two videos differ in their ending alone, ``a/shot.mp4.json``.
@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if not options.videos_dir.is_dir():
         sys.exit(f"batch_extract: {options.videos_dir} is not there, expected a folder of videos")
-    outputs = outputs_of(options.videos_dir, options.output_dir)
+    outputs = output_paths(options.videos_dir, options.output_dir)
     if not outputs:
         sys.exit(f"batch_extract: {options.videos_dir} holds no video, expected files ending in {VIDEO_SUFFIXES}")
     try:

@@ -25,14 +25,14 @@ if not __package__:  # run as a file: what it imports lies one folder up
 
 from training.data.recordings import DataError
 from training.engine.lightning_module import RECIPES
-from training.engine.reproducible_command import DATA_DIR, shown_command, whole_number
+from training.engine.reproducible_command import DATA_DIR, reproducible_command, whole_number
 from training.evaluation.cross_validation import RECORDED, Fold, Progress, answers, inner_folds, train
-from training.evaluation.experiments import VIEWS, Row, own, rows
+from training.evaluation.experiments import VIEWS, Experiment, own, rows
 from training.evaluation.latency import cost_lines
-from training.evaluation.metrics import HeldOut, pooled
-from training.evaluation.prediction_cache import KeptAnswers
+from training.evaluation.metrics import Predictions, pooled
+from training.evaluation.prediction_cache import PredictionCache
 from training.evaluation.report import write_report
-from training.evaluation.results import Result, Tried, table
+from training.evaluation.results import ExperimentResult, FoldResult, table
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -46,27 +46,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except DataError as error:
         sys.exit(str(error))
     progress = Progress(sum(epochs))
-    kept = KeptAnswers(options.output / "answers" if options.output else None)
-    results: dict[str, Result] = {}
+    kept = PredictionCache(options.output / "answers" if options.output else None)
+    results: dict[str, ExperimentResult] = {}
     for name, row, seeds in chosen:
         runs = [_run(row, seed, kept, progress) for seed in range(seeds)]
-        results[name] = Result(row, runs)
+        results[name] = ExperimentResult(row, runs)
         tqdm.write(f"{name}: {results[name].summary}", file=sys.stdout)
     progress.bar.close()
     lines = [*table(results), "", *(detail for result in results.values() for detail in result.details), *cost_lines()]
     sys.stdout.write("\n".join(["", *lines, ""]))
     if options.output:
         notes = options.notes.read_text(encoding="utf-8") if options.notes else ""
-        write_report(options.output, results, shown_command("training.evaluate", arguments), notes)
+        write_report(options.output, results, reproducible_command("training.evaluate", arguments), notes)
 
 
-def _trainings(row: Row, seeds: int) -> int:
+def _trainings(row: Experiment, seeds: int) -> int:
     folds = row.folds()
     inner = sum(len(fold.train.groups) for fold in folds) if row.calibrated and seeds else 0
     return len(folds) * seeds + inner
 
 
-def _run(row: Row, seed: int, kept: KeptAnswers, progress: Progress) -> list[Tried]:
+def _run(row: Experiment, seed: int, kept: PredictionCache, progress: Progress) -> list[FoldResult]:
     """One seed of a row: every fold, and with the first seed of a calibrated row the inner folds of each."""
     tries = []
     for fold in row.folds():
@@ -75,11 +75,13 @@ def _run(row: Row, seed: int, kept: KeptAnswers, progress: Progress) -> list[Tri
         if row.calibrated and not seed:
             once = replace(row, views=(RECORDED,))
             inner = pooled([_answers(once, each, seed, kept, progress)[RECORDED] for each in inner_folds(fold)])
-        tries.append(Tried(fold.name, fold.train.class_labels, found, inner))
+        tries.append(FoldResult(fold.name, fold.train.class_labels, found, inner))
     return tries
 
 
-def _answers(row: Row, fold: Fold, seed: int, kept: KeptAnswers, progress: Progress) -> dict[str, HeldOut]:
+def _answers(
+    row: Experiment, fold: Fold, seed: int, kept: PredictionCache, progress: Progress
+) -> dict[str, Predictions]:
     """What a fold's held-out windows get: trained now, or taken from an evaluation that was interrupted."""
     found = kept.read(row, fold, seed)
     if found is None:
@@ -94,7 +96,7 @@ def _answers(row: Row, fold: Fold, seed: int, kept: KeptAnswers, progress: Progr
     return found
 
 
-def _chosen(options: argparse.Namespace, parser: argparse.ArgumentParser) -> list[tuple[str, Row, int]]:
+def _chosen(options: argparse.Namespace, parser: argparse.ArgumentParser) -> list[tuple[str, Experiment, int]]:
     """The rows that were asked for, each with its name and its number of seeds."""
     if options.data_dir:
         epochs, batch_size = options.max_epochs, options.batch_size

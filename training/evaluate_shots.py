@@ -32,7 +32,7 @@ from landmarks.shots.rules import judge_shot
 from training.data import spl_dataset as free_throws
 from training.data.shot_windows import ShotDataError, check_scales, read_files
 from training.data.spl_dataset import rank_correlation
-from training.engine.reproducible_command import shown_command, whole_number
+from training.engine.reproducible_command import reproducible_command, whole_number
 from training.engine.whole_files import write_whole
 from training.simulate_shots import made_window
 
@@ -50,7 +50,7 @@ class Judged:
     delay_ms: Floats
 
 
-def truth_of(windows: Sequence[LabelledWindow]) -> Judged:
+def true_values(windows: Sequence[LabelledWindow]) -> Judged:
     """What the files say."""
     labels = [[bool(window.labels and window.labels[label]) for label in SHOT_LABELS] for window in windows]
     targets = [[window.targets[name] for name in ("ite", "delay_ms")] for window in windows]
@@ -101,7 +101,7 @@ def scores(found: Judged, truth: Judged) -> dict[str, float]:
 
 def compared(windows: Sequence[LabelledWindow], model: ModelSession) -> dict[str, dict[str, float]]:
     """``scores`` of rules and model."""
-    truth = truth_of(windows)
+    truth = true_values(windows)
     return {"rules": scores(by_rules(windows), truth), "model": scores(by_model(windows, model), truth)}
 
 
@@ -145,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--output", type=Path, help="JSON file for the card (export_onnx --evaluation)")
     options = parser.parse_args(arguments)
-    command = shown_command("training.evaluate_shots", arguments)
+    command = reproducible_command("training.evaluate_shots", arguments)
     try:
         files = read_files(options.data_dir) if options.data_dir else []
         check_scales(files)

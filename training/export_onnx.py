@@ -26,13 +26,13 @@ from torch import nn
 if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from landmarks.hands import Array, drop_z, hand_box_normalise, presence_of
-from landmarks.models.card import Evaluation, Golden, ModelCard, ModelError, sha256_of
+from landmarks.hands import Array, compute_presence, drop_z, hand_box_normalise
+from landmarks.models.card import Evaluation, Golden, ModelCard, ModelError, compute_sha256
 from landmarks.models.session import ModelSession
 from training.engine.checkpoints import Checkpoint, CheckpointError, read_checkpoint
 from training.engine.shot_checkpoints import ShotCheckpointError, export_shot, is_shot_checkpoint
 from training.engine.whole_files import write_model
-from training.networks.bigru import SeedGRU, TrimmedSeedGRU
+from training.networks.bigru import LegacyGRU, TrimmedLegacyGRU
 from training.simulate import GESTURES, Signer, make_window
 
 OPSET: Final = 17
@@ -56,10 +56,10 @@ def export(
     """
     about, network = checkpoint.about, checkpoint.network
     width = 126 if about.use_z else 84
-    model = to_onnx(TrimmedSeedGRU(network) if isinstance(network, SeedGRU) else network, width)
+    model = to_onnx(TrimmedLegacyGRU(network) if isinstance(network, LegacyGRU) else network, width)
     check_parity(model, network, width)
     window = made_input(about.use_z, about.normalization == "hand_box", min(GOLDEN_FRAMES, about.seq_len))
-    presence = presence_of(window)
+    presence = compute_presence(window)
     with torch.no_grad():
         logits = network(torch.from_numpy(window)[None], torch.from_numpy(presence)[None])[0]
     try:
@@ -74,7 +74,7 @@ def export(
             normalization=about.normalization,
             training=about.training,
             evaluation=tuple(evaluation),
-            sha256=sha256_of(model),
+            sha256=compute_sha256(model),
             golden=Golden(
                 inputs={"sequence": short(window), "presence": presence.tolist()},
                 outputs={"logits": short(logits.numpy())},
@@ -95,7 +95,7 @@ def to_onnx(network: nn.Module, width: int) -> bytes:
     Its inputs are ``sequence (batch, time, width)`` and, where the network reads it, ``presence (batch, time, 2)``.
     """
     file = io.BytesIO()
-    reads_presence = not isinstance(network, TrimmedSeedGRU)
+    reads_presence = not isinstance(network, TrimmedLegacyGRU)
     names = ["sequence", "presence"] if reads_presence else ["sequence"]
     # Two windows of three frames: a batch of one would let the exporter take 1 for a constant.
     example = (torch.zeros(2, 3, width), torch.ones(2, 3, 2))[: len(names)]

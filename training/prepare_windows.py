@@ -22,7 +22,7 @@ from landmarks.shots.release import ShotError, find_release, shooting_hand
 LAST_S: Final = 1_000_000
 
 
-def release_in(track: PoseTrack) -> float:
+def find_window_release(track: PoseTrack) -> float:
     """When the ball leaves the hand, in seconds.
 
     Raises:
@@ -38,10 +38,10 @@ def prepare(whole: LabelledWindow, *, release_s: float | None, pre_ms: float, po
 
     Raises:
         KeypointsError: fewer than 2 frames lie in it.
-        MotionError: as ``release_in``.
-        ShotError: as ``release_in``.
+        MotionError: as ``find_window_release``.
+        ShotError: as ``find_window_release``.
     """
-    release = release_in(whole.track) if release_s is None else release_s
+    release = find_window_release(whole.track) if release_s is None else release_s
     window = ShotWindow(round(release, 6), pre_ms, post_ms)
     return LabelledWindow(whole.track.cut(window), window, whole.labels, whole.targets)
 

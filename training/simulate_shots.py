@@ -23,13 +23,13 @@ if not __package__:  # run as a file: what it imports lies one folder up
 from landmarks.pose import POINT, Array
 from landmarks.shots.keypoint_files import LabelledWindow, write_labelled
 from landmarks.shots.keypoints import POST_MS, PRE_MS, SHOT_LABELS, PoseTrack, ShotWindow
-from landmarks.shots.kinematics import motion_of
+from landmarks.shots.kinematics import compute_motion
 from landmarks.shots.release import ShotError
 from landmarks.shots.rules import Shot, judge_shot
 from training.engine.reproducible_command import whole_number
 from training.synthetic.cameras import Camera, Tracker
 from training.synthetic.players import LENGTH_S, shoot
-from training.synthetic.shot_parameters import Form, Player
+from training.synthetic.shot_parameters import Player, ShotParameters
 
 FINE_HZ: Final = 120.0
 FRAME_RATES: Final = (24.0, 25.0, 30.0, 30.0, 30.0, 50.0, 60.0)
@@ -40,22 +40,22 @@ WINDOWS: Final = {"train": (600.0, 300.0), "val": (PRE_MS, POST_MS)}
 CLIP_S: Final = (0.6, 2.9)
 
 
-def true_shot(player: Player, form: Form) -> Shot:
+def true_shot(player: Player, form: ShotParameters) -> Shot:
     """What the rules say of a player's motion in three dimensions."""
     times = np.arange(int(LENGTH_S * FINE_HZ)) / FINE_HZ
     bodies = shoot(player, form, times)
-    return judge_shot(motion_of(bodies, np.ones(bodies.shape[:2]), times), hand=player.hand)
+    return judge_shot(compute_motion(bodies, np.ones(bodies.shape[:2]), times), hand=player.hand)
 
 
-def drawn_shot(draw: np.random.Generator) -> tuple[Player, Form, Shot]:
+def drawn_shot(draw: np.random.Generator) -> tuple[Player, ShotParameters, Shot]:
     """A player, a form and what the rules say of it; the rare form in which the arm hardly rises is drawn again."""
     while True:
-        player, form = Player.drawn(draw), Form.drawn(draw)
+        player, form = Player.drawn(draw), ShotParameters.drawn(draw)
         with contextlib.suppress(ShotError):
             return player, form, true_shot(player, form)
 
 
-def filmed(player: Player, form: Form, draw: np.random.Generator) -> PoseTrack:
+def filmed(player: Player, form: ShotParameters, draw: np.random.Generator) -> PoseTrack:
     """A player's shot as a tracker sees it through one camera, with a frame rate and an image size of its own."""
     fps = float(draw.choice(FRAME_RATES))
     times = np.arange(CLIP_S[0] + float(draw.uniform(0, 1 / fps)), CLIP_S[1], 1 / fps)

@@ -33,8 +33,8 @@ from training.data.recordings import (
     split_windows,
 )
 from training.engine.lightning_module import RECIPES, fit
-from training.engine.reproducible_command import positive_number, shown_command, whole_number
-from training.engine.trainer import Run, RunError
+from training.engine.reproducible_command import positive_number, reproducible_command, whole_number
+from training.engine.trainer import RunError, TrainingRun
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Data:
 def main(arguments: Sequence[str] | None = None) -> str:
     """Command line; returns the checkpoint to export, a path or URI."""
     options = _parser().parse_args(arguments)
-    command = shown_command("training.train_gru", arguments)
+    command = reproducible_command("training.train_gru", arguments)
     try:
         data = read_data(options.data_dir, options.split, options.seed)
         sys.stderr.write(f"split {data.split}\n")
@@ -57,15 +57,15 @@ def main(arguments: Sequence[str] | None = None) -> str:
         if options.resume:
             run.last_checkpoint()  # refuses here what the workers would stumble over
         else:
-            run.start_anew()
+            run.clear_checkpoints()
         if options.num_workers == 1:
             train(options, command, {})
         else:
             from training.engine.distributed import (
-                spread,  # Ray Train takes seconds to import, and one worker needs none of it
+                run_distributed,  # Ray Train takes seconds to import, and one worker needs none of it
             )
 
-            spread(
+            run_distributed(
                 partial(train, options, command),
                 num_workers=options.num_workers,
                 cpus_per_worker=options.cpus_per_worker,
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> str:
             )
     except (DataError, RunError) as error:
         sys.exit(str(error))
-    checkpoint = run.checkpoint_to_export(data.validation is not None)
+    checkpoint = run.best_checkpoint(data.validation is not None)
     print(checkpoint)  # noqa: T201 - the command's answer
     return checkpoint
 
@@ -143,11 +143,11 @@ def read_data(data_dir: Path, split: Split | None, seed: int) -> Data:
     return Data(train_windows, kept_back, _split_in_words(split, train_windows, kept_back))
 
 
-def _run(options: argparse.Namespace, data: Data) -> Run:
+def _run(options: argparse.Namespace, data: Data) -> TrainingRun:
     settings = {name: getattr(options, name) for name in ("architecture", "seed", "batch_size", "max_epochs")}
     settings |= {"split": data.split, "windows": len(data.train), "class_labels": list(data.train.class_labels)}
     settings["data"] = data.train.digest
-    return Run(options.storage_path, settings)
+    return TrainingRun(options.storage_path, settings)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -20,25 +20,25 @@ if not __package__:  # run as a file: what it imports lies one folder up
 
 from landmarks.models.card import Training
 from training.data.shot_windows import ShotDataError, read_split
-from training.engine.reproducible_command import shown_command, whole_number
+from training.engine.reproducible_command import reproducible_command, whole_number
 from training.engine.shot_checkpoints import ShotCheckpointError, read_validation
 from training.engine.shot_module import CLIP, fit
-from training.engine.trainer import Run, RunError
+from training.engine.trainer import RunError, TrainingRun
 
 
 def main(arguments: Sequence[str] | None = None) -> str:
     """Command line; returns the checkpoint to export, a path or URI."""
     options = _parser().parse_args(arguments)
-    command = shown_command("training.train_tcn", arguments)
+    command = reproducible_command("training.train_tcn", arguments)
     torch.set_num_threads(options.threads)
     try:
         train, val = read_split(options.data_dir)
         settings = {name: getattr(options, name) for name in ("seed", "batch_size", "max_epochs")}
         settings |= {"architecture": "shot", "data": f"{train.digest}, {val.digest}"}
-        run = Run(options.storage_path, settings)
+        run = TrainingRun(options.storage_path, settings)
         last = run.last_checkpoint() if options.resume else None
         if not options.resume:
-            run.start_anew()
+            run.clear_checkpoints()
         training = Training(
             data=options.data_name or options.data_dir.resolve().name,
             licence=options.licence,
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> str:
             training=training,
             resume_from=last,
         )
-        best = run.checkpoint_to_export(validates=True)
+        best = run.best_checkpoint(validates=True)
         epoch, figures = read_validation(best)
     except (ShotDataError, ShotCheckpointError, RunError) as error:
         sys.exit(f"train_tcn: {error}")

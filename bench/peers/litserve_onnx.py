@@ -17,7 +17,7 @@ import litserve
 import numpy as np
 
 from bench.peers.gesture import probabilities_of
-from landmarks.hands import Array, apply_mask, presence_of
+from landmarks.hands import Array, apply_mask, compute_presence
 from landmarks.models.session import ModelSession
 
 MAX_BATCH_SIZE: Final = 32
@@ -42,7 +42,7 @@ class GestureAPI(litserve.LitAPI):
     def decode_request(self, request, **kwargs: Any) -> Window:  # type: ignore[no-untyped-def]
         sequence = np.asarray(request["sequence"], dtype=np.float32)
         if "mask" not in request:
-            return sequence, presence_of(sequence)
+            return sequence, compute_presence(sequence)
         mask = np.asarray(request["mask"], dtype=np.float32)
         return apply_mask(sequence, mask), mask
 

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bench.peers.gesture import probabilities_of
-from landmarks.hands import HANDS, apply_mask, presence_of
+from landmarks.hands import HANDS, apply_mask, compute_presence
 from landmarks.models.session import ModelSession
 
 
@@ -54,7 +54,7 @@ async def predict(request: Request) -> Response:
         expected = f"{card.min_seq_len} to {card.seq_len}"
         return _json({"error": f"sequence has {len(sequence)} frames, expected {expected}"}, 400)
     if mask is None:
-        presence = presence_of(sequence)
+        presence = compute_presence(sequence)
     elif mask.shape == (len(sequence), len(HANDS)):
         sequence, presence = apply_mask(sequence, mask), mask
     else:

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from landmarks.hands import HANDS, apply_mask, presence_of
+from landmarks.hands import HANDS, apply_mask, compute_presence
 from landmarks.models.card import CARD_FILE, MODEL_FILE, read_card
 
 folder = Path(os.environ["GESTURE_MODEL"])
@@ -37,7 +37,7 @@ async def predict(request: Request) -> Response:
     try:
         body = await request.json()
         sequence = np.array(body["sequence"], dtype=np.float32)
-        presence = presence_of(sequence)
+        presence = compute_presence(sequence)
         if body.get("mask") is not None:
             presence = np.array(body["mask"], dtype=np.float32)
             sequence = apply_mask(sequence, presence)

@@ -34,8 +34,8 @@ __all__ = [
     "VideoSource",
     "check_whole",
     "open_source",
-    "paced",
-    "seen_hands",
+    "throttle_to_realtime",
+    "to_detections",
 ]
 
 REST_SECONDS: Final = 1.5
@@ -151,18 +151,18 @@ class RecordingSource:
             points = window.reshape(-1, len(HANDS), POINTS, 3)
             rest = np.zeros((self._rest_frames, *points.shape[1:]), dtype=np.float32)
             for hands in (*points, *rest):
-                yield Frame(started + index / self.fps, hands=seen_hands(hands))
+                yield Frame(started + index / self.fps, hands=to_detections(hands))
                 index += 1
 
     def close(self) -> None: ...
 
 
-def seen_hands(hands: npt.NDArray[np.float32]) -> tuple[SeenHand, ...]:
+def to_detections(hands: npt.NDArray[np.float32]) -> tuple[SeenHand, ...]:
     """The present hands of ``(2, 21, 3)``, each surely on its side."""
     return tuple(SeenHand(points, side, 1.0) for points, side in zip(hands, SIDES, strict=True) if points.any())
 
 
-def paced(frames: Iterator[Frame], sleep: Callable[[float], object] = time.sleep) -> Iterator[Frame]:
+def throttle_to_realtime(frames: Iterator[Frame], sleep: Callable[[float], object] = time.sleep) -> Iterator[Frame]:
     """Give each frame no earlier than its time, as a camera would."""
     for frame in frames:
         wait = frame.time_s - time.monotonic()

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from edge_client.recognition.prediction import Answer
+from edge_client.recognition.prediction import WindowPrediction
 from edge_client.windows import Window, WindowShape
 from landmarks.hands import Array
 from landmarks.models.card import CARD_FILE, ModelError
@@ -64,7 +64,7 @@ class CircuitBreaker:
         return max(0.0, self._next_probe_s - now_s)
 
 
-class DeviceModel:
+class LocalModel:
     """The service's model file, answering here: the same ONNX, the same preparation, the same softmax."""
 
     def __init__(self, session: ModelSession, version: str) -> None:
@@ -76,7 +76,7 @@ class DeviceModel:
         self.shape = WindowShape(card.seq_len, card.min_seq_len, card.use_z, card.normalization)
 
     @classmethod
-    def open(cls, folder: Path) -> "DeviceModel":
+    def open(cls, folder: Path) -> "LocalModel":
         """Load a model's folder (``model.onnx``, ``card.json``), or the newest good version in a folder of such.
 
         Raises:
@@ -99,7 +99,7 @@ class DeviceModel:
                 rejected.append(f"{version.name}: {error}")
         raise ModelError(f"{folder} holds no version that can be loaded: {'; '.join(rejected)}")
 
-    def answer(self, window: Window) -> Answer:
+    def answer(self, window: Window) -> WindowPrediction:
         """Answer one window.
 
         Raises:
@@ -111,7 +111,7 @@ class DeviceModel:
         outputs = self._session.run({"sequence": sequence[None], "presence": window.presence[None, -length:]})
         probabilities = softmax(outputs["logits"][0] / self._session.card.temperature)
         took_ms = (time.perf_counter() - started) * 1e3
-        return Answer(window, self.labels, probabilities, "device", took_ms, self.version)
+        return WindowPrediction(window, self.labels, probabilities, "device", took_ms, self.version)
 
 
 def is_version(name: str) -> bool:

@@ -12,7 +12,7 @@ AnsweredBy = Literal["cloud", "device"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answer:
+class WindowPrediction:
     """``probabilities`` float32, one for each of ``labels``, for ``window``; ``took_ms`` as its asker saw it."""
 
     window: Window
@@ -23,7 +23,7 @@ class Answer:
     model_version: str
 
 
-def sharpen(probabilities: Array, sharpness: float) -> Array:
+def temperature_scale(probabilities: Array, sharpness: float) -> Array:
     """Raise probabilities to a power and normalise: the softmax at temperature ``1 / sharpness`` of the same logits."""
     powers = probabilities.astype(np.float64) ** sharpness
     return np.asarray(powers / powers.sum(), dtype=np.float32)

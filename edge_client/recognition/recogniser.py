@@ -14,10 +14,10 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 
-from edge_client.recognition.local_model import CircuitBreaker, DeviceModel
-from edge_client.recognition.prediction import Answer
+from edge_client.recognition.local_model import CircuitBreaker, LocalModel
+from edge_client.recognition.prediction import WindowPrediction
 from edge_client.runtime.worker import STALL_S, Worker
-from edge_client.service.http_client import CloudError
+from edge_client.service.http_client import ServiceError
 from edge_client.service.model_metadata import ModelMetadata, Prediction
 from edge_client.settings import Device
 from edge_client.windows import Window, WindowShape
@@ -34,11 +34,11 @@ REQUESTS_A_ROUND = 3  # metadata, a session that is opened anew, and the window
 
 
 class Service(Protocol):
-    """The way to the service: ``CloudClient``, a request a window, or ``StreamClient``, a live session."""
+    """The way to the service: ``ServiceClient``, a request a window, or ``StreamClient``, a live session."""
 
     def learn(self, *, timeout: float | None = None, force_refresh: bool = False) -> ModelMetadata: ...
 
-    def ask_window(self, window: Window, timeout: float) -> tuple[ModelMetadata, Prediction]: ...
+    def predict_window(self, window: Window, timeout: float) -> tuple[ModelMetadata, Prediction]: ...
 
     def close(self) -> None: ...
 
@@ -87,10 +87,10 @@ class LinkState:
     same_model: bool | None = None
 
 
-class LiveRecogniser:
+class AsyncRecogniser:
     """Windows in, answers out, both without waiting. ``close`` ends its threads; use it as a context manager."""
 
-    def __init__(self, cloud: Service, device: DeviceModel | None, settings: Device, timeout_s: float) -> None:
+    def __init__(self, cloud: Service, device: LocalModel | None, settings: Device, timeout_s: float) -> None:
         """Start asking; ``timeout_s`` bounds a request to the service."""
         self._cloud = cloud
         self._device = device
@@ -102,7 +102,7 @@ class LiveRecogniser:
         self._cloud_slot: NewestSlot[Window] = NewestSlot()
         self._device_slot: NewestSlot[Window] = NewestSlot()
         self._submitted_s = float("-inf")
-        self._answers: deque[Answer] = deque(maxlen=MAX_ANSWERS_WAITING)
+        self._answers: deque[WindowPrediction] = deque(maxlen=MAX_ANSWERS_WAITING)
         self._newest_s = float("-inf")
         self._metadata: ModelMetadata | None = None
         self._link = LinkState(has_device=device is not None)
@@ -111,7 +111,7 @@ class LiveRecogniser:
         for worker in self.workers:
             worker.start()
 
-    def __enter__(self) -> "LiveRecogniser":
+    def __enter__(self) -> "AsyncRecogniser":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -154,7 +154,7 @@ class LiveRecogniser:
         asked_at = self._asked_at
         return asked_at is not None and time.monotonic() - asked_at > self._answer_after
 
-    def collect(self) -> list[Answer]:
+    def collect(self) -> list[WindowPrediction]:
         """The answers since the last call, in order of capture; one that a newer answer overtook is dropped."""
         answers = []
         while self._answers:
@@ -194,9 +194,9 @@ class LiveRecogniser:
         try:
             metadata = self._cloud.learn(timeout=self._probe_timeout_s, force_refresh=True)
         except Exception as error:
-            self._breaker.fail_probe(time.monotonic(), error.retry_after_s if isinstance(error, CloudError) else 0.0)
+            self._breaker.fail_probe(time.monotonic(), error.retry_after_s if isinstance(error, ServiceError) else 0.0)
             self._show_fault(error)
-            if isinstance(error, CloudError):
+            if isinstance(error, ServiceError):
                 return
             raise
         self._metadata = metadata
@@ -211,14 +211,14 @@ class LiveRecogniser:
         started = time.monotonic()
         self._asked_at = started
         try:
-            metadata, reply = self._cloud.ask_window(window, self._timeout_s)
+            metadata, reply = self._cloud.predict_window(window, self._timeout_s)
             self._metadata = metadata
         except Exception as error:
-            self._breaker.fail(time.monotonic(), error.retry_after_s if isinstance(error, CloudError) else 0.0)
+            self._breaker.fail(time.monotonic(), error.retry_after_s if isinstance(error, ServiceError) else 0.0)
             self._show_fault(error)
             if self._device:
                 self._device_slot.offer(window)
-            if isinstance(error, (CloudError, ValueError)):
+            if isinstance(error, (ServiceError, ValueError)):
                 return
             raise
         finally:
@@ -227,7 +227,7 @@ class LiveRecogniser:
         self._breaker.succeed()
         probabilities = np.array(reply.probabilities, dtype=np.float32)
         version = str(reply.model_version if reply.model_version is not None else metadata.version)
-        self._answers.append(Answer(window, metadata.class_labels, probabilities, "cloud", took_ms, version))
+        self._answers.append(WindowPrediction(window, metadata.class_labels, probabilities, "cloud", took_ms, version))
         smoothed = took_ms if self._link.round_trip_ms is None else 0.8 * self._link.round_trip_ms + 0.2 * took_ms
         self._link = replace(self._link, connection="online", reason="", round_trip_ms=smoothed)
 

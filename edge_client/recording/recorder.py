@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_client.app import frames_of, open_tracker
+from edge_client.app import open_frames, open_tracker
 from edge_client.capture.sources import Frame, check_whole, open_source
 from edge_client.recording.keyboard import pressed_keys
 from edge_client.recording.output import check_output, save_recording
@@ -23,7 +23,7 @@ from edge_client.runtime.stop_signals import stop_on_signals
 from edge_client.settings import Settings, SettingsError
 from landmarks.hands import Array
 from landmarks.recording import HIGHEST_FPS, LOWEST_FPS, MAX_FRAMES, RATE_TOLERANCE, Recording
-from landmarks.tracking.hand_identity import HandTracks, SeenHand
+from landmarks.tracking.hand_identity import HandednessTracker, SeenHand
 
 COUNTDOWN_S = 1.0
 LONGEST_WINDOW = 1000
@@ -143,10 +143,10 @@ def record_windows(
         keys = stack.enter_context(pressed_keys())
         turns = cycle(plan.labels) if every_s is not None else None
         say(_instructions(plan, every_s))
-        tracks = HandTracks(settings.tracking.smoothing, settings.tracking.lost_frames)
+        tracks = HandednessTracker(settings.tracking.smoothing, settings.tracking.lost_frames)
         next_s = time.monotonic() + COUNTDOWN_S
         try:
-            for frame in frames_of(source):
+            for frame in open_frames(source):
                 pace.note(frame)
                 seen = tracker.detect(frame.image, pace.time_ms) if tracker and frame.image is not None else frame.hands
                 label = recorder.push(_raw_hands(tracks, list(seen)))
@@ -211,7 +211,7 @@ class RecordingPace:
         return self._steps / self._steps_s if self._steps_s > 0 else 0.0
 
 
-def _raw_hands(tracks: HandTracks, seen: list[SeenHand]) -> Array:
+def _raw_hands(tracks: HandednessTracker, seen: list[SeenHand]) -> Array:
     raw, _ = tracks.update(seen)
     return raw
 

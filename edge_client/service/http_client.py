@@ -19,14 +19,14 @@ from urllib3.util import Timeout
 from edge_client.service.connections import BoundedRetry, connection_fault, tls_context
 from edge_client.service.model_metadata import ModelMetadata, Prediction, check_window
 from edge_client.service.replies import (
-    AnswerError,
+    ResponseError,
     decode_reply,
     error_sentence,
     read_body,
     redirect_sentence,
     retry_seconds,
 )
-from edge_client.service.request_encoding import fp16_answer, fp16_question, json_answer, json_question
+from edge_client.service.request_encoding import decode_fp16, decode_json, encode_fp16, encode_json
 from edge_client.settings import Cloud, load_settings
 from edge_client.windows import Window
 from landmarks.hands import Array
@@ -38,14 +38,14 @@ log = logging.getLogger(__name__)
 MAX_REPLY_BYTES: Final = 4 * 1024 * 1024
 MODEL_FILE_TIMEOUT_S: Final = 120.0  # megabytes over a slow line, and nobody waits for a gesture meanwhile
 # Refused for now, not refused for good. A prediction changes nothing on the service, so asking again is safe.
-TEMPORARY: Final = (429, 502, 503, 504)
+RETRY_STATUSES: Final = (429, 502, 503, 504)
 # So the HAProxy in front of the service answers by itself, in plain text, while it knows no replica: for a moment after
 # its start, and where the last replica died. The service's own 404 and 500 are JSON, and are meant.
-FRONT: Final = (404, 500)
-FRONT_PAUSE_S: Final = 0.5
+PROXY_ERROR_STATUSES: Final = (404, 500)
+PROXY_RETRY_DELAY_S: Final = 0.5
 
 
-class CloudError(Exception):
+class ServiceError(Exception):
     """The service gave no answer: one sentence, its HTTP status if it had one, and when it wants to be asked again."""
 
     def __init__(self, sentence: str, *, status: int | None = None, retry_after_s: float = 0.0) -> None:
@@ -54,10 +54,10 @@ class CloudError(Exception):
         self.retry_after_s = retry_after_s
 
 
-class CloudClient:
+class ServiceClient:
     """A service at one URL, over kept-alive connections.
 
-    ``ask`` and ``learn`` raise ``CloudError`` with the reason; ``get_prediction_from_cloud`` and
+    ``ask`` and ``learn`` raise ``ServiceError`` with the reason; ``get_prediction_from_cloud`` and
     ``get_model_metadata`` log it and give ``None``, as the source system's functions did.
     """
 
@@ -76,7 +76,7 @@ class CloudClient:
             backoff_factor=0.2,
             backoff_max=2,
             backoff_jitter=0.1,
-            status_forcelist=TEMPORARY,
+            status_forcelist=RETRY_STATUSES,
             allowed_methods=None,
             raise_on_status=False,
         )
@@ -91,7 +91,7 @@ class CloudClient:
         """
         try:
             metadata = self.learn(timeout=timeout, force_refresh=force_refresh)
-        except CloudError as fault:
+        except ServiceError as fault:
             log.warning("no metadata: %s", fault)
             with self._lock:
                 remembered = self._metadata
@@ -113,7 +113,7 @@ class CloudClient:
         """
         try:
             reply = self.ask(np.asarray(sequence, np.float32), None if mask is None else np.asarray(mask), timeout)
-        except CloudError as fault:
+        except ServiceError as fault:
             log.warning("no prediction: %s", fault)
             return None
         return msgspec.structs.asdict(reply)
@@ -122,7 +122,7 @@ class CloudClient:
         """The model's metadata, from the cache while that is fresh.
 
         Raises:
-            CloudError: when the service gave none.
+            ServiceError: when the service gave none.
         """
         with self._lock:
             if self._metadata is not None and not force_refresh and self._clock() < self._metadata_until:
@@ -130,8 +130,8 @@ class CloudClient:
         data, _ = self._request("GET", "/metadata", timeout=timeout)
         try:
             metadata = decode_reply(data, ModelMetadata)
-        except AnswerError as error:
-            raise CloudError(str(error)) from error
+        except ResponseError as error:
+            raise ServiceError(str(error)) from error
         with self._lock:
             self._metadata = metadata
             self._metadata_until = self._clock() + self._settings.metadata_ttl
@@ -142,32 +142,32 @@ class CloudClient:
 
         Raises:
             ValueError: when the window isn't what the metadata asks for.
-            CloudError: when the service gave no answer.
+            ServiceError: when the service gave no answer.
         """
         metadata = self.learn(timeout=timeout)
         check_window(sequence, mask, metadata)
         compact = self._settings.encoding == "fp16" and "fp16" in metadata.encodings
-        question = fp16_question(sequence, mask) if compact else json_question(sequence, mask)
+        question = encode_fp16(sequence, mask) if compact else encode_json(sequence, mask)
         try:
             data, headers = self._request("POST", question.path, question.headers, question.body, timeout=timeout)
-            reply = fp16_answer(data, headers.get(HEADER_LENGTH)) if compact else json_answer(data)
-        except CloudError as fault:
+            reply = decode_fp16(data, headers.get(HEADER_LENGTH)) if compact else decode_json(data)
+        except ServiceError as fault:
             if fault.status in (400, 404):
                 self.forget()  # the window was right by what we know, so what we know is old
             raise
-        except AnswerError as fault:
-            raise CloudError(str(fault)) from fault
+        except ResponseError as fault:
+            raise ServiceError(str(fault)) from fault
         if len(reply.probabilities) != metadata.num_classes:
             self.forget()
             found, expected = len(reply.probabilities), metadata.num_classes
-            raise CloudError(f"{question.path} gave {found} probabilities, /metadata says {expected} classes")
+            raise ServiceError(f"{question.path} gave {found} probabilities, /metadata says {expected} classes")
         return reply
 
-    def ask_window(self, window: Window, timeout: float) -> tuple[ModelMetadata, Prediction]:
+    def predict_window(self, window: Window, timeout: float) -> tuple[ModelMetadata, Prediction]:
         """Ask for a window of raw hands; the model's metadata and its answer.
 
         Raises:
-            ValueError, CloudError: as ``ask``.
+            ValueError, ServiceError: as ``ask``.
         """
         metadata = self.learn(timeout=timeout)
         hands = metadata.shape.prepare(window.hands[-metadata.seq_len :])
@@ -177,7 +177,7 @@ class CloudClient:
         """A file of the gesture model that the service serves now, ``model.onnx`` or ``card.json``.
 
         Raises:
-            CloudError: when the service gave none.
+            ServiceError: when the service gave none.
         """
         path = f"/models/gesture/{name}"
         data, _ = self._request("GET", path, timeout=MODEL_FILE_TIMEOUT_S, limit=MAX_MODEL_BYTES)
@@ -187,7 +187,7 @@ class CloudClient:
         """The service's clock: the ``Date`` of its answer to ``GET /health``, unread.
 
         Raises:
-            CloudError: as ``learn``.
+            ServiceError: as ``learn``.
         """
         _, headers = self._request("GET", "/health", timeout=timeout)
         return headers.get("Date")
@@ -226,28 +226,32 @@ class CloudClient:
                     redirect=False,
                 )
             except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-                raise CloudError(f"{method} {url} failed: {connection_fault(error)}") from error
+                raise ServiceError(f"{method} {url} failed: {connection_fault(error)}") from error
             try:
                 data = read_body(answer, limit, timeout_s)
-            except AnswerError as error:
-                raise CloudError(f"{method} {url} {error}") from error
+            except ResponseError as error:
+                raise ServiceError(f"{method} {url} {error}") from error
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 if not left:  # urllib3 doesn't ask again where an answer was cut off in the middle
-                    raise CloudError(f"{method} {url} failed: {connection_fault(error)}") from error
+                    raise ServiceError(f"{method} {url} failed: {connection_fault(error)}") from error
                 continue
-            if not left or answer.status not in FRONT or answer.headers.get("Content-Type") != "text/plain":
+            if (
+                not left
+                or answer.status not in PROXY_ERROR_STATUSES
+                or answer.headers.get("Content-Type") != "text/plain"
+            ):
                 break
-            time.sleep(FRONT_PAUSE_S)
+            time.sleep(PROXY_RETRY_DELAY_S)
         if answer.status != 200:
             raise refusal(f"{method} {url}", answer.status, data, answer.headers)
         return data, answer.headers
 
 
-def refusal(asked: str, status: int, data: bytes, headers: Mapping[str, str]) -> CloudError:
+def refusal(asked: str, status: int, data: bytes, headers: Mapping[str, str]) -> ServiceError:
     """Why ``asked`` got another status than the one that was hoped for: over HTTP, and where a session is opened."""
     if 300 <= status < 400:
-        return CloudError(f"{asked} {redirect_sentence(status, headers.get('Location'))}", status=status)
-    return CloudError(
+        return ServiceError(f"{asked} {redirect_sentence(status, headers.get('Location'))}", status=status)
+    return ServiceError(
         f"{asked} answered {status}: {error_sentence(data)}",
         status=status,
         retry_after_s=retry_seconds(headers.get("Retry-After")),
@@ -255,13 +259,13 @@ def refusal(asked: str, status: int, data: bytes, headers: Mapping[str, str]) ->
 
 
 @cache
-def default_client() -> CloudClient:
+def default_client() -> ServiceClient:
     """The client that the environment sets up (``HELEN_CLOUD_API_URL`` and its neighbours)."""
-    return CloudClient(load_settings().cloud)
+    return ServiceClient(load_settings().cloud)
 
 
 def get_model_metadata(force_refresh: bool = False, timeout: float | None = None) -> dict[str, Any] | None:
-    """``CloudClient.get_model_metadata`` of the default client."""
+    """``ServiceClient.get_model_metadata`` of the default client."""
     return default_client().get_model_metadata(force_refresh, timeout)
 
 
@@ -270,5 +274,5 @@ def get_prediction_from_cloud(
     mask: Array | Sequence[Sequence[float]] | None = None,
     timeout: float | None = None,
 ) -> dict[str, Any] | None:
-    """``CloudClient.get_prediction_from_cloud`` of the default client."""
+    """``ServiceClient.get_prediction_from_cloud`` of the default client."""
     return default_client().get_prediction_from_cloud(sequence, mask, timeout)

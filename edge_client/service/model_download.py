@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from edge_client.service.http_client import CloudClient
+from edge_client.service.http_client import ServiceClient
 from landmarks.models.card import CARD_FILE, MODEL_FILE, ModelCard, ModelError, decode_card
 from landmarks.models.session import ModelSession
 
 
-def fetch_model(client: CloudClient, folder: Path) -> ModelCard:
+def fetch_model(client: ServiceClient, folder: Path) -> ModelCard:
     """Fetch the gesture model that the service serves now into ``folder``, once it has proved itself here.
 
     Raises:
-        CloudError: when the service doesn't hand it over.
+        ServiceError: when the service doesn't hand it over.
         ModelError: when the files don't fit each other, as when a new version went live between the two: try again;
             or when they can't be written.
     """

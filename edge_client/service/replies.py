@@ -1,4 +1,4 @@
-"""What a peer answered, read at one boundary: whatever bytes came, the outcome is a value or an ``AnswerError``.
+"""What a peer answered, read at one boundary: whatever bytes came, the outcome is a value or an ``ResponseError``.
 
 Bytes and header texts only: ``cloud.py``, ``stream.py`` and the others send and receive.
 """
@@ -17,7 +17,7 @@ READ_BYTES: Final = 64 * 1024
 LONGEST_QUOTE: Final = 300
 
 
-class AnswerError(ValueError):
+class ResponseError(ValueError):
     """An answer that isn't one; the message says what was found and what was expected."""
 
 
@@ -31,19 +31,19 @@ def decode_reply(data: bytes, kind: type[Reply], sender: str = "the service's an
     """JSON that a peer sent, as ``kind``; ``sender`` begins the sentence when it is something else.
 
     Raises:
-        AnswerError: it is no JSON of this kind.
+        ResponseError: it is no JSON of this kind.
     """
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise AnswerError(f"{sender} is not a {kind.__name__}: {quoted(str(error))}") from error
+        raise ResponseError(f"{sender} is not a {kind.__name__}: {quoted(str(error))}") from error
 
 
 def error_sentence(data: bytes) -> str:
     """The reason in an error body, or the beginning of what came in its place."""
     try:
         return quoted(decode_reply(data, ErrorBody).error)
-    except AnswerError:
+    except ResponseError:
         return quoted(data[:120].decode("utf-8", "replace")) or "no reason given"
 
 
@@ -82,7 +82,7 @@ def read_body(answer: urllib3.BaseHTTPResponse, limit: int, timeout_s: float) ->
     """The body of an answer that was asked for without ``preload_content``; the connection is given back.
 
     Raises:
-        AnswerError: it has more than ``limit`` bytes, or wasn't whole within ``timeout_s``.
+        ResponseError: it has more than ``limit`` bytes, or wasn't whole within ``timeout_s``.
         urllib3.exceptions.HTTPError, OSError: the connection broke.
     """
     deadline_s = time.monotonic() + timeout_s
@@ -91,9 +91,9 @@ def read_body(answer: urllib3.BaseHTTPResponse, limit: int, timeout_s: float) ->
         while part := answer.read1(READ_BYTES):
             body += part
             if len(body) > limit:
-                raise AnswerError(f"answered with more than {limit} bytes")
+                raise ResponseError(f"answered with more than {limit} bytes")
             if time.monotonic() > deadline_s:
-                raise AnswerError(f"gave an answer that was not whole within {timeout_s:g} s")
+                raise ResponseError(f"gave an answer that was not whole within {timeout_s:g} s")
     except BaseException:
         answer.close()  # what is left unread must not be the next answer
         raise

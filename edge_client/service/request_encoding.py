@@ -9,23 +9,23 @@ import msgspec
 import numpy as np
 
 from edge_client.service.model_metadata import Prediction
-from edge_client.service.replies import AnswerError, decode_reply, quoted
+from edge_client.service.replies import ResponseError, decode_reply, quoted
 from landmarks.hands import Array, apply_mask
 from landmarks.protocol.open_inference import HEADER_LENGTH, decode_response, encode_request
-from landmarks.protocol.tensors import WireError
+from landmarks.protocol.tensors import ProtocolError
 
 Encoding = Literal["fp16", "json"]
 
 # What the service keeps of a number anyway, in a third of the digits.
 DECIMALS: Final = 6
 # Serve watches for a client that hangs up, to cancel its request. An answer takes milliseconds: watching costs more.
-UNWATCHED: Final = {"X-Request-Disconnect-Disabled": "?1"}
+NO_DISCONNECT_WATCH: Final = {"X-Request-Disconnect-Disabled": "?1"}
 PROBABILITIES: Final = "probabilities"
 LABEL: Final = "label"
 LONGEST_COUNT: Final = 18
 
 
-class Question(NamedTuple):
+class EncodedRequest(NamedTuple):
     """One window, ready to be posted."""
 
     path: str
@@ -33,15 +33,17 @@ class Question(NamedTuple):
     body: bytes
 
 
-def json_question(sequence: Array, mask: Array | None) -> Question:
+def encode_json(sequence: Array, mask: Array | None) -> EncodedRequest:
     """A window ``(T, F)`` with an optional mask ``(T, 2)`` for ``POST /predict``."""
     body: dict[str, Any] = {"sequence": np.round(sequence.astype(np.float64), DECIMALS).tolist()}
     if mask is not None:
         body["mask"] = mask.tolist()
-    return Question("/predict", UNWATCHED | {"Content-Type": "application/json"}, msgspec.json.encode(body))
+    return EncodedRequest(
+        "/predict", NO_DISCONNECT_WATCH | {"Content-Type": "application/json"}, msgspec.json.encode(body)
+    )
 
 
-def fp16_question(sequence: Array, mask: Array | None) -> Question:
+def encode_fp16(sequence: Array, mask: Array | None) -> EncodedRequest:
     """The same for ``/v2``, the mask multiplied in: presence then follows from the zeros, as in ``/predict``.
 
     In 0..1 of the image FP16 is exact to 0.00025, a quarter of a pixel at 1 000 pixels.
@@ -51,32 +53,32 @@ def fp16_question(sequence: Array, mask: Array | None) -> Question:
     """
     window = sequence if mask is None else apply_mask(sequence, mask)
     body, json_bytes = encode_request({"sequence": window[None]}, "FP16", (PROBABILITIES, LABEL))
-    headers = UNWATCHED | {"Content-Type": "application/octet-stream", HEADER_LENGTH: str(json_bytes)}
-    return Question("/v2/models/gesture/infer", headers, body)
+    headers = NO_DISCONNECT_WATCH | {"Content-Type": "application/octet-stream", HEADER_LENGTH: str(json_bytes)}
+    return EncodedRequest("/v2/models/gesture/infer", headers, body)
 
 
-def json_answer(data: bytes) -> Prediction:
+def decode_json(data: bytes) -> Prediction:
     """What ``POST /predict`` answered.
 
     Raises:
-        AnswerError: it is no prediction.
+        ResponseError: it is no prediction.
     """
     return decode_reply(data, Prediction)
 
 
-def fp16_answer(data: bytes, header_length: str | None) -> Prediction:
-    """What ``/v2`` answered to ``fp16_question``; ``header_length`` is the answer's header of that name.
+def decode_fp16(data: bytes, header_length: str | None) -> Prediction:
+    """What ``/v2`` answered to ``encode_fp16``; ``header_length`` is the answer's header of that name.
 
     Raises:
-        AnswerError: it is no prediction.
+        ResponseError: it is no prediction.
     """
     try:
         answer = decode_response(data, _byte_count(header_length))
         probabilities, labels = answer.tensors.get(PROBABILITIES), answer.tensors.get(LABEL)
         if not isinstance(probabilities, np.ndarray) or probabilities.ndim != 2 or not probabilities.size:
-            raise AnswerError(f"the service's answer has no {PROBABILITIES}, expected one row")
+            raise ResponseError(f"the service's answer has no {PROBABILITIES}, expected one row")
         if not isinstance(labels, list) or len(labels) != 1:
-            raise AnswerError(f"the service's answer has no {LABEL}, expected one")
+            raise ResponseError(f"the service's answer has no {LABEL}, expected one")
         top = int(probabilities[0].argmax())
         return Prediction(
             prediction=labels[0].decode(),
@@ -86,10 +88,10 @@ def fp16_answer(data: bytes, header_length: str | None) -> Prediction:
             elapsed_ms=answer.elapsed_ms,
             model_version=answer.model_version,
         )
-    except AnswerError:
+    except ResponseError:
         raise
-    except (WireError, ValueError) as error:
-        raise AnswerError(f"the service's answer is not a prediction: {quoted(str(error))}") from error
+    except (ProtocolError, ValueError) as error:
+        raise ResponseError(f"the service's answer is not a prediction: {quoted(str(error))}") from error
 
 
 def _byte_count(text: str | None) -> int | None:

@@ -18,9 +18,9 @@ from websockets.http11 import Response
 from websockets.sync.client import ClientConnection, connect
 
 from edge_client.service.connections import connection_fault, tls_context
-from edge_client.service.http_client import MAX_REPLY_BYTES, CloudClient, CloudError, refusal
+from edge_client.service.http_client import MAX_REPLY_BYTES, ServiceClient, ServiceError, refusal
 from edge_client.service.model_metadata import ModelMetadata, Prediction
-from edge_client.service.replies import AnswerError, decode_reply, quoted
+from edge_client.service.replies import ResponseError, decode_reply, quoted
 from edge_client.settings import Cloud
 from edge_client.windows import Window
 
@@ -51,11 +51,11 @@ class StreamFault(msgspec.Struct, frozen=True):
     frame: int | None = None
 
 
-class SessionLost(CloudError):
+class SessionLost(ServiceError):
     """The connection ended: a new session may get the answer that this one didn't."""
 
 
-class WindowRefused(CloudError):
+class WindowRefused(ServiceError):
     """The service gives no answer to this window; the session goes on."""
 
 
@@ -90,20 +90,20 @@ class StreamClient:
 
     def __init__(self, settings: Cloud) -> None:
         self._settings = settings
-        self._http = CloudClient(settings)
+        self._http = ServiceClient(settings)
         self._session: FrameSession | None = None
 
     def learn(self, *, timeout: float | None = None, force_refresh: bool = False) -> ModelMetadata:
-        """As ``CloudClient.learn``."""
+        """As ``ServiceClient.learn``."""
         return self._http.learn(timeout=timeout, force_refresh=force_refresh)
 
-    def ask_window(self, window: Window, timeout: float) -> tuple[ModelMetadata, Prediction]:
+    def predict_window(self, window: Window, timeout: float) -> tuple[ModelMetadata, Prediction]:
         """Ask for a window of raw hands; the model's metadata and its answer.
 
         A session that was lost since the last window, by a restart or for being idle, is opened anew, once.
 
         Raises:
-            CloudError: the service gave no answer.
+            ServiceError: the service gave no answer.
         """
         deadline_s = time.monotonic() + timeout
         if self._session is not None:
@@ -124,7 +124,7 @@ class StreamClient:
             prediction = session.ask(window, deadline_s)
         except WindowRefused:
             raise
-        except CloudError:
+        except ServiceError:
             self._drop()
             raise
         return session.metadata, prediction
@@ -139,7 +139,7 @@ class FrameSession:
     """One live session, and which frames the service holds in it.
 
     Raises:
-        CloudError: the service doesn't open one before ``deadline_s`` (``time.monotonic``).
+        ServiceError: the service doesn't open one before ``deadline_s`` (``time.monotonic``).
     """
 
     def __init__(self, settings: Cloud, deadline_s: float) -> None:
@@ -170,7 +170,7 @@ class FrameSession:
             answered = HTTPHeaderDict(answer.headers.raw_items())
             raise refusal(self._url, answer.status_code, bytes(answer.body or b""), answered) from refused
         except (OSError, WebSocketException, ValueError) as error:
-            raise CloudError(f"{self._url} can't be reached: {connection_fault(error)}") from error
+            raise ServiceError(f"{self._url} can't be reached: {connection_fault(error)}") from error
         try:
             self._send(msgspec.json.encode({"encoding": "fp16", "stride": 0}).decode())
             self.metadata = self._decode(self._receive(deadline_s), ModelMetadata)
@@ -184,7 +184,7 @@ class FrameSession:
         Raises:
             WindowRefused: the service gives none, for now.
             SessionLost: the connection ended.
-            CloudError: it didn't come before ``deadline_s``, or isn't one.
+            ServiceError: it didn't come before ``deadline_s``, or isn't one.
         """
         metadata = self.metadata
         frames = min(len(window.hands), metadata.seq_len)
@@ -227,7 +227,7 @@ class FrameSession:
                 labels = self.metadata.class_labels
                 fits = len(prediction.probabilities) == len(labels) and prediction.frames == frames
                 if not fits or labels[prediction.top_index] != prediction.prediction:
-                    raise CloudError(f"{self._url} gave an answer to another window or of another model")
+                    raise ServiceError(f"{self._url} gave an answer to another window or of another model")
                 return prediction
             fault = self._decode(data, StreamFault)
             if fault.frame == self._number:
@@ -256,11 +256,11 @@ class FrameSession:
         later = bool(closed.rcvd and closed.rcvd.code == TRY_AGAIN_LATER)
         return SessionLost(f"{self._url} closed: {reason or closed}", retry_after_s=1.0 if later else 0.0)
 
-    def _late(self) -> CloudError:
-        return CloudError(f"{self._url} gave no answer in time")
+    def _late(self) -> ServiceError:
+        return ServiceError(f"{self._url} gave no answer in time")
 
     def _decode(self, data: bytes, kind: type[Reply]) -> Reply:
         try:
             return decode_reply(data, kind, f"what {self._url} sent")
-        except AnswerError as error:
-            raise CloudError(str(error)) from error
+        except ResponseError as error:
+            raise ServiceError(str(error)) from error

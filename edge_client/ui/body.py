@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 from starlette.requests import ClientDisconnect, Request
 
-from landmarks.protocol.validation import sentence_of
+from landmarks.protocol.validation import format_validation_error
 
 MAX_BODY_BYTES: Final = 64 * 1024
 # Socket.IO looks for binary parts by recursion, two Python frames a level.
@@ -86,7 +86,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
     except RecursionError:
         raise _too_deep() from None
     except msgspec.ValidationError as error:
-        raise _invalid(f"the body is not a JSON object that can be shown: {sentence_of(error)}") from None
+        raise _invalid(f"the body is not a JSON object that can be shown: {format_validation_error(error)}") from None
     except msgspec.DecodeError as error:
         raise _invalid(f"the body is not a JSON object: {error}") from None
     if is_deeper_than(parsed, MAX_DEPTH):
@@ -114,7 +114,7 @@ def check_state(state: dict[str, Any]) -> None:
     try:
         msgspec.convert(state, ClientState)
     except msgspec.ValidationError as error:
-        raise _invalid(sentence_of(error)) from None
+        raise _invalid(format_validation_error(error)) from None
 
 
 def _invalid(sentence: str) -> Refused:

@@ -30,7 +30,7 @@ class Message(NamedTuple):
     received_s: float
 
 
-class Channel:
+class Broadcaster:
     """A sequence of messages to any number of listeners, each at its own pace.
 
     The last ``kept`` messages stay: a listener that was away goes on where it was, and one that is slower than the
@@ -99,8 +99,8 @@ class Hub:
     """What the screen knows: its listeners, the last events, and its own faults."""
 
     def __init__(self) -> None:
-        self.events = Channel(EVENTS_KEPT)
-        self.live = Channel(1)
+        self.events = Broadcaster(EVENTS_KEPT)
+        self.live = Broadcaster(1)
         self.faults = Faults()
         self.connected: Counter[Listener] = Counter()
         self.sockets = socketio.AsyncServer(async_mode="asgi", max_http_buffer_size=64 * 1024)

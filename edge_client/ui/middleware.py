@@ -19,7 +19,7 @@ SECURITY_HEADERS: Final = {
 }
 
 
-class SecurityHeaders:
+class SecurityHeadersMiddleware:
     """Adds the headers that keep the page to itself to every answer."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -35,7 +35,7 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
-class SameSite:
+class SameOriginMiddleware:
     """Lets in what was meant for this screen: a name of its own as ``Host``, and no other site as ``Origin``.
 
     Without it, any web page that a browser on the local network opens could post gestures or read them: by its own

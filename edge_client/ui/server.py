@@ -25,7 +25,7 @@ from starlette.websockets import WebSocket
 
 from edge_client.ui.body import MAX_BODY_BYTES, Refused, check_state, read_object
 from edge_client.ui.broadcast import Faults, Hub, Listener
-from edge_client.ui.middleware import SameSite, SecurityHeaders
+from edge_client.ui.middleware import SameOriginMiddleware, SecurityHeadersMiddleware
 from edge_client.ui.streams import MAX_LISTENERS, event_frames, serve_page, state_frames
 
 log = logging.getLogger(__name__)
@@ -94,8 +94,8 @@ def build_screen(hub: Hub, *, bind: str = "127.0.0.1", names: Collection[str] = 
         lifespan=lifespan,
     )
     pages.router.redirect_slashes = False
-    guarded = SameSite(socketio.ASGIApp(hub.sockets, other_asgi_app=pages), bind=bind, names=names)
-    return SecurityHeaders(LastResort(guarded, hub.faults))
+    guarded = SameOriginMiddleware(socketio.ASGIApp(hub.sockets, other_asgi_app=pages), bind=bind, names=names)
+    return SecurityHeadersMiddleware(LastResort(guarded, hub.faults))
 
 
 class LastResort:

@@ -1,7 +1,7 @@
 """What the local screen is shown: pictures of the client's state, a few a second, from a thread of their own.
 
 The capture thread only leaves the newest state here. Whether the screen runs in this process or in another one is a
-matter of ``send``: ``ui.server.Hub.show`` here, ``HttpScreen`` there.
+matter of ``send``: ``ui.server.Hub.show`` here, ``ScreenClient`` there.
 """
 
 import logging
@@ -18,7 +18,7 @@ from edge_client.pipeline import FrameState
 from edge_client.publisher import MAX_REPLY_BYTES
 from edge_client.recognition.recogniser import LinkState, NewestSlot
 from edge_client.runtime.worker import Health, Worker
-from edge_client.service.replies import AnswerError, decode_reply, read_body
+from edge_client.service.replies import ResponseError, decode_reply, read_body
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ ACCEPTED: Final = "live"
 CLOSE_WITHIN_S: Final = 5.0
 
 
-class ScreenFeed:
+class StatePublisher:
     """Describes the newest state to ``send``, at most ``rate`` times a second. Use it as a context manager."""
 
     def __init__(
@@ -48,7 +48,7 @@ class ScreenFeed:
         self.worker = Worker("screen", self._send_next)
         self.worker.start()
 
-    def __enter__(self) -> "ScreenFeed":
+    def __enter__(self) -> "StatePublisher":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -84,7 +84,7 @@ def describe_state(state: FrameState, link: LinkState, session_id: str, troubles
         "aspect": state.aspect,
         "bars": bars,
         "belief": [state.belief.label, round(state.belief.probability, DECIMALS)] if state.belief else None,
-        "lasting": state.lasting,
+        "lasting": state.active_gesture,
         "source": answer.source if answer else _next_to_answer(link),
         "model_version": answer.model_version if answer else None,
         "connection": link.connection,
@@ -109,7 +109,7 @@ class ScreenHealth(msgspec.Struct, frozen=True):
     accepts: tuple[str, ...] = ()
 
 
-class HttpScreen:
+class ScreenClient:
     """What may be a screen in another process, where events are published: each state is a POST to its ``/live``.
 
     Landmarks are about people, and whoever takes the events may be anybody: a screen gets states only after its
@@ -139,7 +139,7 @@ class HttpScreen:
             if self._accepts:
                 status, _ = self._request("POST", "/live", msgspec.json.encode(state))
                 if status != 200:
-                    raise AnswerError(f"answered {status}")
+                    raise ResponseError(f"answered {status}")
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             log.debug("the screen at %s is away: %s", self._url, error)
             self._accepts = False
@@ -150,7 +150,7 @@ class HttpScreen:
         status, body = self._request("GET", "/health")
         try:
             accepts = status == 200 and ACCEPTED in decode_reply(body, ScreenHealth).accepts
-        except AnswerError:
+        except ResponseError:
             accepts = False
         if not accepts:
             self._quiet_until_s = time.monotonic() + self._ask_again_after_s

@@ -10,7 +10,7 @@ from typing import Final
 import anyio
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from edge_client.ui.broadcast import EVENTS_SHOWN, Channel, Hub
+from edge_client.ui.broadcast import EVENTS_SHOWN, Broadcaster, Hub
 
 MAX_LISTENERS: Final = 64
 HELLO: Final = b'data: {"type":"hello","status":"ok"}\n\n'
@@ -61,7 +61,7 @@ async def serve_page(hub: Hub, page: WebSocket) -> None:
             head = f'{{"id":"{hub.event_id(message)}","at":{message.received_s:.3f},"past":{past},"gesture":'
             await page.send_text(head + message.body.decode() + "}")
 
-    async def send_states(channel: Channel) -> None:
+    async def send_states(channel: Broadcaster) -> None:
         async for message in channel.follow(channel.newest):
             if message is not None:
                 await page.send_text('{"state":' + message.body.decode() + "}")

@@ -98,7 +98,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
         return len(self.class_labels)
 
 
-def sha256_of(data: bytes) -> str:
+def compute_sha256(data: bytes) -> str:
     """The SHA-256 of a model file's bytes, in hexadecimal, as a card holds it."""
     return hashlib.sha256(data).hexdigest()
 

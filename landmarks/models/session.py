@@ -16,10 +16,10 @@ from landmarks.models.card import (
     MODEL_FILE,
     ModelCard,
     ModelError,
+    compute_sha256,
     golden_arrays,
     read_bounded,
     read_card,
-    sha256_of,
 )
 from landmarks.models.checks import LOGITS, Kind, check_range, check_tensors
 from landmarks.protocol.tensors import TensorSpec
@@ -53,7 +53,7 @@ class ModelSession:
             ModelError: wrong hash, not an ONNX model, a golden output that differs, or tensors, frames or batches for
                 which the card isn't true.
         """
-        found = sha256_of(model)
+        found = compute_sha256(model)
         if found != card.sha256:
             raise ModelError(f"{MODEL_FILE} has SHA-256 {found[:12]}…, its card expects {card.sha256[:12]}…")
         options = ort.SessionOptions()
@@ -68,8 +68,8 @@ class ModelSession:
             raise ModelError(f"ONNX Runtime can't load {MODEL_FILE}: {error}") from error
         self.card = card
         self.model = model
-        self.inputs = tuple(spec_of(node) for node in self._session.get_inputs())
-        self.outputs = tuple(spec_of(node) for node in self._session.get_outputs())
+        self.inputs = tuple(read_tensor_spec(node) for node in self._session.get_inputs())
+        self.outputs = tuple(read_tensor_spec(node) for node in self._session.get_outputs())
         self.input_names = tuple(spec.name for spec in self.inputs)
         self.output_names = tuple(spec.name for spec in self.outputs)
         self.kind = check_tensors(card, self.inputs, self.outputs)
@@ -124,7 +124,7 @@ class ModelSession:
                 )
 
 
-def spec_of(node: ort.NodeArg) -> TensorSpec:
+def read_tensor_spec(node: ort.NodeArg) -> TensorSpec:
     """What the graph says of one of its inputs or outputs; an axis that it leaves open is -1.
 
     Raises:

@@ -11,12 +11,12 @@ import numpy as np
 
 from landmarks.protocol.tensors import (
     Array,
-    WireError,
+    ProtocolError,
     element_count,
     float_type,
-    floats_of,
-    texts_in,
-    texts_of,
+    parse_floats,
+    parse_raw_texts,
+    parse_texts,
 )
 
 MAX_TENSORS: Final = 64
@@ -69,14 +69,14 @@ class TensorLayout(NamedTuple):
     size: int
 
 
-def layout_of(declared: Sequence[DeclaredTensor], field: str) -> TensorLayout:
+def parse_layout(declared: Sequence[DeclaredTensor], field: str) -> TensorLayout:
     """Check a message's declared tensors; ``field`` is ``inputs`` or ``outputs``.
 
     Raises:
-        WireError: a name twice, a shape or a size that can't be, or numbers neither in the JSON nor behind it.
+        ProtocolError: a name twice, a shape or a size that can't be, or numbers neither in the JSON nor behind it.
     """
     if len(declared) > MAX_TENSORS:
-        raise WireError(f"{field} has {len(declared)} tensors, expected at most {MAX_TENSORS}")
+        raise ProtocolError(f"{field} has {len(declared)} tensors, expected at most {MAX_TENSORS}")
     raw: list[RawTensor] = []
     in_json: list[JsonTensor] = []
     names: set[str] = set()
@@ -84,25 +84,25 @@ def layout_of(declared: Sequence[DeclaredTensor], field: str) -> TensorLayout:
     for index, tensor in enumerate(declared):
         here = f"{field}[{index}]"
         if tensor.name in names:
-            raise WireError(f"{here}.name is {tensor.name[:100]!r}, expected each tensor once")
+            raise ProtocolError(f"{here}.name is {tensor.name[:100]!r}, expected each tensor once")
         names.add(tensor.name)
         if tensor.parameters.shared_memory_region is not None:
-            raise WireError(f"{here}.parameters has a shared_memory_region, expected the numbers in the body")
+            raise ProtocolError(f"{here}.parameters has a shared_memory_region, expected the numbers in the body")
         shape, size = tuple(tensor.shape), tensor.parameters.binary_data_size
         count = element_count(here, shape)
         if isinstance(tensor.data, msgspec.Raw):
             if size is not None:
-                raise WireError(f"{here} has both data and binary_data_size, expected one")
+                raise ProtocolError(f"{here} has both data and binary_data_size, expected one")
             in_json.append(JsonTensor(tensor.name, tensor.datatype, shape, tensor.data))
             continue
         if size is None:
-            raise WireError(f"{here} has neither data nor binary_data_size, expected one")
+            raise ProtocolError(f"{here} has neither data nor binary_data_size, expected one")
         if size < 0:
-            raise WireError(f"{here}.parameters.binary_data_size is {size}, expected 0 or more")
+            raise ProtocolError(f"{here}.parameters.binary_data_size is {size}, expected 0 or more")
         if tensor.datatype != "BYTES":
             expected = count * float_type(here, tensor.datatype).itemsize
             if size != expected:
-                raise WireError(
+                raise ProtocolError(
                     f"{here}.parameters.binary_data_size is {size}, expected {expected} "
                     f"for shape {tensor.shape} of {tensor.datatype}"
                 )
@@ -115,20 +115,20 @@ def read_tensors(layout: TensorLayout, body: bytes, end: int) -> dict[str, Array
     """The tensors of a message whose JSON ends at ``end``: float32 arrays, and the elements of BYTES tensors.
 
     Raises:
-        WireError: the body is longer or shorter than declared, or a tensor isn't what its declaration says.
+        ProtocolError: the body is longer or shorter than declared, or a tensor isn't what its declaration says.
     """
     if end + layout.size != len(body):
-        raise WireError(f"the body has {len(body) - end} bytes behind its JSON, its tensors declare {layout.size}")
+        raise ProtocolError(f"the body has {len(body) - end} bytes behind its JSON, its tensors declare {layout.size}")
     tensors: dict[str, Array | list[bytes]] = {}
     for name, datatype, shape, elements, offset, size in layout.raw:
         if datatype == "BYTES":
-            tensors[name] = texts_in(name, memoryview(body)[end + offset : end + offset + size], elements)
+            tensors[name] = parse_raw_texts(name, memoryview(body)[end + offset : end + offset + size], elements)
         else:
             numbers = np.frombuffer(body, float_type(name, datatype), elements, end + offset)
             tensors[name] = numbers.astype(np.float32).reshape(shape)
     for name, datatype, shape, data in layout.in_json:
         if datatype == "BYTES":
-            tensors[name] = texts_of(name, shape, data)
+            tensors[name] = parse_texts(name, shape, data)
         else:
-            tensors[name] = floats_of(name, datatype, shape, data)
+            tensors[name] = parse_floats(name, datatype, shape, data)
     return tensors

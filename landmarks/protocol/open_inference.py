@@ -2,7 +2,7 @@
 
 Both sides use it: the service reads requests and writes responses, the Raspberry Pi the other way round. It knows no
 HTTP; ``HEADER_LENGTH`` is the header that says how many of a body's bytes are JSON. Whatever bytes come, the outcome
-is a message or a ``WireError``.
+is a message or a ``ProtocolError``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,9 +13,16 @@ from typing import Any, Final, NamedTuple, TypeVar
 import msgspec
 import numpy.typing as npt
 
-from landmarks.protocol.binary_tensors import MAX_TENSORS, DeclaredTensor, Int64, TensorLayout, layout_of, read_tensors
-from landmarks.protocol.tensors import Array, Datatype, WireError, raw_floats, raw_texts
-from landmarks.protocol.validation import sentence_of
+from landmarks.protocol.binary_tensors import (
+    MAX_TENSORS,
+    DeclaredTensor,
+    Int64,
+    TensorLayout,
+    parse_layout,
+    read_tensors,
+)
+from landmarks.protocol.tensors import Array, Datatype, ProtocolError, raw_floats, raw_texts
+from landmarks.protocol.validation import format_validation_error
 
 HEADER_LENGTH: Final = "Inference-Header-Content-Length"
 
@@ -101,7 +108,7 @@ def decode_request(body: bytes, header_length: int | None = None) -> InferReques
     """Read a request; ``header_length`` is the number of bytes of JSON, None when all of it is.
 
     Raises:
-        WireError: it isn't one, or its tensors aren't float tensors of the declared shape and size.
+        ProtocolError: it isn't one, or its tensors aren't float tensors of the declared shape and size.
     """
     end = _header_end(body, header_length)
     if header_length is not None and end <= CACHED_HEADER_BYTES:
@@ -120,7 +127,7 @@ def encode_request(
         The body, and the number of its bytes that are JSON.
 
     Raises:
-        WireError: a number that isn't finite, or that ``datatype`` can't hold.
+        ProtocolError: a number that isn't finite, or that ``datatype`` can't hold.
     """
     raws = [raw_floats(name, datatype, array) for name, array in tensors.items()]
     shapes = tuple((name, array.shape, len(raw)) for (name, array), raw in zip(tensors.items(), raws, strict=True))
@@ -132,11 +139,11 @@ def decode_response(body: bytes, header_length: int | None = None) -> InferRespo
     """Read a response; ``header_length`` as for ``decode_request``.
 
     Raises:
-        WireError: it isn't one.
+        ProtocolError: it isn't one.
     """
     end = _header_end(body, header_length)
     head = _decode(body[:end], _response_decoder)
-    tensors = read_tensors(layout_of(head.outputs, "outputs"), body, end)
+    tensors = read_tensors(parse_layout(head.outputs, "outputs"), body, end)
     return InferResponse(head.model_name, head.model_version, tensors, head.id, head.parameters.elapsed_ms)
 
 
@@ -185,14 +192,14 @@ def _header_end(body: bytes, header_length: int | None) -> int:
     if header_length is None:
         return len(body)
     if not 0 <= header_length <= len(body):
-        raise WireError(f"{HEADER_LENGTH} is {header_length}, expected at most the body's {len(body)} bytes")
+        raise ProtocolError(f"{HEADER_LENGTH} is {header_length}, expected at most the body's {len(body)} bytes")
     return header_length
 
 
 def _read_request(header: bytes) -> _RequestLayout:
     head = _decode(header, _request_decoder)
     binary = head.parameters.binary_data_output
-    return _RequestLayout(head.id, layout_of(head.inputs, "inputs"), _wanted(head.outputs, binary), binary)
+    return _RequestLayout(head.id, parse_layout(head.inputs, "inputs"), _wanted(head.outputs, binary), binary)
 
 
 _known_request: Final = lru_cache(CACHED_HEADERS)(_read_request)
@@ -202,9 +209,9 @@ def _decode(header: bytes, decoder: "msgspec.json.Decoder[Head]") -> Head:
     try:
         return decoder.decode(header)
     except msgspec.ValidationError as error:
-        raise WireError(sentence_of(error)) from error
+        raise ProtocolError(format_validation_error(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise WireError(f"the message is not JSON: {str(error)[:200]}") from error
+        raise ProtocolError(f"the message is not JSON: {str(error)[:200]}") from error
 
 
 def _wanted(outputs: Sequence[_RequestedOutput] | None, binary: bool) -> tuple[WantedOutput, ...] | None:
@@ -212,18 +219,18 @@ def _wanted(outputs: Sequence[_RequestedOutput] | None, binary: bool) -> tuple[W
     if not outputs:
         return None
     if len(outputs) > MAX_TENSORS:
-        raise WireError(f"outputs has {len(outputs)} tensors, expected at most {MAX_TENSORS}")
+        raise ProtocolError(f"outputs has {len(outputs)} tensors, expected at most {MAX_TENSORS}")
     wanted: dict[str, WantedOutput] = {}
     for index, output in enumerate(outputs):
         given = output.parameters
         if output.name in wanted:
-            raise WireError(f"outputs[{index}].name is {output.name[:100]!r}, expected each tensor once")
+            raise ProtocolError(f"outputs[{index}].name is {output.name[:100]!r}, expected each tensor once")
         for name, value in (
             ("classification", given.classification),
             ("shared_memory_region", given.shared_memory_region),
         ):
             if value is not None:
-                raise WireError(f"outputs[{index}].parameters has {name}, expected binary_data or nothing")
+                raise ProtocolError(f"outputs[{index}].parameters has {name}, expected binary_data or nothing")
         wanted[output.name] = WantedOutput(output.name, binary if given.binary_data is None else given.binary_data)
     return tuple(wanted.values())
 

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from landmarks.protocol.validation import sentence_of
+from landmarks.protocol.validation import format_validation_error
 
 Array = npt.NDArray[np.float32]
 Datatype = Literal["FP32", "FP16", "BYTES"]
@@ -27,7 +27,7 @@ LARGEST_FP16: Final = float(np.finfo(np.float16).max)
 _LENGTH: Final = struct.Struct("<I")
 
 
-class WireError(ValueError):
+class ProtocolError(ValueError):
     """A message or tensor that can't be read or written: one sentence naming the field, found and expected."""
 
 
@@ -43,16 +43,16 @@ def element_count(field: str, shape: Sequence[int]) -> int:
     """The number of elements of a shape that a message declares.
 
     Raises:
-        WireError: a negative length, more than 8 axes, or more than 16 million elements.
+        ProtocolError: a negative length, more than 8 axes, or more than 16 million elements.
     """
     if len(shape) > MAX_RANK:
-        raise WireError(f"{field}.shape has {len(shape)} axes, expected at most {MAX_RANK}")
+        raise ProtocolError(f"{field}.shape has {len(shape)} axes, expected at most {MAX_RANK}")
     for axis, length in enumerate(shape):
         if length < 0:
-            raise WireError(f"{field}.shape[{axis}] is {length}, expected 0 or more")
+            raise ProtocolError(f"{field}.shape[{axis}] is {length}, expected 0 or more")
     count = math.prod(shape)  # Python's integers: a product can't overflow
     if count > MAX_ELEMENTS:
-        raise WireError(f"{field}.shape has {count} elements, expected at most {MAX_ELEMENTS}")
+        raise ProtocolError(f"{field}.shape has {count} elements, expected at most {MAX_ELEMENTS}")
     return count
 
 
@@ -60,19 +60,19 @@ def float_type(field: str, datatype: str) -> "np.dtype[Any]":
     """How the numbers of a float tensor lie on the wire.
 
     Raises:
-        WireError: the datatype is none of the floats.
+        ProtocolError: the datatype is none of the floats.
     """
     found = FLOATS.get(datatype)
     if found is None:
-        raise WireError(f"{field}.datatype is {datatype[:20]!r}, expected FP32 or FP16")
+        raise ProtocolError(f"{field}.datatype is {datatype[:20]!r}, expected FP32 or FP16")
     return found
 
 
-def floats_of(field: str, datatype: str, shape: Sequence[int], data: msgspec.Raw) -> Array:
+def parse_floats(field: str, datatype: str, shape: Sequence[int], data: msgspec.Raw) -> Array:
     """A float tensor from its JSON: a flat list of numbers in row-major order, or lists nested as the shape says.
 
     Raises:
-        WireError: it isn't such a list, or has another number of elements.
+        ProtocolError: it isn't such a list, or has another number of elements.
     """
     kind, count = float_type(field, datatype), element_count(field, shape)
     flat = _decode(field, data, _NESTED[0]) if len(shape) < 2 else _decode_flat(data)
@@ -81,27 +81,27 @@ def floats_of(field: str, datatype: str, shape: Sequence[int], data: msgspec.Raw
         try:
             numbers = np.array(nested, dtype=np.float64)
         except ValueError as error:
-            raise WireError(f"{field}.data has lists of different length, expected shape {list(shape)}") from error
+            raise ProtocolError(f"{field}.data has lists of different length, expected shape {list(shape)}") from error
         if numbers.shape != tuple(shape):
-            raise WireError(f"{field}.data has shape {list(numbers.shape)}, expected {list(shape)}")
+            raise ProtocolError(f"{field}.data has shape {list(numbers.shape)}, expected {list(shape)}")
     else:
         if len(flat) != count:
-            raise WireError(f"{field}.data has {len(flat)} numbers, expected {count} for shape {list(shape)}")
+            raise ProtocolError(f"{field}.data has {len(flat)} numbers, expected {count} for shape {list(shape)}")
         numbers = np.array(flat, dtype=np.float64).reshape(shape)
     with np.errstate(over="ignore"):  # what overflows is infinite, and whoever takes the tensor refuses that
         return np.asarray(numbers.astype(kind), dtype=np.float32)
 
 
-def texts_of(field: str, shape: Sequence[int], data: msgspec.Raw) -> list[bytes]:
+def parse_texts(field: str, shape: Sequence[int], data: msgspec.Raw) -> list[bytes]:
     """The elements of a BYTES tensor from its JSON, a flat list of strings.
 
     Raises:
-        WireError: it isn't such a list, or has another number of elements.
+        ProtocolError: it isn't such a list, or has another number of elements.
     """
     count = element_count(field, shape)
     texts = _decode(field, data, _TEXTS)
     if len(texts) != count:
-        raise WireError(f"{field}.data has {len(texts)} elements, expected {count} for shape {list(shape)}")
+        raise ProtocolError(f"{field}.data has {len(texts)} elements, expected {count} for shape {list(shape)}")
     return [text.encode() for text in texts]
 
 
@@ -109,7 +109,7 @@ def raw_floats(name: str, datatype: Datatype, array: Array) -> bytes:
     """The raw bytes of a float tensor.
 
     Raises:
-        WireError: a number that isn't finite, or that FP16 can't hold.
+        ProtocolError: a number that isn't finite, or that FP16 can't hold.
     """
     kind = float_type(name, datatype)
     with np.errstate(over="ignore"):
@@ -118,7 +118,7 @@ def raw_floats(name: str, datatype: Datatype, array: Array) -> bytes:
     if not within.all():
         found = float(np.asarray(array)[~within][0])
         most = LARGEST_FP16 if datatype == "FP16" else float(np.finfo(np.float32).max)
-        raise WireError(f"{name} has the number {found:g}, expected finite ones of at most {most:g} for {datatype}")
+        raise ProtocolError(f"{name} has the number {found:g}, expected finite ones of at most {most:g} for {datatype}")
     return raw.tobytes()
 
 
@@ -127,24 +127,24 @@ def raw_texts(texts: Sequence[bytes]) -> bytes:
     return b"".join(_LENGTH.pack(len(text)) + text for text in texts)
 
 
-def texts_in(field: str, raw: memoryview, count: int) -> list[bytes]:
+def parse_raw_texts(field: str, raw: memoryview, count: int) -> list[bytes]:
     """The elements of a BYTES tensor from its raw bytes.
 
     Raises:
-        WireError: the bytes end within an element, or there are more or fewer elements than ``count``.
+        ProtocolError: the bytes end within an element, or there are more or fewer elements than ``count``.
     """
     texts, at = [], 0
     while at < len(raw):
         if len(raw) - at < _LENGTH.size:
-            raise WireError(f"{field} ends within a length, expected {count} elements")
+            raise ProtocolError(f"{field} ends within a length, expected {count} elements")
         (length,) = _LENGTH.unpack_from(raw, at)
         at += _LENGTH.size
         if length > len(raw) - at:
-            raise WireError(f"{field} has an element of {length} bytes, expected at most the {len(raw) - at} left")
+            raise ProtocolError(f"{field} has an element of {length} bytes, expected at most the {len(raw) - at} left")
         texts.append(bytes(raw[at : at + length]))
         at += length
     if len(texts) != count:
-        raise WireError(f"{field} has {len(texts)} elements, expected {count}")
+        raise ProtocolError(f"{field} has {len(texts)} elements, expected {count}")
     return texts
 
 
@@ -165,11 +165,11 @@ def _decode(field: str, data: msgspec.Raw, decoder: "msgspec.json.Decoder[Any]")
     try:
         decoded: list[Any] = decoder.decode(data)
     except msgspec.ValidationError as error:
-        sentence = sentence_of(error)
+        sentence = format_validation_error(error)
         place = "" if sentence.startswith("[") else " "
-        raise WireError(f"{field}.data{place}{sentence.removeprefix('the body ')}") from error
+        raise ProtocolError(f"{field}.data{place}{sentence.removeprefix('the body ')}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise WireError(f"{field}.data is not JSON: {str(error)[:200]}") from error
+        raise ProtocolError(f"{field}.data is not JSON: {str(error)[:200]}") from error
     return decoded
 
 

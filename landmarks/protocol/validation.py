@@ -16,7 +16,7 @@ FOUND = {
 EXPECTED = FOUND | {"int": "a whole number"}
 
 
-def sentence_of(error: msgspec.ValidationError) -> str:
+def format_validation_error(error: msgspec.ValidationError) -> str:
     """A ``msgspec`` message, ``Expected `float`, got `str` - at `$.sequence[0]```, as a sentence naming the field."""
     problem, _, path = str(error).partition(" - at `$")
     field = path.rstrip("`").removeprefix(".") or "the body"
@@ -27,9 +27,9 @@ def sentence_of(error: msgspec.ValidationError) -> str:
     expected, separator, found = problem.removeprefix("Expected ").partition(", got ")
     if not separator:
         return f"{field} is refused: {problem}"
-    return f"{field} is {in_words(found, FOUND)}, expected {in_words(expected, EXPECTED)}"
+    return f"{field} is {describe_types(found, FOUND)}, expected {describe_types(expected, EXPECTED)}"
 
 
-def in_words(types: str, names: dict[str, str]) -> str:
+def describe_types(types: str, names: dict[str, str]) -> str:
     """Type names of ``msgspec``, such as ```array | null```, in words."""
     return " or ".join(names.get(name, name) for name in types.strip("`").split(" | "))

@@ -20,8 +20,8 @@ from landmarks.shots.keypoints import (
     Pixels,
     PoseTrack,
     ShotWindow,
-    frames_of,
-    track_of,
+    build_track,
+    list_frames,
 )
 
 MAX_FILE_BYTES: Final = 256 * 1024 * 1024
@@ -65,22 +65,22 @@ def read_labelled(path: Path) -> LabelledWindow:
     ``delay_ms``, and null where nobody said.
 
     Raises:
-        KeypointsError: the file can't be read, isn't such a file, or as ``track_of``.
+        KeypointsError: the file can't be read, isn't such a file, or as ``build_track``.
     """
     try:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
             raise KeypointsError(f"{path} has {size} bytes, expected at most {MAX_FILE_BYTES}")
         decoded = msgspec.json.decode(path.read_bytes(), type=_File)
-        track = track_of(
+        track = build_track(
             decoded.frames,
             width=decoded.width,
             height=decoded.height,
             fps=decoded.fps,
             source_video=decoded.source_video,
         )
-        labels = None if decoded.labels is None else _labels_of(decoded.labels)
-        return LabelledWindow(track, decoded.window, labels, _targets_of(decoded.targets or {}))
+        labels = None if decoded.labels is None else _parse_labels(decoded.labels)
+        return LabelledWindow(track, decoded.window, labels, _parse_targets(decoded.targets or {}))
     except OSError as error:
         raise KeypointsError(f"{path} can't be read: {error.strerror or error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -135,7 +135,7 @@ def write_labelled(labelled: LabelledWindow, path: Path) -> None:
 def _header(track: PoseTrack) -> dict[str, Any]:
     known = {"width": track.width, "height": track.height, "fps": track.fps}
     head = {"version": 1, "source_video": track.source_video}
-    return head | {name: value for name, value in known.items() if value is not None} | {"frames": frames_of(track)}
+    return head | {name: value for name, value in known.items() if value is not None} | {"frames": list_frames(track)}
 
 
 def _write(content: dict[str, Any], path: Path) -> None:
@@ -144,7 +144,7 @@ def _write(content: dict[str, Any], path: Path) -> None:
         file.write(msgspec.json.encode(content) + b"\n")
 
 
-def _labels_of(labels: list[str] | dict[str, Any]) -> dict[str, bool]:
+def _parse_labels(labels: list[str] | dict[str, Any]) -> dict[str, bool]:
     unknown = [name for name in labels if name not in SHOT_LABELS]
     if unknown:
         raise KeypointsError(f"labels has {unknown[0][:60]!r}, expected only {', '.join(SHOT_LABELS)}")
@@ -156,7 +156,7 @@ def _labels_of(labels: list[str] | dict[str, Any]) -> dict[str, bool]:
     return {name: name in labels for name in SHOT_LABELS}
 
 
-def _targets_of(targets: dict[str, Any]) -> dict[str, float]:
+def _parse_targets(targets: dict[str, Any]) -> dict[str, float]:
     found: dict[str, float] = {}
     for said, value in targets.items():
         name = "delay_ms" if said == "delays_ms" else said

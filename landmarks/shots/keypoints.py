@@ -101,7 +101,7 @@ class PoseTrack:
         )
 
 
-def track_of(
+def build_track(
     frames: list[Frame],
     *,
     width: int | None = None,
@@ -170,7 +170,7 @@ def at_30_fps(track: PoseTrack) -> Array:
     return np.stack(columns, axis=1).reshape(len(times), *track.points.shape[1:]).astype(np.float32)
 
 
-def frames_of(track: PoseTrack) -> list[Frame]:
+def list_frames(track: PoseTrack) -> list[Frame]:
     """A track's frames as the files and ``/analyze`` have them."""
     rows = np.concatenate([np.clip(track.points[..., :2], 0, 1), track.points[..., 2:]], axis=-1)
     rounded = np.round(rows.astype(np.float64), DIGITS).tolist()

@@ -59,14 +59,14 @@ def image_motion(track: PoseTrack) -> Motion:
     """The motion of a tracked person, in image heights.
 
     Raises:
-        MotionError: as ``motion_of``.
+        MotionError: as ``compute_motion``.
     """
     x = track.points[..., 0].astype(np.float64) * track.aspect
     up = 1.0 - track.points[..., 1].astype(np.float64)
-    return motion_of(np.stack([x, up], axis=-1), track.points[..., 2].astype(np.float64), track.times)
+    return compute_motion(np.stack([x, up], axis=-1), track.points[..., 2].astype(np.float64), track.times)
 
 
-def motion_of(points: Floats, visibility: Floats, times: Floats) -> Motion:
+def compute_motion(points: Floats, visibility: Floats, times: Floats) -> Motion:
     """Fill gaps, resample evenly and smooth.
 
     Frames in which a point is not seen (visibility below ``SEEN``) are bridged by straight lines between those in

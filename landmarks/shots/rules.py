@@ -120,7 +120,7 @@ def judge_shot(motion: Motion, *, release_s: float | None = None, hand: Hand | N
         delay_ms,
         energy_transfer(delay_ms, steady, drive),
         probabilities,
-        doubts_of(motion, side, frontal),
+        find_doubts(motion, side, frontal),
     )
 
 
@@ -219,7 +219,7 @@ def likely(value: float, threshold: float, width: float) -> float:
     return float(1 / (1 + np.exp(-np.clip((value - threshold) / width, -60, 60))))
 
 
-def doubts_of(motion: Motion, hand: Hand, frontal: float) -> tuple[str, ...]:
+def find_doubts(motion: Motion, hand: Hand, frontal: float) -> tuple[str, ...]:
     """Sentences about what the camera or the tracker didn't show."""
     doubts = []
     for part in (f"{hand}_wrist", f"{hand}_elbow", "left_hip", "right_hip", "left_ankle", "right_ankle"):

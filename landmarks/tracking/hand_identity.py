@@ -57,7 +57,7 @@ class _Track:
         return min(float(travel) / size, _FURTHEST)
 
 
-class HandTracks:
+class HandednessTracker:
     """Assigns up to two seen hands to left and right so that they keep their side, crossing hands included.
 
     A hand keeps its side by where it is and where it was going; the tracker's label decides when a hand appears, and

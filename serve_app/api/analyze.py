@@ -7,7 +7,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from serve_app.api.app_state import Service, service_of
+from serve_app.api.app_state import AppState, get_state
 from serve_app.api.error_handlers import within_deadline
 from serve_app.api.predict import with_elapsed
 from serve_app.api.request_body import read_json_body
@@ -19,14 +19,14 @@ BODIES_AT_ONCE: Final = 4  # of the largest that are taken; smaller ones are as 
 
 async def analyze(request: Request) -> Response:
     """Judge the shot in the frames."""
-    service = service_of(request)
+    service = get_state(request)
     return await within_deadline(request, answer(request, service), service.arguments.request_deadline_s)
 
 
-async def answer(request: Request, service: Service) -> Response:
+async def answer(request: Request, service: AppState) -> Response:
     """Read, check, batch, judge: the path of a shot from top to bottom."""
     started = time.perf_counter()
-    service.shots.refuse_if_full()
+    service.shots.check_capacity()
     limit = service.arguments.max_analyze_bytes
     language = preferred_language(request.headers.get("accept-language", ""))
     with service.shot_bodies.hold(BODIES_AT_ONCE * limit) as take:

@@ -5,25 +5,25 @@ from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
 
-from serve_app.api.request_body import BodyRoom
-from serve_app.batching.model_client import ModelPipeline
-from serve_app.batching.shot_client import ShotPipeline
+from serve_app.api.request_body import BodyMemoryLimit
+from serve_app.batching.model_client import BatchingModelClient
+from serve_app.batching.shot_client import BatchingShotClient
 from serve_app.errors import NotFound
 from serve_app.lifecycle.in_flight import InFlight
-from serve_app.observability.metrics import PreprocessCounts, Replicas
+from serve_app.observability.metrics import IngressMetrics, Replicas
 from serve_app.settings import ServiceArguments
 
 
 @dataclass(frozen=True)
-class Service:
+class AppState:
     """The models behind this ingress replica, the limits that it was given, what it counts, and all who count."""
 
-    gesture: ModelPipeline
-    shots: ShotPipeline
+    gesture: BatchingModelClient
+    shots: BatchingShotClient
     arguments: ServiceArguments
-    counts: PreprocessCounts
+    counts: IngressMetrics
     replicas: Replicas
-    shot_bodies: BodyRoom = field(default_factory=BodyRoom)
+    shot_bodies: BodyMemoryLimit = field(default_factory=BodyMemoryLimit)
     reading_shot: asyncio.Lock = field(
         default_factory=asyncio.Lock
     )  # one at a time: decoded it is larger than its body
@@ -31,11 +31,11 @@ class Service:
     in_flight: InFlight = field(default_factory=InFlight)  # what is ended when the service stops
 
     @property
-    def pipelines(self) -> tuple[ModelPipeline, ...]:
+    def pipelines(self) -> tuple[BatchingModelClient, ...]:
         """Every model that is watched, described in ``/metadata`` and handed out."""
         return (self.gesture, self.shots)
 
-    def pipeline(self, name: str) -> ModelPipeline:
+    def pipeline(self, name: str) -> BatchingModelClient:
         """The pipeline of a served model.
 
         Raises:
@@ -48,7 +48,7 @@ class Service:
         raise NotFound(f"there is no model {name[:100]!r} here, expected one of: {served}")
 
 
-def service_of(request: HTTPConnection) -> Service:
+def get_state(request: HTTPConnection) -> AppState:
     """The service that a request or a live session reached."""
-    service: Service = request.app.state.service
+    service: AppState = request.app.state.service
     return service

@@ -17,20 +17,20 @@ from landmarks.protocol.open_inference import HEADER_LENGTH
 from serve_app.api import analyze, metrics, open_inference, predict
 from serve_app.api import health as system
 from serve_app.api import model_files as models
-from serve_app.api.app_state import Service
-from serve_app.api.auth.api_keys import KeyRing
-from serve_app.api.auth.middleware import ApiKeys
+from serve_app.api.app_state import AppState
+from serve_app.api.auth.api_keys import ApiKeyStore
+from serve_app.api.auth.middleware import ApiKeyMiddleware
 from serve_app.api.docs import endpoint as docs
-from serve_app.api.error_handlers import ERROR_HANDLERS
-from serve_app.api.middleware.compression import Compressed
-from serve_app.api.middleware.fast_router import Shortcut
-from serve_app.api.middleware.request_metrics import Observed
-from serve_app.api.middleware.same_origin import SameSite, Site
-from serve_app.api.middleware.trailing_slashes import Slashes
+from serve_app.api.error_handlers import EXCEPTION_HANDLERS
+from serve_app.api.middleware.compression import CompressionMiddleware
+from serve_app.api.middleware.fast_router import ExactPathRouter
+from serve_app.api.middleware.request_metrics import RequestMetricsMiddleware
+from serve_app.api.middleware.same_origin import SameOriginMiddleware, Site
+from serve_app.api.middleware.trailing_slashes import TrailingSlashMiddleware
 from serve_app.api.pages import endpoint as pages
 from serve_app.api.pages import home
 from serve_app.api.stream import endpoint as stream
-from serve_app.lifecycle.in_flight import Tracked
+from serve_app.lifecycle.in_flight import InFlightMiddleware
 
 PREDICT = Route("/predict", predict.predict, methods=["POST"])
 INFER = Route("/v2/models/{name}/infer", open_inference.infer, methods=["POST"])
@@ -70,7 +70,7 @@ ROUTES: tuple[Route | WebSocketRoute, ...] = (
 )
 
 
-def create_app(service: Service, keys: KeyRing, site: Site = ANYWHERE) -> Starlette:
+def create_app(service: AppState, keys: ApiKeyStore, site: Site = ANYWHERE) -> Starlette:
     """The routes in front of a service, with its models watched for as long as the app runs.
 
     With keys on the ring, every route but ``/health`` wants one of them. ``site`` says by which names it is asked, and
@@ -85,10 +85,10 @@ def create_app(service: Service, keys: KeyRing, site: Site = ANYWHERE) -> Starle
             yield
 
     layers = [
-        Middleware(Slashes),
-        Middleware(Observed, counts=service.counts),
-        Middleware(Tracked, in_flight=service.in_flight),
-        Middleware(SameSite, site=site),
+        Middleware(TrailingSlashMiddleware),
+        Middleware(RequestMetricsMiddleware, counts=service.counts),
+        Middleware(InFlightMiddleware, in_flight=service.in_flight),
+        Middleware(SameOriginMiddleware, site=site),
     ]
     if site.origins:
         layers.append(
@@ -101,14 +101,14 @@ def create_app(service: Service, keys: KeyRing, site: Site = ANYWHERE) -> Starle
             )
         )
     if keys:
-        layers.append(Middleware(ApiKeys, keys=keys))
+        layers.append(Middleware(ApiKeyMiddleware, keys=keys))
     names = [pipeline.status.name for pipeline in service.pipelines]
     asked_most = {INFER.path.format(name=name): (INFER, {"name": name}) for name in names}
-    layers.append(Middleware(Compressed))
-    layers.append(Middleware(Shortcut, routes={PREDICT.path: (PREDICT, {}), **asked_most}))
+    layers.append(Middleware(CompressionMiddleware))
+    layers.append(Middleware(ExactPathRouter, routes={PREDICT.path: (PREDICT, {}), **asked_most}))
     for pipeline in service.pipelines:
         service.counts.watch(pipeline.status.name, pipeline)
-    app = Starlette(routes=ROUTES, middleware=layers, exception_handlers=ERROR_HANDLERS, lifespan=lifespan)
+    app = Starlette(routes=ROUTES, middleware=layers, exception_handlers=EXCEPTION_HANDLERS, lifespan=lifespan)
     app.router.redirect_slashes = False
     app.state.service = service
     return app

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from serve_app.api.app_state import Service, service_of
+from serve_app.api.app_state import AppState, get_state
 from serve_app.api.error_handlers import json_response
 
 # How a window may be sent: ``json`` to /predict, the others as tensors of that datatype to /v2.
@@ -15,15 +15,15 @@ async def health(request: Request) -> Response:
 
     Where no shot model was ever published, the rules answer for it, and ``models`` says null.
     """
-    service = service_of(request)
-    state, reason = state_of(service)
+    service = get_state(request)
+    state, reason = get_model_state(service)
     if reason is not None:
         return json_response({"status": state, "reason": reason}, 503)
     versions = {pipeline.status.name: pipeline.status.version for pipeline in service.pipelines}
     return json_response({"status": state, "classes": service.gesture.card.num_classes, "models": versions})
 
 
-def state_of(service: Service) -> tuple[str, str | None]:
+def get_model_state(service: AppState) -> tuple[str, str | None]:
     """``ok``, ``starting`` or ``degraded``, and why it isn't ``ok``."""
     waiting = [pipeline.status for pipeline in service.pipelines if not pipeline.answering]
     if not waiting:
@@ -34,7 +34,7 @@ def state_of(service: Service) -> tuple[str, str | None]:
 
 async def metadata(request: Request) -> Response:
     """What the gesture model expects and names, and one entry a served model."""
-    service = service_of(request)
+    service = get_state(request)
     card = service.gesture.card
     return json_response(
         {

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from landmarks.hands import Array, presence_of
+from landmarks.hands import Array, compute_presence
 from landmarks.models.card import ModelCard
 from landmarks.protocol.open_inference import InferRequest, WantedOutput
 from landmarks.protocol.tensors import TensorSpec
@@ -20,7 +20,7 @@ PRESENCE = "presence"
 RANGES = {PRESENCE: (0.0, 1.0)}
 
 
-def tensor_rows(request: InferRequest, inputs: Sequence[TensorSpec], card: ModelCard, most: int) -> list[Tensors]:
+def parse_tensor_rows(request: InferRequest, inputs: Sequence[TensorSpec], card: ModelCard, most: int) -> list[Tensors]:
     """Check a request for a model with these ``inputs``, each ``(B, T, ...)`` with at most ``most`` windows B.
 
     ``presence`` may be left out: it then follows from the zeros, as in ``/predict``. What is given goes to the model
@@ -53,7 +53,7 @@ def tensor_rows(request: InferRequest, inputs: Sequence[TensorSpec], card: Model
             found = list(tensor.shape)
             raise InvalidInput(f"{name} has shape {found}, expected to begin with {[windows, frames]} like {first}")
     if len(tensors) < len(inputs):
-        tensors[PRESENCE] = presence_of(tensors[SEQUENCE])
+        tensors[PRESENCE] = compute_presence(tensors[SEQUENCE])
     return [{name: tensor[row] for name, tensor in tensors.items()} for row in range(windows)]
 
 

@@ -4,8 +4,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from landmarks.models.card import CARD_FILE, MODEL_FILE, sha256_of
-from serve_app.api.app_state import service_of
+from landmarks.models.card import CARD_FILE, MODEL_FILE, compute_sha256
+from serve_app.api.app_state import get_state
 
 MEDIA_TYPES = {MODEL_FILE: "application/octet-stream", CARD_FILE: "application/json"}
 
@@ -13,11 +13,11 @@ MEDIA_TYPES = {MODEL_FILE: "application/octet-stream", CARD_FILE: "application/j
 async def model_file(request: Request) -> Response:
     """One file of the version that is served now; 304 when the client's ``If-None-Match`` names it already."""
     name, file = request.path_params["name"], request.path_params["file"]
-    pipeline = service_of(request).pipeline(name)
+    pipeline = get_state(request).pipeline(name)
     if file not in MEDIA_TYPES:
         raise HTTPException(404)
     content = (await pipeline.files())[file]
-    tag = f'"{sha256_of(content)}"'
+    tag = f'"{compute_sha256(content)}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)

@@ -12,13 +12,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from landmarks.protocol.open_inference import HEADER_LENGTH, InferRequest, decode_request, encode_response
-from landmarks.protocol.tensors import WireError
-from serve_app.api.app_state import Service, service_of
-from serve_app.api.auth.middleware import key_name_of
+from landmarks.protocol.tensors import ProtocolError
+from serve_app.api.app_state import AppState, get_state
+from serve_app.api.auth.middleware import get_key_name
 from serve_app.api.error_handlers import json_response, within_deadline
-from serve_app.api.infer_request import PRESENCE, tensor_rows, wanted_outputs
+from serve_app.api.infer_request import PRESENCE, parse_tensor_rows, wanted_outputs
 from serve_app.api.request_body import read_body
-from serve_app.batching.model_client import ModelPipeline
+from serve_app.batching.model_client import BatchingModelClient
 from serve_app.errors import InvalidInput, NotFound, Unsupported
 from serve_app.gestures.request import Decoded, decode
 
@@ -54,13 +54,13 @@ async def live(_: Request) -> Response:
 
 async def ready(request: Request) -> Response:
     """200 when every model can answer, else 503."""
-    answers = all(pipeline.answering for pipeline in service_of(request).pipelines)
+    answers = all(pipeline.answering for pipeline in get_state(request).pipelines)
     return json_response({"ready": answers}, 200 if answers else 503)
 
 
 async def model_ready(request: Request) -> Response:
     """200 when this model can answer, else 503; 404 when the path names another version than the one that answers."""
-    status = service_of(request).pipeline(request.path_params["name"]).status
+    status = get_state(request).pipeline(request.path_params["name"]).status
     answers = status.card is not None
     if answers:
         check_version(request, status.name, status.version or "")
@@ -69,7 +69,7 @@ async def model_ready(request: Request) -> Response:
 
 async def model_metadata(request: Request) -> Response:
     """What a model takes and gives."""
-    pipeline = pipeline_of(request)
+    pipeline = get_model(request)
     status = pipeline.status
     return json_response(
         {
@@ -84,26 +84,26 @@ async def model_metadata(request: Request) -> Response:
 
 async def infer(request: Request) -> Response:
     """Answer a batch of windows of equal length."""
-    service = service_of(request)
+    service = get_state(request)
     return await within_deadline(request, answer(request, service), service.arguments.request_deadline_s)
 
 
-async def answer(request: Request, service: Service) -> Response:
+async def answer(request: Request, service: AppState) -> Response:
     """Read, check, batch, infer: the path of a v2 request from top to bottom."""
     started = time.perf_counter()
-    pipeline = pipeline_of(request)
-    pipeline.refuse_if_full()
+    pipeline = get_model(request)
+    pipeline.check_capacity()
     body = await read_body(request, service.arguments.max_body_bytes)
     began = time.perf_counter()
-    asked = request_in(body, request)
+    asked = parse_infer_request(body, request)
     most = min(service.arguments.max_batch_size, service.arguments.max_waiting)
-    rows = tensor_rows(asked, pipeline.status.inputs, pipeline.card, most)
+    rows = parse_tensor_rows(asked, pipeline.status.inputs, pipeline.card, most)
     wanted = wanted_outputs(asked, pipeline.output_specs)
     name = pipeline.status.name
     service.counts.read(name, pipeline.status.version or "-", time.perf_counter() - began)
     for row in rows:
         if PRESENCE in row:
-            service.counts.saw_hands(name, key_name_of(request.scope), row[PRESENCE])
+            service.counts.record_presence(name, get_key_name(request.scope), row[PRESENCE])
     version, tensors = await pipeline.outputs(rows)
     check_version(request, pipeline.status.name, version)
     body, json_bytes = encode_response(
@@ -121,9 +121,9 @@ async def answer(request: Request, service: Service) -> Response:
 
 async def repository_index(request: Request) -> Response:
     """Every model with the version that is served, and those that are refused, with the reason."""
-    only_ready = await json_in(request, _index_decoder)
+    only_ready = await parse_json(request, _index_decoder)
     entries: list[dict[str, str]] = []
-    for pipeline in service_of(request).pipelines:
+    for pipeline in get_state(request).pipelines:
         status = pipeline.status
         if status.card is not None:
             entries.append({"name": status.name, "version": status.version or "", "state": "READY", "reason": ""})
@@ -132,7 +132,12 @@ async def repository_index(request: Request) -> Response:
             entries.append({"name": status.name, "version": "", "state": "UNAVAILABLE", "reason": reason})
         if not only_ready.ready:
             entries += [
-                {"name": status.name, "version": version_of(place), "state": "UNAVAILABLE", "reason": reason}
+                {
+                    "name": status.name,
+                    "version": parse_rejected_version(place),
+                    "state": "UNAVAILABLE",
+                    "reason": reason,
+                }
                 for place, reason in status.refused.items()
             ]
     return json_response(entries)
@@ -143,8 +148,8 @@ async def load(request: Request) -> Response:
 
     200 when all of them serve the same version then and refused none, else 400 with the reason.
     """
-    pipeline = service_of(request).pipeline(request.path_params["name"])
-    given = (await json_in(request, _load_decoder)).parameters
+    pipeline = get_state(request).pipeline(request.path_params["name"])
+    given = (await parse_json(request, _load_decoder)).parameters
     if given:
         name = next(iter(given))
         raise InvalidInput(f"parameters has {name[:100]!r}, expected none: a model is a folder of the repository")
@@ -162,21 +167,21 @@ async def load(request: Request) -> Response:
 
 async def unload(request: Request) -> Response:
     """Not done over HTTP: replicas come and go, and each serves the best version that it finds."""
-    name = service_of(request).pipeline(request.path_params["name"]).status.name
+    name = get_state(request).pipeline(request.path_params["name"]).status.name
     raise Unsupported(
         f"{name} can't be unloaded here, since a new replica would load it again: delete the version's folder, "
         "or pin another version in serve_config.yaml"
     )
 
 
-def pipeline_of(request: Request) -> ModelPipeline:
+def get_model(request: Request) -> BatchingModelClient:
     """The pipeline that a path names.
 
     Raises:
         NotFound: there is no such model, or it isn't served in this version.
         NotReady: it can't answer yet.
     """
-    pipeline = service_of(request).pipeline(request.path_params["name"])
+    pipeline = get_state(request).pipeline(request.path_params["name"])
     _ = pipeline.card
     check_version(request, pipeline.status.name, pipeline.status.version or "")
     return pipeline
@@ -193,7 +198,7 @@ def check_version(request: Request, name: str, served: str) -> None:
         raise NotFound(f"version {wanted[:100]!r} of {name} is not served, expected {served!r}")
 
 
-def request_in(body: bytes, request: Request) -> InferRequest:
+def parse_infer_request(body: bytes, request: Request) -> InferRequest:
     """Decode a body whose header may say how much of it is JSON.
 
     Raises:
@@ -204,22 +209,22 @@ def request_in(body: bytes, request: Request) -> InferRequest:
         raise InvalidInput(f"{HEADER_LENGTH} is {given[:100]!r}, expected a number of bytes")
     try:
         return decode_request(body, None if given is None else int(given))
-    except WireError as error:
+    except ProtocolError as error:
         raise InvalidInput(str(error)) from error
 
 
-async def json_in(request: Request, decoder: "msgspec.json.Decoder[Decoded]") -> Decoded:
+async def parse_json(request: Request, decoder: "msgspec.json.Decoder[Decoded]") -> Decoded:
     """Decode the small JSON body of a repository call; none at all is an empty object.
 
     Raises:
         InvalidInput: it isn't what the call takes.
     """
-    limits = service_of(request).arguments
+    limits = get_state(request).arguments
     body = await within_deadline(request, read_body(request, limits.max_body_bytes), limits.request_deadline_s)
     return decode(body or b"{}", decoder)
 
 
-def version_of(place: str) -> str:
+def parse_rejected_version(place: str) -> str:
     """The version in a refusal's place, ``<root>:<version>``, or nothing when it is a single file or a folder."""
     version = place.rpartition(":")[2]
     return version if version.isdecimal() else ""

@@ -22,7 +22,7 @@ WINDOWS: Final = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "d
 Take = Callable[[int], None]
 
 
-class BodyRoom:
+class BodyMemoryLimit:
     """Memory for bodies that are too large for each caller to hold one at the same time."""
 
     def __init__(self) -> None:

@@ -92,7 +92,7 @@ class MicroBatcher(Generic[Item, Answer]):
         """Items that wait for a slot."""
         return self._waiting
 
-    def refuse_if_full(self, items: int = 1) -> None:
+    def check_capacity(self, items: int = 1) -> None:
         """Refuse ``items`` that would come now, before anybody has spent work on reading them.
 
         Raises:
@@ -134,7 +134,7 @@ class MicroBatcher(Generic[Item, Answer]):
         return [entry.future.result() for entry in entries]
 
     def _admit(self, items: Sequence[Item], shape: Hashable) -> list[Entry[Item, Answer]]:
-        self.refuse_if_full(len(items))
+        self.check_capacity(len(items))
         loop = asyncio.get_running_loop()
         entries: list[Entry[Item, Answer]] = [Entry(item, shape, loop.create_future()) for item in items]
         self._queue(entries, shape)
@@ -245,7 +245,7 @@ class MicroBatcher(Generic[Item, Answer]):
             expected = min(len(entries) + len(self._groups.get(shape, ())), self._max_batch_size)
             self._linger.expect(shape, expected, now_s)
         for entry, answer in zip(entries, answers, strict=True):
-            settle(entry.future, answer)
+            set_result_or_exception(entry.future, answer)
 
     def _split(self, entries: list[Entry[Item, Answer]]) -> None:
         """Queue the items of a batch that failed again, each for a batch of its own, in turn with the other shapes."""
@@ -266,10 +266,10 @@ class MicroBatcher(Generic[Item, Answer]):
 def fail(entries: "Sequence[Entry[Item, Answer]]", error: Exception) -> None:
     """Raise an exception to every caller of a batch."""
     for entry in entries:
-        settle(entry.future, error)
+        set_result_or_exception(entry.future, error)
 
 
-def settle(future: "asyncio.Future[Answer]", answer: Answer | Exception) -> None:
+def set_result_or_exception(future: "asyncio.Future[Answer]", answer: Answer | Exception) -> None:
     """Give a caller its answer or its exception, unless it has gone."""
     with contextlib.suppress(asyncio.InvalidStateError):
         if isinstance(answer, Exception):

@@ -1,4 +1,4 @@
-"""ModelPipeline: one model's way through the graph, as the ingress sees it.
+"""BatchingModelClient: one model's way through the graph, as the ingress sees it.
 
 Holds what the model said of itself last, and the batcher in front of the first hop. It reaches the other stages
 through ``Stages``: Ray deployments in the service, plain objects in tests.
@@ -18,7 +18,7 @@ from landmarks.protocol.tensors import TensorSpec
 from serve_app.batching.batcher import MicroBatcher
 from serve_app.deployments.postprocess import output_specs
 from serve_app.errors import NotReady
-from serve_app.schemas import ModelStatus, Outputs, Tensors
+from serve_app.schemas import ModelStatus, TensorResponse, Tensors
 from serve_app.settings import ServiceArguments
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Stages(Protocol):
     def answer(self, batch: Tensors) -> Awaitable[Sequence[bytes | Exception]]:
         """Inference and postprocessing of one batch: an encoded answer, or an exception, for each item."""
 
-    def outputs(self, batch: Tensors) -> Awaitable[Outputs]:
+    def outputs(self, batch: Tensors) -> Awaitable[TensorResponse]:
         """As ``answer``, with the answers as tensors."""
 
     def look(self) -> Awaitable[Sequence[ModelStatus]]:
@@ -47,10 +47,10 @@ class Stages(Protocol):
         """The model's files, by name."""
 
 
-class OutputRow(NamedTuple):
+class ResponseRow(NamedTuple):
     """One item's row of a batch's outputs."""
 
-    outputs: Outputs
+    outputs: TensorResponse
     row: int
 
 
@@ -61,7 +61,7 @@ class Question(NamedTuple):
     item: Tensors
 
 
-class ModelPipeline:
+class BatchingModelClient:
     """One model, ready to answer single items.
 
     Args:
@@ -114,18 +114,18 @@ class ModelPipeline:
         """Items that wait for a slot."""
         return self._batcher.waiting
 
-    def refuse_if_full(self) -> None:
+    def check_capacity(self) -> None:
         """Refuse a request before its body is read, so that refusing costs little when it has to be done often.
 
         Raises:
             Overloaded: it could not wait.
         """
-        self._batcher.refuse_if_full()
+        self._batcher.check_capacity()
 
     async def submit(self, item: Tensors) -> bytes:
         """One item's encoded answer; items of equal shapes share batches."""
         question = Question(self._stages.answer, item)
-        encoded: bytes = await self._batcher.submit(question, shape_of(question))
+        encoded: bytes = await self._batcher.submit(question, batch_shape(question))
         return encoded
 
     async def outputs(self, items: Sequence[Tensors]) -> tuple[str, dict[str, npt.NDArray[Any]]]:
@@ -135,12 +135,12 @@ class ModelPipeline:
             NotReady: the model was replaced by another version between two items, twice.
         """
         questions = [Question(self._rows, item) for item in items]
-        shape = shape_of(questions[0])
+        shape = batch_shape(questions[0])
         for _ in range(2):
             if len(questions) == 1:
                 outputs, row = await self._batcher.submit(questions[0], shape)
                 return outputs.version, {name: tensor[row : row + 1] for name, tensor in outputs.tensors.items()}
-            rows: list[OutputRow] = await self._batcher.submit_all(questions, shape)
+            rows: list[ResponseRow] = await self._batcher.submit_all(questions, shape)
             if len({row.outputs.version for row in rows}) == 1:
                 return rows[0].outputs.version, joined(rows)
         raise NotReady(f"the {self.status.name} model is being replaced; try again in a second")
@@ -231,10 +231,10 @@ class ModelPipeline:
         async with asyncio.timeout(self._deadline_s):  # a stage that hangs must not keep its slot
             return await ask(batch)
 
-    async def _rows(self, batch: Tensors) -> Sequence[OutputRow | Exception]:
+    async def _rows(self, batch: Tensors) -> Sequence[ResponseRow | Exception]:
         outputs = await self._stages.outputs(batch)
         count = len(next(iter(batch.values())))
-        return [outputs.failed.get(row) or OutputRow(outputs, row) for row in range(count)]
+        return [outputs.failed.get(row) or ResponseRow(outputs, row) for row in range(count)]
 
 
 def is_being_cancelled() -> bool:
@@ -243,12 +243,12 @@ def is_being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def shape_of(question: Question) -> Hashable:
+def batch_shape(question: Question) -> Hashable:
     """What questions that share a batch have in common."""
     return question.ask, *((name, array.shape) for name, array in question.item.items())
 
 
-def joined(rows: Sequence[OutputRow]) -> dict[str, npt.NDArray[Any]]:
+def joined(rows: Sequence[ResponseRow]) -> dict[str, npt.NDArray[Any]]:
     """The rows of one request as tensors, in their order."""
     names = rows[0].outputs.tensors
     return {name: np.concatenate([row.outputs.tensors[name][row.row : row.row + 1] for row in rows]) for name in names}

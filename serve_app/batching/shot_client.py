@@ -1,18 +1,19 @@
-"""ShotPipeline: the shot model's way through the graph, which the rules answer for as long as there is no model."""
+"""BatchingShotClient: the shot model's way through the graph, which the rules answer for as long as there is no
+model."""
 
 import asyncio
 import contextlib
 
 from landmarks.protocol.tensors import TensorSpec
-from serve_app.batching.model_client import ModelPipeline
+from serve_app.batching.model_client import BatchingModelClient
 from serve_app.deployments.postprocess import shot_specs
 from serve_app.errors import NotReady
 from serve_app.schemas import Tensors
-from serve_app.shots.analysis import with_poses
+from serve_app.shots.analysis import add_model_input
 
 
-class ShotPipeline(ModelPipeline):
-    """A ``ModelPipeline`` whose stages also judge without a model. It takes the items of ``shot_frames``."""
+class BatchingShotClient(BatchingModelClient):
+    """A ``BatchingModelClient`` whose stages also judge without a model. It takes the items of ``shot_frames``."""
 
     @property
     def answering(self) -> bool:
@@ -21,7 +22,7 @@ class ShotPipeline(ModelPipeline):
 
     @property
     def output_specs(self) -> tuple[TensorSpec, ...]:
-        """As ``ModelPipeline.output_specs``."""
+        """As ``BatchingModelClient.output_specs``."""
         return shot_specs(self.status.outputs, self.card.num_classes)
 
     async def submit(self, item: Tensors) -> bytes:
@@ -32,7 +33,7 @@ class ShotPipeline(ModelPipeline):
         """
         card = self.status.card
         if card is not None:
-            posed = await asyncio.to_thread(with_poses, item, card)  # up to some 10 ms of arithmetic
+            posed = await asyncio.to_thread(add_model_input, item, card)  # up to some 10 ms of arithmetic
             with contextlib.suppress(NotReady):  # it went away since it was asked last: the rules still answer
                 return await super().submit(posed)
         return await super().submit(item)

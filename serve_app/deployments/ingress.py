@@ -1,6 +1,6 @@
 """The skin between Ray Serve and the rest: the ingress deployment, and the other stages reached through handles.
 
-``Inference`` and ``Postprocess`` need no skin; ``app.py`` deploys them as they are.
+``ModelReplica`` and ``Postprocess`` need no skin; ``app.py`` deploys them as they are.
 """
 
 import asyncio
@@ -14,15 +14,15 @@ from ray.serve.exceptions import BackPressureError
 from ray.serve.handle import DeploymentHandle
 from starlette.applications import Starlette
 
-from serve_app.api.app_state import Service
+from serve_app.api.app_state import AppState
 from serve_app.api.application import create_app
-from serve_app.api.auth.api_keys import KeyRing
+from serve_app.api.auth.api_keys import ApiKeyStore
 from serve_app.api.middleware.same_origin import site_from
-from serve_app.batching.model_client import ModelPipeline
-from serve_app.batching.shot_client import ShotPipeline
+from serve_app.batching.model_client import BatchingModelClient
+from serve_app.batching.shot_client import BatchingShotClient
 from serve_app.errors import NotReady, Overloaded
-from serve_app.observability.metrics import PreprocessCounts, Snapshot
-from serve_app.schemas import ModelStatus, Outputs, Scored, Tensors
+from serve_app.observability.metrics import IngressMetrics, Snapshot
+from serve_app.schemas import ModelOutput, ModelStatus, TensorResponse, Tensors
 from serve_app.settings import Environment, ServiceArguments, configure_logging
 from serve_app.shots.analysis import POSES
 
@@ -33,12 +33,12 @@ SCRAPE_DEADLINE_S: Final = 3.0  # Prometheus gives up after 10
 Answer = TypeVar("Answer")
 
 
-def method_of(handle: DeploymentHandle[Any], name: str) -> DeploymentHandle[Any]:
+def bind_method(handle: DeploymentHandle[Any], name: str) -> DeploymentHandle[Any]:
     """A method of a deployment, called many times a second: arrays and dataclasses need none of cloudpickle's care."""
     return handle.options(method_name=name, request_serialization="pickle", response_serialization="pickle")
 
 
-async def asked(name: str, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+async def call_with_retries(name: str, ask: Callable[[], Awaitable[Answer]]) -> Answer:
     """Call one stage of a model, and again when the replica that had the call died.
 
     A call that is slow is waited for, for as long as the caller does: asking again would only repeat the work.
@@ -57,7 +57,7 @@ async def asked(name: str, ask: Callable[[], Awaitable[Answer]]) -> Answer:
     raise NotReady("the replicas behind this one are being replaced; try again in a second")
 
 
-class RayStages:
+class RayInferenceClient:
     """Inference and postprocessing as deployments.
 
     Each stage is awaited before the next one is called. A response that is handed to the next call instead would come
@@ -68,25 +68,25 @@ class RayStages:
     def __init__(self, name: str, model: DeploymentHandle[Any], postprocess: DeploymentHandle[Any]) -> None:
         self._name = name
         self._model = model
-        self._infer = method_of(model, "infer")
-        self._predict = method_of(postprocess, "predict")
-        self._outputs = method_of(postprocess, "outputs")
+        self._infer = bind_method(model, "infer")
+        self._predict = bind_method(postprocess, "predict")
+        self._outputs = bind_method(postprocess, "outputs")
 
     async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
         """As ``Stages.answer``; a stage whose own queue is full is ``Overloaded``."""
         scored = await self._score(batch)
         answers: Sequence[bytes | Exception]
-        answers = await asked(self._name, lambda: self._predict.remote(scored))
+        answers = await call_with_retries(self._name, lambda: self._predict.remote(scored))
         return answers
 
-    async def outputs(self, batch: Tensors) -> Outputs:
+    async def outputs(self, batch: Tensors) -> TensorResponse:
         """As ``Stages.outputs``; a stage whose own queue is full is ``Overloaded``."""
         scored = await self._score(batch)
-        outputs: Outputs = await asked(self._name, lambda: self._outputs.remote(scored))
+        outputs: TensorResponse = await call_with_retries(self._name, lambda: self._outputs.remote(scored))
         return outputs
 
-    async def _score(self, batch: Tensors) -> Scored:
-        scored: Scored = await asked(self._name, lambda: self._infer.remote(batch))
+    async def _score(self, batch: Tensors) -> ModelOutput:
+        scored: ModelOutput = await call_with_retries(self._name, lambda: self._infer.remote(batch))
         return scored
 
     async def look(self) -> Sequence[ModelStatus]:
@@ -105,19 +105,19 @@ class RayStages:
         return files
 
 
-class RayShotStages(RayStages):
+class RayShotInferenceClient(RayInferenceClient):
     """The same for shots: a batch with poses for the model goes to it first, one without is judged by the rules."""
 
     def __init__(self, name: str, model: DeploymentHandle[Any], postprocess: DeploymentHandle[Any]) -> None:
         super().__init__(name, model, postprocess)
-        self._judge = method_of(postprocess, "judge")
-        self._outputs = method_of(postprocess, "shot_outputs")
+        self._judge = bind_method(postprocess, "judge")
+        self._outputs = bind_method(postprocess, "shot_outputs")
 
     async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
-        """As ``RayStages.answer``."""
+        """As ``RayInferenceClient.answer``."""
         scored = await self._score({POSES: batch[POSES]}) if POSES in batch else None
         answers: Sequence[bytes | Exception]
-        answers = await asked(self._name, lambda: self._judge.remote(batch, scored))
+        answers = await call_with_retries(self._name, lambda: self._judge.remote(batch, scored))
         return answers
 
 
@@ -160,14 +160,14 @@ class Preprocess:
     ) -> None:
         environment = Environment()
         configure_logging(environment.log_level)
-        self._keys = KeyRing(environment.api_keys, environment.api_keys_file)
+        self._keys = ApiKeyStore(environment.api_keys, environment.api_keys_file)
         client = _get_global_client()  # Serve tells nobody else where its proxy listens
         self._site = site_from(environment, self._keys, client.http_config.host if client else "127.0.0.1")
         own = serve.get_deployment_handle(serve.get_replica_context().deployment)
-        self._counts = PreprocessCounts()
-        self._service = Service(
-            ModelPipeline("gesture", RayStages("gesture", gesture, postprocess), arguments),
-            ShotPipeline("shot", RayShotStages("shot", shot, postprocess), arguments),
+        self._counts = IngressMetrics()
+        self._service = AppState(
+            BatchingModelClient("gesture", RayInferenceClient("gesture", gesture, postprocess), arguments),
+            BatchingShotClient("shot", RayShotInferenceClient("shot", shot, postprocess), arguments),
             arguments,
             self._counts,
             RayReplicas(own, gesture, shot, postprocess),

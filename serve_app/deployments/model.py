@@ -14,36 +14,37 @@ from typing import Any
 
 from landmarks.models.card import CARD_FILE, MODEL_FILE, describe_error, encode_card
 from serve_app.errors import NotReady
-from serve_app.models.loader import ServingModel
-from serve_app.observability.metrics import InferenceCounts, Snapshot
-from serve_app.schemas import ModelStatus, Scored, Tensors
+from serve_app.models.loader import ModelLoader
+from serve_app.observability.metrics import ModelMetrics, Snapshot
+from serve_app.schemas import ModelOutput, ModelStatus, Tensors
 from serve_app.settings import Environment, ModelSettings, configure_logging
 
 logger = logging.getLogger(__name__)
 
-LOOK_AGAIN_S = 0.5
+POLL_INTERVAL_S = 0.5
 
 
-class Inference:
+class ModelReplica:
     """One replica of one model.
 
     Args:
-        name: the model's name, such as ``gesture``.
-        paths: where it may come from, as ``ServingModel`` takes them.
-        threads: ONNX Runtime threads, by default what the card says.
-        patience_s: how long the start waits for a repository that is away. A replica that comes up without a model
+        name: the model's name, such as ``gesture``. paths: where it may come from, as ``ModelLoader`` takes them.
+        threads: ONNX Runtime threads, by default what the card says. startup_timeout_s: how long the start waits for a
+        repository that is away. A replica that comes up without a model
             would take its share of the requests from those that loaded theirs before, and refuse them. It doesn't
             wait for a model that was found and refused: it comes up, and says why.
     """
 
-    def __init__(self, name: str, paths: Sequence[str], threads: int | None = None, patience_s: float = 0.0) -> None:
+    def __init__(
+        self, name: str, paths: Sequence[str], threads: int | None = None, startup_timeout_s: float = 0.0
+    ) -> None:
         configure_logging(Environment().log_level)
-        self._counts = InferenceCounts(name)
-        self._model = ServingModel(name, paths, threads=threads)
+        self._counts = ModelMetrics(name)
+        self._model = ModelLoader(name, paths, threads=threads)
         self._model.look()
-        give_up_s = time.monotonic() + patience_s
+        give_up_s = time.monotonic() + startup_timeout_s
         while self._model.waiting_may_help and time.monotonic() < give_up_s:
-            time.sleep(LOOK_AGAIN_S)
+            time.sleep(POLL_INTERVAL_S)
             self._model.look()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inference")
         self._looking = threading.Lock()
@@ -59,7 +60,7 @@ class Inference:
         self._model.settings = ModelSettings.model_validate(user_config)
         self._look_now.set()
 
-    async def infer(self, batch: Tensors) -> Scored:
+    async def infer(self, batch: Tensors) -> ModelOutput:
         """Answer one batch: float32 arrays with a leading batch axis, by input name.
 
         Raises:
@@ -77,7 +78,7 @@ class Inference:
             raise
         self._counts.answered(model.version, len(next(iter(batch.values()))), time.perf_counter() - started)
         card = model.session.card
-        return Scored(model.version, card.class_labels, card.temperature, outputs)
+        return ModelOutput(model.version, card.class_labels, card.temperature, outputs)
 
     def describe(self) -> ModelStatus:
         """Which model this replica serves, or why it serves none."""

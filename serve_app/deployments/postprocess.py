@@ -12,9 +12,9 @@ import numpy.typing as npt
 from landmarks.models.session import LOGITS
 from landmarks.protocol.tensors import TensorSpec
 from serve_app.errors import RequestError
-from serve_app.observability.metrics import PostprocessCounts, Snapshot
-from serve_app.schemas import Outputs, Scored, Tensors
-from serve_app.shots.analysis import judge, judge_scored, sigmoid
+from serve_app.observability.metrics import PostprocessMetrics, Snapshot
+from serve_app.schemas import ModelOutput, TensorResponse, Tensors
+from serve_app.shots.analysis import analyze_with_model, judge, sigmoid
 
 PROBABILITY_DIGITS = 6
 RULES = "rules"  # the version of what judges shots without a model
@@ -33,9 +33,9 @@ class Postprocess:
 
     def __init__(self) -> None:
         self._encode = msgspec.json.Encoder().encode
-        self._counts = PostprocessCounts()
+        self._counts = PostprocessMetrics()
 
-    async def predict(self, scored: Scored) -> list[bytes | Exception]:
+    async def predict(self, scored: ModelOutput) -> list[bytes | Exception]:
         """Answer a gesture batch: ``logits`` ``(B, C)`` become B JSON objects, one a window.
 
         Each has ``prediction``, ``probabilities``, ``top_index``, ``top_probability`` and ``model_version``; the
@@ -53,7 +53,7 @@ class Postprocess:
         self._count(scored, top, surest, started)
         return answers
 
-    async def outputs(self, scored: Scored) -> Outputs:
+    async def outputs(self, scored: ModelOutput) -> TensorResponse:
         """A gesture batch as tensors: the model's own outputs and those of ``output_specs``.
 
         A row that isn't finite fails for its own caller.
@@ -64,13 +64,13 @@ class Postprocess:
         labels = np.array([label.encode() for label in scored.class_labels])[top]
         finite = np.isfinite(probabilities).all(axis=-1)
         self._count(scored, top.tolist(), probabilities.max(axis=-1).tolist(), started)
-        return Outputs(
+        return TensorResponse(
             scored.version,
             scored.outputs | {PROBABILITIES: probabilities, LABEL: labels},
             {int(row): not_finite(scored) for row in np.flatnonzero(~finite)},
         )
 
-    async def shot_outputs(self, scored: Scored) -> Outputs:
+    async def shot_outputs(self, scored: ModelOutput) -> TensorResponse:
         """A shot batch as tensors: the model's own outputs and those of ``shot_specs``.
 
         A row that isn't finite fails for its own caller.
@@ -79,13 +79,13 @@ class Postprocess:
         finite = np.all([np.isfinite(tensor).all(axis=-1) for tensor in scored.outputs.values()], axis=0)
         shares = sigmoid(scored.outputs[LOGITS].astype(np.float64) / scored.temperature).astype(np.float32)
         self._counts.answered("shot", scored.version, time.perf_counter() - started)
-        return Outputs(
+        return TensorResponse(
             scored.version,
             scored.outputs | {PROBABILITIES: shares},
             {int(row): not_finite(scored) for row in np.flatnonzero(~finite)},
         )
 
-    async def judge(self, batch: Tensors, scored: Scored | None) -> list[bytes | Exception]:
+    async def judge(self, batch: Tensors, scored: ModelOutput | None) -> list[bytes | Exception]:
         """Answer a batch of shots: items of ``shot_frames.shot_tensors`` with a leading batch axis.
 
         By the model's ``logits`` ``(B, 4)`` and ``preds`` ``(B, 2)`` where it scored them, else by the rules. An item
@@ -100,7 +100,7 @@ class Postprocess:
                 if scored is None:
                     answer = await asyncio.to_thread(judge, item)
                 else:
-                    answer = await asyncio.to_thread(judge_scored, item, scored, index)
+                    answer = await asyncio.to_thread(analyze_with_model, item, scored, index)
             except RequestError as error:
                 answers.append(error)
                 continue
@@ -114,12 +114,12 @@ class Postprocess:
         """What this replica has counted."""
         return self._counts.snapshot()
 
-    def _count(self, scored: Scored, top: list[int], surest: list[float], started: float) -> None:
+    def _count(self, scored: ModelOutput, top: list[int], surest: list[float], started: float) -> None:
         named = [(scored.class_labels[index], p) for index, p in zip(top, surest, strict=True) if math.isfinite(p)]
         self._counts.named("gesture", scored.version, named)
         self._counts.answered("gesture", scored.version, time.perf_counter() - started)
 
-    def _answer(self, scored: Scored, probabilities: list[float], top_index: int) -> bytes:
+    def _answer(self, scored: ModelOutput, probabilities: list[float], top_index: int) -> bytes:
         return self._encode(
             {
                 "prediction": scored.class_labels[top_index],
@@ -155,6 +155,6 @@ def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return shares
 
 
-def not_finite(scored: Scored) -> RequestError:
+def not_finite(scored: ModelOutput) -> RequestError:
     """The error of a window for which the model gave no finite numbers."""
     return RequestError(f"model version {scored.version} gave an answer that is not finite for this window")

@@ -14,9 +14,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from landmarks.hands import HANDS, apply_mask, presence_of
+from landmarks.hands import HANDS, apply_mask, compute_presence
 from landmarks.models.card import ModelCard
-from landmarks.protocol.validation import sentence_of
+from landmarks.protocol.validation import format_validation_error
 from serve_app.errors import InvalidInput
 from serve_app.schemas import Tensors
 
@@ -72,7 +72,7 @@ def check_window(sequence: Frames, mask: Mask | None, card: ModelCard) -> Tensor
             raise InvalidInput(f"mask has {presence.shape[1]} numbers a frame, expected 2: [left, right]")
         check_numbers("mask", presence, 0.0, 1.0)
         window = apply_mask(window, presence)
-    return {"sequence": window, "presence": presence_of(window)}
+    return {"sequence": window, "presence": compute_presence(window)}
 
 
 def matrix(field: str, rows: Sequence[Sequence[float]]) -> npt.NDArray[np.float32]:
@@ -120,7 +120,7 @@ def decode(body: bytes, decoder: "msgspec.json.Decoder[Decoded]") -> Decoded:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise InvalidInput(sentence_of(error)) from error
+        raise InvalidInput(format_validation_error(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return decode_leniently(body, decoder, error)
 
@@ -134,6 +134,6 @@ def decode_leniently(body: bytes, decoder: "msgspec.json.Decoder[Decoded]", erro
     try:
         return msgspec.convert(json.loads(body), decoder.type, strict=True)
     except msgspec.ValidationError as invalid:
-        raise InvalidInput(sentence_of(invalid)) from error
+        raise InvalidInput(format_validation_error(invalid)) from error
     except (ValueError, RecursionError):
         raise InvalidInput(f"the body is not JSON: {str(error)[:200]}") from error

@@ -35,7 +35,7 @@ def attach(runtime_env: dict[str, Any] | None) -> dict[str, Any] | None:
     Raises:
         SystemExit: the service can't start here; the reason is its message.
     """
-    config = config_of(sys.argv)
+    config = find_config(sys.argv)
     if config is None or threading.current_thread() is not threading.main_thread():
         return runtime_env
     os.environ.pop(HOOK, None)  # for this process alone, not for the jobs of the cluster that it starts
@@ -47,7 +47,7 @@ def attach(runtime_env: dict[str, Any] | None) -> dict[str, Any] | None:
     return runtime_env
 
 
-def config_of(argv: Sequence[str]) -> Path | None:
+def find_config(argv: Sequence[str]) -> Path | None:
     """The Serve config of a ``serve run`` command line; None for any other command, or where it names no file."""
     if Path(argv[0]).name != "serve" or argv[1:2] != ["run"]:
         return None

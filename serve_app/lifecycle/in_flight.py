@@ -77,7 +77,7 @@ class InFlight:
             await asyncio.sleep(GLANCE_S)
 
 
-class Tracked:
+class InFlightMiddleware:
     """ASGI middleware that keeps ``in_flight`` up to date."""
 
     def __init__(self, app: ASGIApp, in_flight: InFlight) -> None:

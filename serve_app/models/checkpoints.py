@@ -14,9 +14,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-from landmarks.models.card import CARD_FILE, MODEL_FILE, ModelError, describe_error, read_bounded, read_card, sha256_of
+from landmarks.models.card import (
+    CARD_FILE,
+    MODEL_FILE,
+    ModelError,
+    compute_sha256,
+    describe_error,
+    read_bounded,
+    read_card,
+)
 from landmarks.models.session import MAX_MODEL_BYTES, ModelSession
-from serve_app.models.repository import OpenModel
+from serve_app.models.repository import LoadedModel
 from serve_app.settings import PROJECT_ROOT
 
 logger = logging.getLogger(__name__)
@@ -55,7 +63,7 @@ class ModelFile:
         """What changes when the file or its card is replaced."""
         return " ".join(fingerprint_file(path) for path in (self._path, *card_paths(self._path)))
 
-    def open(self, version: int, *, threads: int | None = None) -> OpenModel:
+    def open(self, version: int, *, threads: int | None = None) -> LoadedModel:
         """Load and verify the file.
 
         Raises:
@@ -79,7 +87,7 @@ def card_paths(path: Path) -> tuple[Path, ...]:
     return () if path.suffix == ".pt" else (path.with_suffix(".card.json"), path.with_name(CARD_FILE))
 
 
-def open_onnx(path: Path, *, threads: int | None = None) -> OpenModel:
+def open_onnx(path: Path, *, threads: int | None = None) -> LoadedModel:
     """Load ``NAME.onnx`` with the card beside it, ``NAME.card.json`` or ``card.json``.
 
     Raises:
@@ -88,16 +96,16 @@ def open_onnx(path: Path, *, threads: int | None = None) -> OpenModel:
     model = read_bounded(path, MAX_MODEL_BYTES)
     own_card, shared_card = card_paths(path)
     card = read_card(own_card if own_card.exists() else shared_card)
-    return OpenModel(ModelSession(model, card, threads=threads), f"sha-{card.sha256[:12]}", str(path))
+    return LoadedModel(ModelSession(model, card, threads=threads), f"sha-{card.sha256[:12]}", str(path))
 
 
-def open_checkpoint(path: Path, *, threads: int | None = None, cache: Path | None = None) -> OpenModel:
+def open_checkpoint(path: Path, *, threads: int | None = None, cache: Path | None = None) -> LoadedModel:
     """Load a ``.pt`` of the source system, converting it on first sight, or when what the cache holds doesn't load.
 
     Raises:
         ModelError: the file can't be read or converted; the message is the exporter's.
     """
-    digest = sha256_of(read_bounded(path, MAX_MODEL_BYTES))
+    digest = compute_sha256(read_bounded(path, MAX_MODEL_BYTES))
     kept = (cache or cache_folder()) / digest[:24]
     try:
         session = ModelSession.open(kept, threads=threads)
@@ -111,7 +119,7 @@ def open_checkpoint(path: Path, *, threads: int | None = None, cache: Path | Non
                 keep(made, kept)
             except OSError as error:
                 logger.warning("%s is converted at each start: %s", path, describe_error(error))
-    return OpenModel(session, f"sha-{digest[:12]}", str(path))
+    return LoadedModel(session, f"sha-{digest[:12]}", str(path))
 
 
 def cache_folder() -> Path:

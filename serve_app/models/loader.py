@@ -1,4 +1,4 @@
-"""ServingModel: which model a replica serves, found at the start and replaced while it runs.
+"""ModelLoader: which model a replica serves, found at the start and replaced while it runs.
 
 The sources are tried in order of preference; in a repository the newest version that proves itself wins. Whatever a
 source or a version raises becomes the reason why it isn't served, and the next one is tried; the model before goes
@@ -15,7 +15,7 @@ from typing import Protocol
 from landmarks.models.card import ModelError, describe_error
 from landmarks.models.checks import Kind
 from serve_app.models.checkpoints import ModelFile
-from serve_app.models.repository import ModelRepository, OpenModel
+from serve_app.models.repository import LoadedModel, ModelRepository
 from serve_app.settings import ModelSettings, resolve_path
 
 logger = logging.getLogger(__name__)
@@ -40,12 +40,12 @@ class ModelSource(Protocol):
     def fingerprint(self, version: int) -> str:
         """What changes when a version's files are replaced."""
 
-    def open(self, version: int, *, threads: int | None = None) -> OpenModel:
+    def open(self, version: int, *, threads: int | None = None) -> LoadedModel:
         """Load and verify one version, or raise ``ModelError``."""
 
 
 @dataclass
-class Refusal:
+class RejectedVersion:
     """Why a version isn't served, and when it is tried again (``time.monotonic`` seconds)."""
 
     reason: str
@@ -57,22 +57,22 @@ class Refusal:
 class Served:
     """The model that answers, where it comes from, and what its files were like when they were read."""
 
-    model: OpenModel
+    model: LoadedModel
     key: Key
     fingerprint: str
 
 
 @dataclass
-class Findings:
+class RefreshResult:
     """What one look found. It is published whole when the look ends; until then the one before stands."""
 
     served: Served | None = None
-    refusals: dict[Key, Refusal] = field(default_factory=dict)
+    refusals: dict[Key, RejectedVersion] = field(default_factory=dict)
     troubles: dict[str, str] = field(default_factory=dict)  # sources that can't be listed, or lack the pinned version
     absences: dict[str, str] = field(default_factory=dict)  # sources where nothing is
 
     @property
-    def model(self) -> OpenModel | None:
+    def model(self) -> LoadedModel | None:
         """The model that answers."""
         return self.served.model if self.served else None
 
@@ -83,7 +83,7 @@ class Findings:
         return self.troubles | refusals
 
 
-class ServingModel:
+class ModelLoader:
     """The model of one replica.
 
     Args:
@@ -97,17 +97,17 @@ class ServingModel:
         self.settings = ModelSettings()
         self.load_seconds = 0.0
         self._kind: Kind = "shot" if name == "shot" else "gesture"
-        self._sources = [source_of(resolve_path(path), name) for path in paths]
+        self._sources = [model_source(resolve_path(path), name) for path in paths]
         self._threads = threads
-        self._findings = Findings()
+        self._findings = RefreshResult()
 
     @property
-    def findings(self) -> Findings:
+    def findings(self) -> RefreshResult:
         """What the last look found."""
         return self._findings
 
     @property
-    def current(self) -> OpenModel | None:
+    def current(self) -> LoadedModel | None:
         """The model that answers now, or None while nothing could be loaded."""
         return self._findings.model
 
@@ -133,7 +133,7 @@ class ServingModel:
 
     def look(self) -> None:
         """Look for the best model once, and serve it from now on. Blocks; never raises for a bad model or source."""
-        findings = Findings(served=self._findings.served)
+        findings = RefreshResult(served=self._findings.served)
         for source in self._sources:
             if self._take_from(source, findings):
                 break
@@ -144,7 +144,7 @@ class ServingModel:
         for refusal in self._findings.refusals.values():
             refusal.retry_at = 0.0
 
-    def _take_from(self, source: ModelSource, findings: Findings) -> bool:
+    def _take_from(self, source: ModelSource, findings: RefreshResult) -> bool:
         """Whether the model to serve comes from this source."""
         served = findings.served
         try:
@@ -157,7 +157,7 @@ class ServingModel:
                 return True
         return False
 
-    def _list(self, source: ModelSource, findings: Findings) -> list[int]:
+    def _list(self, source: ModelSource, findings: RefreshResult) -> list[int]:
         """The versions to try, newest first."""
         versions = source.versions()
         if not versions:
@@ -182,7 +182,7 @@ class ServingModel:
         if before.get(source.root) != reason:
             logger.warning("no %s model from %s: %s", self.name, source.root, reason, exc_info=unexpected(error))
 
-    def _try(self, source: ModelSource, version: int, findings: Findings) -> bool:
+    def _try(self, source: ModelSource, version: int, findings: RefreshResult) -> bool:
         """Whether a version is served, since it was or since it proved itself now."""
         key, served = (source.root, version), findings.served
         before = self._findings.refusals.get(key)
@@ -207,10 +207,10 @@ class ServingModel:
         logger.info("%s model version %s is %s from %s", self.name, opened.version, how, opened.source)
         return True
 
-    def _refuse(self, key: Key, before: Refusal | None, error: Exception, findings: Findings) -> None:
+    def _refuse(self, key: Key, before: RejectedVersion | None, error: Exception, findings: RefreshResult) -> None:
         reason, tries = describe_error(error), before.tries + 1 if before else 1
         wait_s = min(FIRST_RETRY_S * 2 ** (tries - 1), LAST_RETRY_S)
-        findings.refusals[key] = Refusal(reason, tries, time.monotonic() + wait_s)
+        findings.refusals[key] = RejectedVersion(reason, tries, time.monotonic() + wait_s)
         if not before or before.reason != reason:
             root, version = key
             place = f"version {version} of {root}" if version else root
@@ -222,6 +222,6 @@ def unexpected(error: Exception | None) -> Exception | None:
     return None if isinstance(error, ModelError) else error
 
 
-def source_of(path: str, name: str) -> ModelSource:
+def model_source(path: str, name: str) -> ModelSource:
     """A path's source: a single file by its ending, else a repository."""
     return ModelFile(path) if path.endswith((".pt", ".onnx")) else ModelRepository(path, name)

@@ -24,7 +24,7 @@ from landmarks.models.session import MAX_MODEL_BYTES, ModelSession
 
 
 @dataclass(frozen=True)
-class OpenModel:
+class LoadedModel:
     """A model that can be called, the version that answers carry, and where it was read from."""
 
     session: ModelSession
@@ -86,7 +86,7 @@ class ModelRepository:
                 keys.append("unknown")
         return hashlib.sha256(" ".join(keys).encode()).hexdigest()
 
-    def open(self, version: int, *, threads: int | None = None) -> OpenModel:
+    def open(self, version: int, *, threads: int | None = None) -> LoadedModel:
         """Read, verify and load one version.
 
         Raises:
@@ -99,7 +99,7 @@ class ModelRepository:
         if card.name != self.name:
             raise ModelError(f"{folder}/{CARD_FILE} describes the model {card.name}, expected {self.name}")
         model = read_file(files, f"{folder}/{MODEL_FILE}", MAX_MODEL_BYTES)
-        return OpenModel(ModelSession(model, card, threads=threads), str(version), folder)
+        return LoadedModel(ModelSession(model, card, threads=threads), str(version), folder)
 
     def _list_names(self, files: fsspec.AbstractFileSystem, folder: str) -> list[str] | None:
         try:

@@ -10,7 +10,7 @@ import msgspec
 ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
-class TextLines(logging.Formatter):
+class TextFormatter(logging.Formatter):
     """``time level logger: message``, and the traceback where there is one."""
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class TextLines(logging.Formatter):
         return "".join(traceback.format_exception(*ei)).rstrip("\n")
 
 
-class JsonLines(TextLines):
+class JsonFormatter(TextFormatter):
     """``time`` (UTC), ``level``, ``logger``, ``pid``, ``message``; ``request_id`` and ``exception`` where there are."""
 
     def format(self, record: logging.LogRecord) -> str:

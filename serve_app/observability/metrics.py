@@ -59,7 +59,7 @@ class Replicas(Protocol):
         """One snapshot of each replica that answers."""
 
 
-class Counts:
+class ReplicaMetrics:
     """The counts of one replica. A label takes few values by construction: never what a stranger sent."""
 
     stage: str
@@ -88,7 +88,7 @@ class Counts:
         return self._histogram("helen_stage_seconds", text, STAGE_SECONDS, "model", "version")
 
 
-class PreprocessCounts(Counts):
+class IngressMetrics(ReplicaMetrics):
     """What an ingress replica sees: requests, queues, and the hands in what it reads."""
 
     stage = "preprocess"
@@ -124,7 +124,7 @@ class PreprocessCounts(Counts):
         """A body became checked arrays."""
         self._seconds(model, version).observe(seconds)
 
-    def saw_hands(self, model: str, key: str, presence: npt.NDArray[np.float32]) -> None:
+    def record_presence(self, model: str, key: str, presence: npt.NDArray[np.float32]) -> None:
         """A window came in whose hands are ``presence`` ``(T, 2)``; ``key`` names its API key."""
         windows = self._windows[model, key]
         windows.append(presence)
@@ -151,7 +151,7 @@ class PreprocessCounts(Counts):
         self._ready.labels(model).set_function(lambda: queue.answering)
 
 
-class InferenceCounts(Counts):
+class ModelMetrics(ReplicaMetrics):
     """What a model replica sees: batches, and the model that it serves."""
 
     stage = "inference"
@@ -187,7 +187,7 @@ class InferenceCounts(Counts):
         self._refused.labels(self._model).set(refused)
 
 
-class PostprocessCounts(Counts):
+class PostprocessMetrics(ReplicaMetrics):
     """What a postprocessing replica sees: what was named, and how surely."""
 
     stage = "postprocess"
@@ -211,7 +211,7 @@ class PostprocessCounts(Counts):
         self._seconds(model, version).observe(seconds)
 
 
-class Merged(Collector):
+class MergedCollector(Collector):
     """Snapshots as one set of families; each sample says its ``stage`` and ``replica``.
 
     Replicas aren't summed up: when one goes, its series end, where a sum would fall and look like a restart.
@@ -240,4 +240,4 @@ class Merged(Collector):
 
 def exposition(snapshots: Sequence[Snapshot]) -> bytes:
     """Snapshots as Prometheus text, of ``CONTENT_TYPE``."""
-    return generate_latest(Merged(snapshots))
+    return generate_latest(MergedCollector(snapshots))

@@ -66,14 +66,14 @@ def preferred_language(header: str) -> Language:
     best: tuple[float, Language] = (0.0, LANGUAGES[0])
     for entry in header[:1000].split(","):
         tag, *parameters = (part.strip() for part in entry.lower().split(";"))
-        weight = next((weight_of(part) for part in parameters if part.startswith("q=")), 1.0)
+        weight = next((label_weight(part) for part in parameters if part.startswith("q=")), 1.0)
         for language in LANGUAGES:
             if tag.split("-")[0] == language and weight > best[0]:
                 best = (weight, language)
     return best[1]
 
 
-def weight_of(parameter: str) -> float:
+def label_weight(parameter: str) -> float:
     """The number of ``q=0.5``, 0..1; 0 where it isn't one."""
     try:
         weight = float(parameter.removeprefix("q="))

@@ -15,9 +15,9 @@ from landmarks.shots.kinematics import MotionError, image_motion
 from landmarks.shots.release import Hand, ShotError, find_release, shooting_hand
 from landmarks.shots.rules import UNSEEN, Shot, judge_shot
 from serve_app.errors import InvalidInput, RequestError
-from serve_app.schemas import Scored, Tensors
+from serve_app.schemas import ModelOutput, Tensors
 from serve_app.shots.advice import LANGUAGES, recommend
-from serve_app.shots.request import track_in, window_in
+from serve_app.shots.request import parse_track, parse_window
 
 PROBABILITY_DIGITS = 6
 POSES = "x"  # the shot model's input
@@ -32,24 +32,24 @@ def judge(item: Tensors) -> dict[str, Any]:
         InvalidInput: there is no shot in the frames.
     """
     try:
-        release, hand = release_of(item)
-        window = track_in(item).cut(window_in(item, release))
+        release, hand = find_release_time(item)
+        window = parse_track(item).cut(parse_window(item, release))
         shot = judge_shot(image_motion(window), release_s=release, hand=hand)
     except (KeypointsError, MotionError, ShotError) as error:
         raise InvalidInput(f"frames show no shot: {error}") from error
     seconds, rest = (float(value) for value in item["request"][:2])
     first = seconds + rest
     return {
-        **said(shot.probabilities, shot.ite, shot.delay_ms, item),
+        **response_fields(shot.probabilities, shot.ite, shot.delay_ms, item),
         "source": "heuristic",
         "release_time_sec": round(first + release, 3),
-        "events": events_of(shot, first),
+        "events": list_events(shot, first),
         "hand": shot.hand,
         "doubts": shot.doubts,
     }
 
 
-def judge_scored(item: Tensors, scored: Scored, index: int) -> dict[str, Any]:
+def analyze_with_model(item: Tensors, scored: ModelOutput, index: int) -> dict[str, Any]:
     """As ``judge``, with what a model said of item ``index`` of its batch.
 
     Raises:
@@ -61,7 +61,7 @@ def judge_scored(item: Tensors, scored: Scored, index: int) -> dict[str, Any]:
     if not (np.isfinite(logits).all() and math.isfinite(ite) and math.isfinite(delay_ms)):
         raise RequestError(f"model version {scored.version} gave an answer that is not finite for this shot")
     probabilities = dict(zip(SHOT_LABELS, sigmoid(logits).tolist(), strict=True))
-    own = said(probabilities, min(max(ite, 0.0), 100.0), delay_ms, item)
+    own = response_fields(probabilities, min(max(ite, 0.0), 100.0), delay_ms, item)
     return judge(item) | own | {"source": "model", "model_version": scored.version}
 
 
@@ -70,7 +70,7 @@ def sigmoid(logits: Floats) -> Floats:
     return np.asarray(1 / (1 + np.exp(-np.clip(logits, -60, 60))))
 
 
-def said(probabilities: dict[str, float], ite: float, delay_ms: float, item: Tensors) -> dict[str, Any]:
+def response_fields(probabilities: dict[str, float], ite: float, delay_ms: float, item: Tensors) -> dict[str, Any]:
     """The fields that rules and models both fill."""
     labels = tuple(label for label in SHOT_LABELS if probabilities[label] > UNSEEN)
     return {
@@ -81,20 +81,20 @@ def said(probabilities: dict[str, float], ite: float, delay_ms: float, item: Ten
     }
 
 
-def release_of(item: Tensors) -> tuple[float, Hand]:
+def find_release_time(item: Tensors) -> tuple[float, Hand]:
     """The release in seconds after the first frame, the client's or the one found, and the shooting hand.
 
     Raises:
         MotionError: there is no motion in the frames.
         ShotError: there is no shot in them.
     """
-    motion = image_motion(track_in(item))
+    motion = image_motion(parse_track(item))
     hand = shooting_hand(motion)
     given = float(item["request"][3])
     return (find_release(motion, hand)[1] if math.isnan(given) else given), hand
 
 
-def with_poses(item: Tensors, card: ModelCard) -> Tensors:
+def add_model_input(item: Tensors, card: ModelCard) -> Tensors:
     """An item with ``POSES`` float32 ``(T, 33, 3)``, the window around its release at 30 frames a second, for a model.
 
     The release becomes the one found, so that nobody finds it twice. Where the model takes no window of that length
@@ -104,8 +104,8 @@ def with_poses(item: Tensors, card: ModelCard) -> Tensors:
         InvalidInput: there is no shot in the frames.
     """
     try:
-        release, _ = release_of(item)
-        x = at_30_fps(track_in(item).cut(window_in(item, release)))
+        release, _ = find_release_time(item)
+        x = at_30_fps(parse_track(item).cut(parse_window(item, release)))
     except (KeypointsError, MotionError, ShotError) as error:
         raise InvalidInput(f"frames show no shot: {error}") from error
     if not card.min_seq_len <= len(x) <= card.seq_len:
@@ -115,7 +115,7 @@ def with_poses(item: Tensors, card: ModelCard) -> Tensors:
     return {**item, "request": request, POSES: x}
 
 
-def events_of(shot: Shot, first: float) -> dict[str, float]:
+def list_events(shot: Shot, first: float) -> dict[str, float]:
     """When the shot's parts happen, in seconds as the client counts them."""
     parts = {"set": shot.set, "legs": shot.legs, "arm": shot.arm, "wrist": shot.wrist}
     return {name: round(first + time, 3) for name, time in parts.items()}

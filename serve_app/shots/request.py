@@ -19,7 +19,7 @@ from landmarks.shots.keypoints import (
     PoseTrack,
     Seconds,
     ShotWindow,
-    track_of,
+    build_track,
 )
 from serve_app.errors import InvalidInput
 from serve_app.gestures.request import decode
@@ -60,7 +60,7 @@ def shot_tensors(body: bytes, language: Language) -> Tensors:
     """
     request = decode(body, _decoder)
     try:
-        track = track_of(request.frames, width=request.width, height=request.height)
+        track = build_track(request.frames, width=request.width, height=request.height)
     except KeypointsError as error:
         raise InvalidInput(str(error)) from error
     first = float(track.times[0])
@@ -75,7 +75,7 @@ def shot_tensors(body: bytes, language: Language) -> Tensors:
     }
 
 
-def track_in(item: Tensors) -> PoseTrack:
+def parse_track(item: Tensors) -> PoseTrack:
     """The frames of one item of ``shot_tensors``; its times count from the first frame."""
     aspect = float(item["request"][2])
     times = item["times"].astype(np.float64)
@@ -84,6 +84,6 @@ def track_in(item: Tensors) -> PoseTrack:
     return PoseTrack(item["points"], times, tuple(range(len(times))), width, height)
 
 
-def window_in(item: Tensors, release: float) -> ShotWindow:
+def parse_window(item: Tensors, release: float) -> ShotWindow:
     """The window of one item around a release in seconds after the first frame."""
     return ShotWindow(release, float(item["request"][4]), float(item["request"][5]))

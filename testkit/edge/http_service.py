@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from edge_client.recognition.local_model import softmax
-from landmarks.hands import presence_of
+from landmarks.hands import compute_presence
 from landmarks.models.card import ModelCard
 from landmarks.models.session import ModelSession
 from landmarks.protocol.open_inference import HEADER_LENGTH, decode_request, encode_response
@@ -90,7 +90,7 @@ def http_service(answer: Callable[[Request], Reply], port: int = 0) -> Iterator[
         server.server_close()
 
 
-def metadata_of(card: ModelCard, version: str = "1", encodings: tuple[str, ...] = ()) -> dict[str, Any]:
+def build_metadata(card: ModelCard, version: str = "1", encodings: tuple[str, ...] = ()) -> dict[str, Any]:
     said = {"encodings": encodings} if encodings else {}
     return said | {
         "seq_len": card.seq_len,
@@ -116,7 +116,7 @@ def model_answers(session: ModelSession, encodings: tuple[str, ...] = ()) -> Cal
         asked = decode_request(request.body, int(request.headers[HEADER_LENGTH]))
         sequence = asked.tensors["sequence"]
         assert isinstance(sequence, np.ndarray)
-        logits = session.run({"sequence": sequence, "presence": presence_of(sequence)})["logits"]
+        logits = session.run({"sequence": sequence, "presence": compute_presence(sequence)})["logits"]
         probabilities = softmax(logits[0] / card.temperature)[None]
         label = np.array([card.class_labels[int(probabilities.argmax())].encode()])
         body, json_bytes = encode_response(
@@ -131,7 +131,7 @@ def model_answers(session: ModelSession, encodings: tuple[str, ...] = ()) -> Cal
 
     def answer(request: Request) -> Reply:
         if request.path == "/metadata":
-            return Reply(body=msgspec.json.encode(metadata_of(card, encodings=encodings)))
+            return Reply(body=msgspec.json.encode(build_metadata(card, encodings=encodings)))
         if request.path == "/v2/models/gesture/infer" and encodings:
             return answer_tensors(request)
         if request.path == "/health":
@@ -140,7 +140,7 @@ def model_answers(session: ModelSession, encodings: tuple[str, ...] = ()) -> Cal
         tensors = {
             "sequence": np.array(body["sequence"], dtype=np.float32)[None],
         }
-        mask = body.get("mask", presence_of(tensors["sequence"])[0])
+        mask = body.get("mask", compute_presence(tensors["sequence"])[0])
         tensors["presence"] = np.array(mask, dtype=np.float32)[None]
         probabilities = softmax(session.run(tensors)["logits"][0] / card.temperature)
         top = int(probabilities.argmax())

@@ -12,16 +12,16 @@ import httpx
 import uvicorn
 from starlette.applications import Starlette
 
-from serve_app.api.app_state import Service
+from serve_app.api.app_state import AppState
 from serve_app.api.application import ANYWHERE, create_app
-from serve_app.api.auth.api_keys import KeyRing
+from serve_app.api.auth.api_keys import ApiKeyStore
 from serve_app.api.middleware.same_origin import Site
-from serve_app.batching.model_client import ModelPipeline
-from serve_app.batching.shot_client import ShotPipeline
-from serve_app.deployments.model import Inference
+from serve_app.batching.model_client import BatchingModelClient
+from serve_app.batching.shot_client import BatchingShotClient
+from serve_app.deployments.model import ModelReplica
 from serve_app.deployments.postprocess import Postprocess
-from serve_app.observability.metrics import PreprocessCounts, Snapshot
-from serve_app.schemas import ModelStatus, Outputs, Tensors
+from serve_app.observability.metrics import IngressMetrics, Snapshot
+from serve_app.schemas import ModelStatus, TensorResponse, Tensors
 from serve_app.settings import ServiceArguments
 from serve_app.shots.analysis import POSES
 
@@ -31,13 +31,13 @@ class LocalStages:
 
     def __init__(self, repository: Path, name: str = "gesture") -> None:
         self.repository = repository
-        self.inference = Inference(name, [str(repository)])
+        self.inference = ModelReplica(name, [str(repository)])
         self.postprocess = Postprocess()
 
     async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
         return await self.postprocess.predict(await self.inference.infer(batch))
 
-    async def outputs(self, batch: Tensors) -> Outputs:
+    async def outputs(self, batch: Tensors) -> TensorResponse:
         return await self.postprocess.outputs(await self.inference.infer(batch))
 
     async def look(self) -> Sequence[ModelStatus]:
@@ -57,14 +57,14 @@ class LocalShotStages(LocalStages):
         scored = await self.inference.infer({POSES: batch[POSES]}) if POSES in batch else None
         return await self.postprocess.judge(batch, scored)
 
-    async def outputs(self, batch: Tensors) -> Outputs:
+    async def outputs(self, batch: Tensors) -> TensorResponse:
         return await self.postprocess.shot_outputs(await self.inference.infer(batch))
 
 
 class LocalReplicas:
     """All who count in this process, told apart by a number as replicas are by their process."""
 
-    def __init__(self, counts: PreprocessCounts, *behind: Inference | Postprocess) -> None:
+    def __init__(self, counts: IngressMetrics, *behind: ModelReplica | Postprocess) -> None:
         self._counts = counts
         self._behind = behind
 
@@ -73,14 +73,14 @@ class LocalReplicas:
         return [replace(one, replica=f"{one.replica}:{index}") for index, one in enumerate(each)]
 
 
-def local_service(stages: LocalStages, settings: ServiceArguments) -> Service:
+def local_service(stages: LocalStages, settings: ServiceArguments) -> AppState:
     """The whole service in this process, with the shot model of the same repository."""
-    counts = PreprocessCounts()
+    counts = IngressMetrics()
     shots = LocalShotStages(stages.repository, "shot")
     shots.postprocess = stages.postprocess  # as in the service, where one stage answers for both
-    return Service(
-        ModelPipeline("gesture", stages, settings),
-        ShotPipeline("shot", shots, settings),
+    return AppState(
+        BatchingModelClient("gesture", stages, settings),
+        BatchingShotClient("shot", shots, settings),
         settings,
         counts,
         LocalReplicas(counts, stages.inference, shots.inference, stages.postprocess),
@@ -89,12 +89,12 @@ def local_service(stages: LocalStages, settings: ServiceArguments) -> Service:
 
 @asynccontextmanager
 async def local_app(
-    stages: LocalStages, keys: Sequence[str] | KeyRing = (), site: Site = ANYWHERE, /, **arguments: float
+    stages: LocalStages, keys: Sequence[str] | ApiKeyStore = (), site: Site = ANYWHERE, /, **arguments: float
 ) -> AsyncIterator[Starlette]:
     """The whole service in this process, with its models described once."""
     unhurried = {"max_wait_s": 300}  # so that nothing depends on this machine's pace
     service = local_service(stages, ServiceArguments.model_validate(unhurried | arguments))
-    app = create_app(service, keys if isinstance(keys, KeyRing) else KeyRing(keys), site)
+    app = create_app(service, keys if isinstance(keys, ApiKeyStore) else ApiKeyStore(keys), site)
     async with service.gesture.watched(service.counts.record_failure):
         await service.gesture.refresh()
         await service.shots.refresh()
@@ -103,7 +103,7 @@ async def local_app(
 
 @asynccontextmanager
 async def local_client(
-    repository: Path, keys: Sequence[str] | KeyRing = (), **arguments: float
+    repository: Path, keys: Sequence[str] | ApiKeyStore = (), **arguments: float
 ) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client of the whole service in this process."""
     async with local_app(LocalStages(repository), keys, **arguments) as app:
@@ -113,10 +113,10 @@ async def local_client(
 
 
 @asynccontextmanager
-async def serving(repository: Path, keys: KeyRing | None = None, site: Site = ANYWHERE) -> AsyncIterator[str]:
+async def serving(repository: Path, keys: ApiKeyStore | None = None, site: Site = ANYWHERE) -> AsyncIterator[str]:
     """The address of the whole service in this process, on a port of loopback, once it answers."""
     settings = ServiceArguments()
-    app = create_app(local_service(LocalStages(repository), settings), keys or KeyRing(), site)
+    app = create_app(local_service(LocalStages(repository), settings), keys or ApiKeyStore(), site)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -14,14 +14,14 @@ from bench.client import parse
 from bench.connection import UNANSWERED, Answers, Target
 from testkit.edge.http_service import Reply, http_service
 
-Answer = Callable[[int], list[bytes]]  # a request's number to the pieces of its answer; none closes
+WindowPrediction = Callable[[int], list[bytes]]  # a request's number to the pieces of its answer; none closes
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 
 class Served(asyncio.Protocol):
     """One connection of a real server: answers each request of three bytes with the pieces that ``answer`` gives."""
 
-    def __init__(self, answer: Answer, asked: list[bytes], delay_s: float) -> None:
+    def __init__(self, answer: WindowPrediction, asked: list[bytes], delay_s: float) -> None:
         self._answer = answer
         self._asked = asked
         self._delay_s = delay_s
@@ -54,7 +54,7 @@ class Served(asyncio.Protocol):
 Load = Callable[[Target], Awaitable[Answers]]
 
 
-def run(answer: Answer, load: Load, *, delay_s: float = 0.0) -> tuple[Answers, list[bytes]]:
+def run(answer: WindowPrediction, load: Load, *, delay_s: float = 0.0) -> tuple[Answers, list[bytes]]:
     """A load on a server; what came back, and what it was asked."""
 
     async def both() -> tuple[Answers, list[bytes]]:

@@ -5,14 +5,14 @@ import json
 import numpy as np
 
 from bench.window import json_body, made_window
-from landmarks.hands import presence_of
+from landmarks.hands import compute_presence
 
 
 def test_a_made_window_has_two_hands_in_every_frame_inside_the_image() -> None:
     window = made_window(seed=3)
     assert window.shape == (30, 84)
     assert window.dtype == np.float32
-    assert (presence_of(window) == 1).all()
+    assert (compute_presence(window) == 1).all()
     assert window.min() > 0
     assert window.max() < 1
 

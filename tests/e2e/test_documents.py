@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from testkit.documents import PAGES, SERVICE, Block, blocks_of, is_shown, shown_by
+from testkit.documents import PAGES, SERVICE, Block, is_shown, list_blocks, shown_by
 from testkit.service import RunningService
 
 pytestmark = pytest.mark.e2e
@@ -21,13 +21,13 @@ def run(block: Block, service: RunningService, folder: Path) -> list[str]:
     return done.stdout.splitlines()
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if any(block.asks for block in blocks_of(page))])
+@pytest.mark.parametrize("page", [page for page in PAGES if any(block.asks for block in list_blocks(page))])
 def test_the_commands_of_a_page_work_and_their_answers_are_as_it_shows(
     service: RunningService, page: str, tmp_path: Path
 ) -> None:
     printed: list[str] = []
     wrong = []
-    for block in blocks_of(page):
+    for block in list_blocks(page):
         if block.asks:
             printed = run(block, service, tmp_path)
         if printed or block.asks:
@@ -40,5 +40,5 @@ def test_the_commands_of_a_page_work_and_their_answers_are_as_it_shows(
 
 
 def test_the_pages_that_show_answers_are_found() -> None:
-    showing = {page for page in PAGES for block in blocks_of(page) if block.asks}
+    showing = {page for page in PAGES for block in list_blocks(page) if block.asks}
     assert {"README.md", "README.es.md", "docs/stream.md"} <= showing

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from edge_client.demo import Motion, made_recording
-from edge_client.recognition.local_model import DeviceModel
-from edge_client.service.http_client import CloudClient
+from edge_client.recognition.local_model import LocalModel
+from edge_client.service.http_client import ServiceClient
 from edge_client.service.request_encoding import Encoding
 from edge_client.settings import Cloud, Thresholds
 from edge_client.windows import Window, WindowStats
-from landmarks.hands import presence_of
+from landmarks.hands import compute_presence
 from landmarks.recording import write_recording
 from serve_app.settings import PROJECT_ROOT
 from testkit.edge.http_service import Reply, http_service
@@ -28,12 +28,12 @@ PLAY_DEADLINE_S = 120
 
 @pytest.mark.parametrize(("encoding", "tolerance"), [("json", 1e-3), ("fp16", 0.03)])
 def test_device_and_service_give_the_same_labels(service: RunningService, encoding: Encoding, tolerance: float) -> None:
-    device = DeviceModel.open(MODELS)
-    client = CloudClient(Cloud(url=service.url, encoding=encoding))
+    device = LocalModel.open(MODELS)
+    client = ServiceClient(Cloud(url=service.url, encoding=encoding))
     draw = np.random.default_rng(0)
     for frames in (6, 15, 20, 30, 30, 30, 30, 30):
-        hands = Motion.drawn(draw).hands(frames, draw)
-        window = Window(hands, presence_of(hands), WindowStats(1, frames, 1.0, 0.1, 0.1), 0.0)
+        hands = Motion.sample(draw).hands(frames, draw)
+        window = Window(hands, compute_presence(hands), WindowStats(1, frames, 1.0, 0.1, 0.1), 0.0)
         here = device.answer(window)
         there = client.get_prediction_from_cloud(device.shape.prepare(hands), window.presence)
         assert there is not None
@@ -46,7 +46,7 @@ def test_device_and_service_give_the_same_labels(service: RunningService, encodi
 def test_each_made_sign_is_published_once_and_the_service_answered(
     service: RunningService, tmp_path: Path, transport: str
 ) -> None:
-    recording = made_recording(DeviceModel.open(MODELS), Thresholds(), signs=3)
+    recording = made_recording(LocalModel.open(MODELS), Thresholds(), signs=3)
     write_recording(recording, tmp_path / "made.npz")
     with http_service(lambda _: Reply()) as listener:
         command = [

@@ -14,7 +14,7 @@ import yaml
 
 from landmarks.models.card import MODEL_FILE
 from testkit.load import Load, constant_load
-from testkit.model_files import card_of, linear_model, write_version
+from testkit.model_files import build_card, linear_model, write_version
 from testkit.service import RunningService
 
 pytestmark = pytest.mark.e2e
@@ -54,7 +54,7 @@ def next_version(service: RunningService) -> Any:
         version = max(int(folder.name) for folder in name.iterdir() if folder.name.isdigit()) + 1
         model = linear_model(seed=seed)
         scratch = service.repository / f".scratch-{version}"
-        folder = write_version(scratch, version, model, card_of(model))
+        folder = write_version(scratch, version, model, build_card(model))
         spoil(folder)
         folder.rename(name / str(version))
         shutil.rmtree(scratch)

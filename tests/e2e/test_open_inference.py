@@ -9,7 +9,7 @@ import pytest
 from tritonclient.http import InferenceServerClient, InferInput, InferRequestedOutput
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-from landmarks.hands import Array, presence_of
+from landmarks.hands import Array, compute_presence
 from landmarks.models.session import ModelSession
 from testkit.model_files import made_window
 from testkit.service import RunningService
@@ -63,7 +63,7 @@ def tensor(name: str, array: Any, binary: bool = True) -> InferInput:
 
 
 def expected(session: ModelSession, windows: Array) -> Array:
-    return session.run({"sequence": windows, "presence": presence_of(windows)})["logits"]
+    return session.run({"sequence": windows, "presence": compute_presence(windows)})["logits"]
 
 
 def test_the_service_and_its_model_are_live_and_ready(triton: InferenceServerClient) -> None:
@@ -105,7 +105,7 @@ def test_a_batch_gets_the_answers_of_the_model_file(
 def test_without_a_wish_every_output_comes_and_presence_may_be_given(
     triton: InferenceServerClient, session: ModelSession
 ) -> None:
-    presence = presence_of(WINDOWS)
+    presence = compute_presence(WINDOWS)
     answer = triton.infer("gesture", [tensor("sequence", WINDOWS), tensor("presence", presence)], model_version="1")
     assert np.allclose(answer.as_numpy("logits"), expected(session, WINDOWS), atol=1e-4)
     assert answer.as_numpy("label").shape == (len(WINDOWS),)

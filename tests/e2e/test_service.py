@@ -14,10 +14,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge_client.service.http_client import CloudClient
+from edge_client.service.http_client import ServiceClient
 from edge_client.service.model_download import fetch_model
 from edge_client.settings import Cloud
-from landmarks.hands import Array, presence_of
+from landmarks.hands import Array, compute_presence
 from landmarks.models.session import ModelSession
 from testkit.load import EXAMPLE, burst
 from testkit.model_files import made_window
@@ -47,7 +47,7 @@ async def post_all(
 
 def labels_of(session: ModelSession, windows: Array) -> list[str]:
     """The labels that the model file gives windows ``(N, T, F)`` when it is called directly."""
-    logits = session.run({"sequence": windows, "presence": presence_of(windows)})["logits"]
+    logits = session.run({"sequence": windows, "presence": compute_presence(windows)})["logits"]
     return [session.card.class_labels[index] for index in logits.argmax(axis=-1)]
 
 
@@ -169,7 +169,7 @@ def test_more_callers_than_the_service_admits_get_a_429_in_json_and_the_rest_the
 
 
 def test_a_pi_can_fetch_the_served_model_and_it_is_the_same_file(service: RunningService, tmp_path: Path) -> None:
-    card = fetch_model(CloudClient(Cloud(url=service.url)), tmp_path)
+    card = fetch_model(ServiceClient(Cloud(url=service.url)), tmp_path)
     served = service.repository / "gesture" / "1"
     assert card.sha256 == ModelSession.open(served).card.sha256
     assert (tmp_path / "model.onnx").read_bytes() == (served / "model.onnx").read_bytes()

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import torch
 
-from landmarks.models.card import Training, sha256_of
+from landmarks.models.card import Training, compute_sha256
 from landmarks.shots.keypoints import SHOT_LABELS
 from serve_app.api.docs.shots import example_shot
 from testkit.service import RunningService
@@ -68,7 +68,7 @@ def test_the_shot_model_is_healthy_described_and_handed_out(service: RunningServ
     described = metadata(service)["models"]["shot"]
     assert described["class_labels"] == list(SHOT_LABELS)
     file = httpx.get(f"{service.url}/models/shot/model.onnx", timeout=30)
-    assert (file.status_code, sha256_of(file.content)) == (200, described["sha256"])
+    assert (file.status_code, compute_sha256(file.content)) == (200, described["sha256"])
 
 
 def test_a_published_shot_model_answers_without_a_restart_and_a_deleted_one_gives_way(

@@ -20,7 +20,7 @@ from serve_app.lifecycle.in_flight import SERVICE_RESTART
 from serve_app.lifecycle.processes import processes
 from serve_app.settings import PROJECT_ROOT
 from testkit.load import EXAMPLE, Load, constant_load
-from testkit.service import RunningService, running_service, session_of
+from testkit.service import RunningService, get_session_id, running_service
 
 pytestmark = pytest.mark.e2e
 
@@ -64,7 +64,7 @@ def stopping_lines(service: RunningService) -> list[str]:
 
 
 def leftovers(service: RunningService) -> list[list[str]]:
-    return [process.command() for process in processes() if session_of(process.pid) == service.pid]
+    return [process.command() for process in processes() if get_session_id(process.pid) == service.pid]
 
 
 def assert_quiet_end(service: RunningService) -> None:

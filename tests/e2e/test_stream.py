@@ -14,11 +14,11 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from edge_client.service.http_client import CloudError
+from edge_client.service.http_client import ServiceError
 from edge_client.service.stream_client import FrameSession, StreamClient
 from edge_client.settings import Cloud
 from edge_client.windows import Window, WindowStats
-from landmarks.hands import Array, apply_mask, presence_of
+from landmarks.hands import Array, apply_mask, compute_presence
 from landmarks.models.session import ModelSession
 from testkit.model_files import made_window
 from testkit.service import MAX_SESSIONS, RunningService
@@ -47,7 +47,7 @@ def answer_of(socket: ClientConnection) -> dict[str, Any]:
 
 def probabilities_of(session: ModelSession, window: Array) -> Array:
     """What the model file says when it is called directly."""
-    logits = session.run({"sequence": window[None], "presence": presence_of(window)[None]})["logits"][0]
+    logits = session.run({"sequence": window[None], "presence": compute_presence(window)[None]})["logits"][0]
     powers = np.exp((logits - logits.max()) / session.card.temperature)
     return np.asarray(powers / powers.sum(), dtype=np.float32)
 
@@ -183,7 +183,7 @@ def test_one_session_too_many_is_refused_in_http_through_the_proxy(service: Runn
 def window_ending_at(hands: Array, newest: int) -> Window:
     """The window of the last 30 of made hands ``(N, 126)``, as the Pi builds it."""
     frames = hands[newest - 29 : newest + 1]
-    return Window(frames, presence_of(frames), WindowStats(1, 30, 1.0, 0.1, 0.1), newest / 30, newest)
+    return Window(frames, compute_presence(frames), WindowStats(1, 30, 1.0, 0.1, 0.1), newest / 30, newest)
 
 
 def test_a_killed_ingress_costs_a_live_client_a_reconnection_and_no_wrong_answer(service: RunningService) -> None:
@@ -197,8 +197,8 @@ def test_a_killed_ingress_costs_a_live_client_a_reconnection_and_no_wrong_answer
         nonlocal failures
         window = window_ending_at(hands, newest)
         try:
-            metadata, reply = client.ask_window(window, WAIT_S)
-        except CloudError:
+            metadata, reply = client.predict_window(window, WAIT_S)
+        except ServiceError:
             failures += 1
             time.sleep(0.2)
             return False

@@ -18,18 +18,18 @@ from starlette.types import ASGIApp
 from bench.fuzz import ask_app, checked, fuzz
 from bench.hostile import INFER, KINDS, Hostile, fp16_edges, hostile_input
 from landmarks.protocol.open_inference import decode_request, decode_response, encode_request
-from landmarks.protocol.tensors import WireError
+from landmarks.protocol.tensors import ProtocolError
 from serve_app.api.docs.openapi import DOCUMENT
-from serve_app.api.stream.messages import SessionOver, read_opening, read_text
+from serve_app.api.stream.messages import SessionClosed, parse_open_message, read_text
 from serve_app.errors import InvalidInput
 from serve_app.gestures.request import gesture_window
 from serve_app.shots.advice import LANGUAGES
 from serve_app.shots.request import shot_tensors
-from testkit.model_files import card_of, linear_model
+from testkit.model_files import build_card, linear_model
 from testkit.stages.local_stages import LocalStages, local_app
 
 EXAMPLES = 150
-CARD = card_of(linear_model())
+CARD = build_card(linear_model())
 FINITE32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -121,15 +121,15 @@ def test_an_analyze_body_is_a_shot_or_invalid_input(body: bytes) -> None:
 @quick
 @given(bodies("inputs", "outputs", "parameters", "id", "model_name"), st.none() | st.integers(-5, 80))
 def test_a_v2_message_is_read_or_a_wire_error(body: bytes, header_length: int | None) -> None:
-    reads_or_refuses(lambda: decode_request(body, header_length), WireError)
-    reads_or_refuses(lambda: decode_response(body, header_length), WireError)
+    reads_or_refuses(lambda: decode_request(body, header_length), ProtocolError)
+    reads_or_refuses(lambda: decode_response(body, header_length), ProtocolError)
 
 
 @quick
 @given(bodies("type", "frame", "mask", "n", "frames", "encoding", "stride", "model"))
 def test_a_message_of_a_session_is_read_or_ends_it_in_words(body: bytes) -> None:
-    reads_or_refuses(lambda: read_opening(body, CARD), SessionOver)
-    reads_or_refuses(lambda: read_text(body), SessionOver)
+    reads_or_refuses(lambda: parse_open_message(body, CARD), SessionClosed)
+    reads_or_refuses(lambda: read_text(body), SessionClosed)
 
 
 @quick
@@ -152,7 +152,7 @@ def test_fp32_tensors_come_back_bit_for_bit_and_fp16_within_its_step_or_not_at_a
     tensor = np.array([numbers], np.float32)
     assert decode_request(*encode_request({"x": tensor})).tensors["x"].tobytes() == tensor.tobytes()  # type: ignore[union-attr]
     if np.abs(tensor).max() >= 65520:
-        with pytest.raises(WireError):
+        with pytest.raises(ProtocolError):
             encode_request({"x": tensor}, "FP16")
     else:
         back = decode_request(*encode_request({"x": tensor}, "FP16")).tensors["x"]

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from serve_app.settings import PROJECT_ROOT
-from testkit.documents import PAGES, blocks_of, is_shown
+from testkit.documents import PAGES, is_shown, list_blocks
 
 READMES = ("README.md", "README.es.md")
 SYSTEM = "changes the system it runs on, or needs a machine of its own"
@@ -46,7 +46,7 @@ def text_of(name: str) -> str:
 
 
 def commands_of(name: str) -> list[str]:
-    return [command for block in blocks_of(name) if block.language == "bash" for command in block.commands]
+    return [command for block in list_blocks(name) if block.language == "bash" for command in block.commands]
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -74,7 +74,7 @@ def reasons(command: str) -> list[str]:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_every_command_is_run_by_a_test_or_listed_with_the_reason(name: str) -> None:
-    left = [block for block in blocks_of(name) if block.language == "bash" and not block.asks]
+    left = [block for block in list_blocks(name) if block.language == "bash" and not block.asks]
     assert [command for block in left for command in block.commands if not reasons(command)] == []
 
 
@@ -86,7 +86,7 @@ def test_no_reason_stands_for_a_command_that_no_page_has() -> None:
 @pytest.mark.parametrize("name", sorted(set(PAGES) - NO_ANSWER_OF_THE_SERVICE))
 def test_every_answer_stands_below_a_command_that_asks_for_it(name: str) -> None:
     asked = False
-    for block in blocks_of(name):
+    for block in list_blocks(name):
         asked = asked or block.asks
         assert asked or block.language != "json", block.text
 

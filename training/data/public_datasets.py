@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from landmarks.hands import Array
 from training.data.recordings import DataError, Windows
-from training.data.skeletons import KINECT_BODY, NATOPS_ARMS, Layout
+from training.data.skeletons import KINECT_BODY, NATOPS_ARMS, SkeletonLayout
 
 # Kinect sequences have 18 to 189 frames; all are brought to as many.
 KINECT_FRAMES: Final = 24
@@ -83,7 +83,11 @@ def _read_ts(file: Path) -> Windows:
 
 
 def _windows(
-    points: Array, label: npt.NDArray[np.str_], group: npt.NDArray[np.str_], grouped_by: str | None, layout: Layout
+    points: Array,
+    label: npt.NDArray[np.str_],
+    group: npt.NDArray[np.str_],
+    grouped_by: str | None,
+    layout: SkeletonLayout,
 ) -> Windows:
     class_labels, target = np.unique(label, return_inverse=True)
     names = tuple(class_labels.tolist())

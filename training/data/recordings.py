@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from landmarks.hands import FEATURE_DIM_XY, FEATURE_DIM_XYZ, Array
 from training.data.frame_rates import FrameRateError, RecordedWindows, check_length, unify_frame_rates
-from training.data.skeletons import TWO_HANDS, Layout
+from training.data.skeletons import TWO_HANDS, SkeletonLayout
 
 Split = Literal["signer", "session", "random", "none"]
 SPLITS: Final[tuple[Split, ...]] = ("signer", "session", "random", "none")
@@ -41,7 +41,7 @@ class Windows:
     class_labels: tuple[str, ...]
     group: npt.NDArray[np.str_]
     grouped_by: str | None
-    layout: Layout = TWO_HANDS
+    layout: SkeletonLayout = TWO_HANDS
 
     def __len__(self) -> int:
         return len(self.target)

@@ -156,12 +156,12 @@ def stacked(windows: list[LabelledWindow]) -> ShotWindows:
     longest = max([FEWEST_FRAMES, *(len(pose) for pose in poses)])
     return ShotWindows(
         np.stack([padded(pose, longest) for pose in poses]),
-        np.array([[answer_of(window, label) for label in SHOT_LABELS] for window in windows], dtype=np.float32),
+        np.array([[target_row(window, label) for label in SHOT_LABELS] for window in windows], dtype=np.float32),
         np.array([[window.targets.get(name, np.nan) for name in SHOT_TARGETS] for window in windows], dtype=np.float32),
     )
 
 
-def answer_of(window: LabelledWindow, label: str) -> float:
+def target_row(window: LabelledWindow, label: str) -> float:
     """1 where a label holds, 0 where it doesn't, NaN where nobody said."""
     return np.nan if window.labels is None else float(window.labels[label])
 

@@ -10,7 +10,7 @@ from landmarks import hands
 
 
 @dataclass(frozen=True)
-class Layout:
+class SkeletonLayout:
     """Points of one frame: ``parts`` tracked things of ``points`` points with ``dims`` coordinates that are read.
 
     Recordings may have more coordinates a point than ``dims``; the first ones count.
@@ -35,7 +35,7 @@ class Layout:
         return self.parts * (self.dims * (len(self.reaching) + len(self.tracked) + 2) + 2)
 
 
-TWO_HANDS: Final = Layout(
+TWO_HANDS: Final = SkeletonLayout(
     parts=len(hands.HANDS),
     points=hands.POINTS,
     dims=2,
@@ -46,7 +46,7 @@ TWO_HANDS: Final = Layout(
 )
 # The Kinect's 20 joints from the head down to the feet, in metres: seen from the neck. Elbows, wrists and hands move;
 # what is below the hip (from joint 12 on) only says who stands there, and counts for the body's size alone.
-KINECT_BODY: Final = Layout(
+KINECT_BODY: Final = SkeletonLayout(
     parts=1,
     points=20,
     dims=3,
@@ -56,7 +56,7 @@ KINECT_BODY: Final = Layout(
     centre=0.0,
 )
 # NATOPS: left and right of hand tip, elbow, wrist, thumb. Between the elbows is what moves least.
-NATOPS_ARMS: Final = Layout(
+NATOPS_ARMS: Final = SkeletonLayout(
     parts=1,
     points=8,
     dims=3,

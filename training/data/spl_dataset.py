@@ -16,7 +16,7 @@ import numpy.typing as npt
 from landmarks.models.session import ModelSession
 from landmarks.pose import POSE_NAMES, Floats
 from landmarks.shots.keypoints import PoseTrack, ShotWindow, at_30_fps
-from landmarks.shots.kinematics import image_motion, motion_of
+from landmarks.shots.kinematics import compute_motion, image_motion
 from landmarks.shots.rules import Shot, judge_shot
 from training.synthetic.cameras import VIEWS, Camera, Tracker
 
@@ -135,7 +135,7 @@ def judged(
 def compared(bodies: Floats, releases: Floats, model: ModelSession, seed: int) -> dict[str, dict[str, float]]:
     """``scores`` by the table's rows: the truth itself, rules and model in each view, and in all of them."""
     times = np.arange(bodies.shape[1]) / FPS
-    truth = [judge_shot(motion_of(body, np.ones(body.shape[:2]), times)) for body in bodies]
+    truth = [judge_shot(compute_motion(body, np.ones(body.shape[:2]), times)) for body in bodies]
     found = judged(bodies, model, np.random.default_rng(seed))
     rows = {"3-D, no noise": scores(truth, truth, releases)}
     for view, shots, by_model in found:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from training.data.skeletons import TWO_HANDS, Layout
+from training.data.skeletons import TWO_HANDS, SkeletonLayout
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def augment(
     lengths: tuple[int, ...],
     strength: Augmentation,
     generator: torch.Generator,
-    layout: Layout = TWO_HANDS,
+    layout: SkeletonLayout = TWO_HANDS,
 ) -> tuple[Tensor, Tensor]:
     """Change every window of a batch in its own way.
 
@@ -102,7 +102,7 @@ def resample(points: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(between, blended, points[rows, nearest]), present[rows, nearest].to(points.dtype)
 
 
-def _bend_space(points: Tensor, strength: Augmentation, generator: torch.Generator, layout: Layout) -> Tensor:
+def _bend_space(points: Tensor, strength: Augmentation, generator: torch.Generator, layout: SkeletonLayout) -> Tensor:
     """Points ``(B, L, parts, N, dims)`` as another camera, another person and another tracker would give them."""
     batch, length, parts, count = points.shape[:4]
 
@@ -148,7 +148,7 @@ def _lose_parts(present: Tensor, strength: Augmentation, generator: torch.Genera
 
 
 def _mirror_some(
-    points: Tensor, present: Tensor, probability: float, generator: torch.Generator, layout: Layout
+    points: Tensor, present: Tensor, probability: float, generator: torch.Generator, layout: SkeletonLayout
 ) -> tuple[Tensor, Tensor]:
     flip = torch.rand(len(points), generator=generator) < probability
     mirrored = torch.cat([2 * layout.centre - points[..., :1], points[..., 1:]], dim=-1).flip(2)

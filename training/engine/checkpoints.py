@@ -17,7 +17,7 @@ from landmarks.hands import feature_dim
 from landmarks.models.card import Normalization, Training
 from training.engine.torch_files import TorchFileError, read_plain
 from training.networks.architectures import KINDS, Network
-from training.networks.bigru import GestureGRU, GRUConfig, SeedGRU
+from training.networks.bigru import GestureGRU, GRUConfig, LegacyGRU
 from training.networks.ensemble import EnsembleConfig, GestureEnsemble
 from training.networks.tcn import GestureTCN, TCNConfig
 
@@ -82,8 +82,8 @@ def _trained_here(content: dict[str, Any]) -> Checkpoint:
     weights = {name.removeprefix("network."): value for name, value in content["state_dict"].items()}
 
     def build() -> Network:
-        if kind is SeedGRU:
-            return SeedGRU(_config(GRUConfig, sizes))
+        if kind is LegacyGRU:
+            return LegacyGRU(_config(GRUConfig, sizes))
         if kind is GestureEnsemble:
             return GestureEnsemble(_config(EnsembleConfig, sizes))
         if kind is GestureTCN:
@@ -99,7 +99,7 @@ def _source_system(content: dict[str, Any], path: Path) -> Checkpoint:
             raise ValueError(f"{key} is {type(content.get(key)).__name__}, expected a dictionary")
     meta = content["meta"]
     config = _config(GRUConfig, content["config"])
-    network = _load(lambda: SeedGRU(config), _by_role(content["model_state"]))
+    network = _load(lambda: LegacyGRU(config), _by_role(content["model_state"]))
     seq_len, use_z = meta["seq_len"], meta.get("use_z", False)
     if isinstance(seq_len, bool) or not isinstance(seq_len, int) or not 1 <= seq_len <= 100_000:
         raise ValueError(f"meta.seq_len is {seq_len!r}, expected a whole number of frames")

@@ -22,7 +22,9 @@ MAX_FAILURES: Final = 2
 Placement = Mapping[str, Any]
 
 
-def spread(train: Callable[[Placement], None], *, num_workers: int, cpus_per_worker: float, storage: str) -> None:
+def run_distributed(
+    train: Callable[[Placement], None], *, num_workers: int, cpus_per_worker: float, storage: str
+) -> None:
     """Run ``train`` in every worker, each with the arguments of its Lightning trainer.
 
     A worker that dies takes the others down; all start again, at most twice, from the run's last checkpoint.

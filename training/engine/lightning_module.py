@@ -17,19 +17,19 @@ from torchmetrics.functional.classification import multiclass_accuracy
 from landmarks.hands import Array, drop_z, hand_box_normalise
 from landmarks.models.card import Normalization
 from training.data.recordings import Windows
-from training.data.skeletons import TWO_HANDS, Layout
+from training.data.skeletons import TWO_HANDS, SkeletonLayout
 from training.engine.augmentation import Augmentation, augment
 from training.engine.seeded import SeededModule
-from training.engine.static_negatives import hold_still, still_labels
-from training.networks.architectures import Network, network_of, none_in
-from training.networks.bigru import SeedGRU
+from training.engine.static_negatives import make_static_windows, still_labels
+from training.networks.architectures import Network, build_architecture, find_none_label
+from training.networks.bigru import LegacyGRU
 from training.networks.ensemble import GestureEnsemble
 
 Batch = tuple[Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingConfig:
     """One way to train one architecture."""
 
     architecture: str
@@ -50,11 +50,11 @@ class Recipe:
 # Recordings have 20 frames; the service takes 6 to 30. So half of the batches keep 20, and half go from 10 to 30.
 MANY_LENGTHS: Final = (20,) * 5 + (10, 15, 20, 25, 30)
 RECIPES: Final = {
-    "ensemble": Recipe("ensemble", 3e-3, "image", Augmentation(), MANY_LENGTHS),
-    "recipe": Recipe("recipe", 3e-3, "image", Augmentation(), MANY_LENGTHS),
+    "ensemble": TrainingConfig("ensemble", 3e-3, "image", Augmentation(), MANY_LENGTHS),
+    "recipe": TrainingConfig("recipe", 3e-3, "image", Augmentation(), MANY_LENGTHS),
     # The source system augmented nothing and weighed all classes alike.
-    "seed": Recipe("seed", 1e-3, "hand_box", None, label_smoothing=0.0, class_weight_power=0.0),
-    "tcn": Recipe("tcn", 3e-3, "image", Augmentation(), MANY_LENGTHS),
+    "seed": TrainingConfig("seed", 1e-3, "hand_box", None, label_smoothing=0.0, class_weight_power=0.0),
+    "tcn": TrainingConfig("tcn", 3e-3, "image", Augmentation(), MANY_LENGTHS),
 }
 # Bodies are larger than hands, measured in metres, and stand upright; nobody in the data is left-handed.
 BODY: Final = Augmentation(
@@ -74,17 +74,19 @@ BODY: Final = Augmentation(
 )
 
 
-class GestureTraining(SeededModule):
+class GestureModule(SeededModule):
     """Cross-entropy training of one gesture network; validation accuracy is logged as ``val_accuracy``."""
 
     class_weight: Tensor
 
-    def __init__(self, network: Network, recipe: Recipe, windows: Windows, seed: int, about: dict[str, Any]) -> None:
+    def __init__(
+        self, network: Network, recipe: TrainingConfig, windows: Windows, seed: int, about: dict[str, Any]
+    ) -> None:
         super().__init__(seed)
         self.network, self.recipe, self.about = network, recipe, about
         self.windows = windows
         # Where some label is itself a hand held still, a still hand may be that label, and is never none.
-        self.none = None if still_labels(windows) else none_in(windows.class_labels)
+        self.none = None if still_labels(windows) else find_none_label(windows.class_labels)
         self.register_buffer("class_weight", class_weights(windows, recipe), persistent=False)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
@@ -94,7 +96,7 @@ class GestureTraining(SeededModule):
             hands, presence = augment(hands, recipe.lengths, recipe.augmentation, self.draws, layout)
             if self.none is not None:
                 some = (target != self.none) & (torch.rand(len(target), generator=self.draws) < recipe.held_still)
-                still, there = hold_still(hands[some], presence[some], recipe.augmentation.noise, self.draws)
+                still, there = make_static_windows(hands[some], presence[some], recipe.augmentation.noise, self.draws)
                 hands, presence = torch.cat([hands, still]), torch.cat([presence, there])
                 target = torch.cat([target, torch.full_like(target[some], self.none)])
         loss = torch.stack([self._loss(logits, target) for logits in self._answers(hands, presence)]).sum()
@@ -148,21 +150,21 @@ class GestureTraining(SeededModule):
         return self.recipe.final_rate + (1 - self.recipe.final_rate) * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def build_network(recipe: Recipe, windows: Windows) -> Network:
+def build_network(recipe: TrainingConfig, windows: Windows) -> Network:
     """A fresh network for the labels of ``windows``, its feature scale taken from them."""
     layout = windows.layout
-    network = network_of(recipe.architecture, len(windows.class_labels), layout)
-    if not isinstance(network, SeedGRU):
+    network = build_architecture(recipe.architecture, len(windows.class_labels), layout)
+    if not isinstance(network, LegacyGRU):
         network.features.fit(torch.from_numpy(read_dims(windows.points, layout)), torch.from_numpy(windows.presence))
     return network
 
 
-def read_dims(points: Array, layout: Layout) -> Array:
+def read_dims(points: Array, layout: SkeletonLayout) -> Array:
     """The coordinates that a network reads, ``(N, T, layout.width)``: hands lose their z."""
     return drop_z(points) if layout == TWO_HANDS else points
 
 
-def class_weights(windows: Windows, recipe: Recipe) -> Tensor:
+def class_weights(windows: Windows, recipe: TrainingConfig) -> Tensor:
     """``(N / (C n_c)) ^ power`` for each class c of n_c windows, capped, and 0 for a class without windows."""
     counts = np.bincount(windows.target, minlength=len(windows.class_labels))
     even = len(windows) / (len(counts) * np.maximum(counts, 1))
@@ -170,7 +172,7 @@ def class_weights(windows: Windows, recipe: Recipe) -> Tensor:
     return torch.from_numpy(weight.astype(np.float32))
 
 
-def prepared(windows: Windows, recipe: Recipe, *, for_augmentation: bool) -> TensorDataset:
+def prepared(windows: Windows, recipe: TrainingConfig, *, for_augmentation: bool) -> TensorDataset:
     """Tensors of windows as the network (or the augmentation before it) takes them: points, presence, target."""
     points = windows.points
     if recipe.normalization == "hand_box":
@@ -181,7 +183,7 @@ def prepared(windows: Windows, recipe: Recipe, *, for_augmentation: bool) -> Ten
 
 
 def fit(
-    recipe: Recipe,
+    recipe: TrainingConfig,
     train: Windows,
     validation: Windows | None,
     *,
@@ -197,7 +199,7 @@ def fit(
     ``batch_size`` is that of a step, whatever number of workers shares it.
     """
     L.seed_everything(seed, verbose=False)
-    module = GestureTraining(build_network(recipe, train), recipe, train, seed, about or {})
+    module = GestureModule(build_network(recipe, train), recipe, train, seed, about or {})
     loader = DataLoader(
         prepared(train, recipe, for_augmentation=recipe.augmentation is not None),
         max(1, batch_size // trainer.world_size),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 DATA_DIR = "HELEN_DATA_DIR"
 
 
-def shown_command(module: str, arguments: Sequence[str] | None) -> str:
+def reproducible_command(module: str, arguments: Sequence[str] | None) -> str:
     """``python -m module arguments``, with the folder of ``HELEN_DATA_DIR`` shown as that variable.
 
     ``arguments`` None stands for those of this process.

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import onnxruntime as ort
 
-from landmarks.models.card import MODEL_FILE, Evaluation, Golden, ModelCard, ModelError, Training, sha256_of
+from landmarks.models.card import MODEL_FILE, Evaluation, Golden, ModelCard, ModelError, Training, compute_sha256
 from landmarks.pose import POSE_POINTS, Array
 from landmarks.shots.keypoints import SHOT_LABELS, SHOT_TARGETS, ShotWindow, at_30_fps
 from training.simulate_shots import made_window
@@ -59,7 +59,7 @@ def make_shot_card(
         normalization="image",
         training=training,
         evaluation=tuple(evaluation),
-        sha256=sha256_of(model),
+        sha256=compute_sha256(model),
         golden=Golden(
             inputs={"x": golden.tolist()},
             outputs={name: values[0].tolist() for name, values in said.items()},

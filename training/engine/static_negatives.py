@@ -17,7 +17,9 @@ from training.data.recordings import Windows
 STILL_BELOW: Final = 0.06
 
 
-def hold_still(sequence: Tensor, presence: Tensor, noise: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def make_static_windows(
+    sequence: Tensor, presence: Tensor, noise: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """Windows ``(B, T, width)`` in which one moment of each lasts all the time, but for ``noise`` in every coordinate.
 
     The moment is one at which a part is present, where there is such; presence ``(B, T, parts)`` is held too.

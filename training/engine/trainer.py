@@ -28,7 +28,7 @@ class RunError(Exception):
     """A run can't go on from its last checkpoint; the message says what differs."""
 
 
-class Run:
+class TrainingRun:
     """One run, in a folder or at an fsspec URI: ``best.ckpt``, ``last.ckpt``, ``csv/`` and ``tensorboard/``.
 
     Args:
@@ -41,11 +41,11 @@ class Run:
         self.storage: str = path if isinstance(files, LocalFileSystem) else storage_path.rstrip("/")
         self.settings = dict(settings)
 
-    def checkpoint_to_export(self, validates: bool) -> str:
+    def best_checkpoint(self, validates: bool) -> str:
         """The best epoch on the people kept back, or the last epoch where nobody is."""
         return f"{self.storage}/{BEST if validates else LAST}"
 
-    def start_anew(self) -> None:
+    def clear_checkpoints(self) -> None:
         """Make room for a new run: an earlier one's checkpoints get the next free number, and a line says so.
 
         Nothing resumes from them then, and nothing is lost: ``best.ckpt`` becomes ``best-1.ckpt``.
@@ -105,7 +105,7 @@ class Run:
             validates: whether people are kept back, so that there is a best epoch.
             placement: where it runs, as keyword arguments of ``L.Trainer``; none for this process.
         """
-        quieten()
+        silence_lightning_warnings()
         callbacks: list[L.Callback] = [RunSettings(self.settings)]
         # Best before last: a run that is killed between the two does that epoch again, and loses no best.
         callbacks += [self._checkpoint(BEST, MONITOR)] if validates else []
@@ -117,7 +117,7 @@ class Run:
             max_epochs=max_epochs,
             accelerator="cpu",
             gradient_clip_val=clip,
-            callbacks=callbacks if watched else [*callbacks, EpochLines()],
+            callbacks=callbacks if watched else [*callbacks, EpochLogger()],
             logger=[CSVLogger(self.storage, name="csv"), TensorBoardLogger(self.storage, name="tensorboard")],
             log_every_n_steps=10,
             enable_model_summary=False,
@@ -145,7 +145,7 @@ class RunSettings(L.Callback):
         checkpoint["run"] = self.settings
 
 
-class EpochLines(L.Callback):
+class EpochLogger(L.Callback):
     """A line an epoch on standard error, where a progress bar would fill a job's log with its redrawings."""
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -160,12 +160,12 @@ def _numbered(name: str, number: int) -> str:
     return f"{stem}-{number}.{ending}"
 
 
-def quieten() -> None:
+def silence_lightning_warnings() -> None:
     """Keep Lightning's advertisements and its advice for larger data sets out of the log."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     # One process reads a data set that fits in memory: more workers would only copy it.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    # The folder is the run's own: `start_anew` has moved an earlier one aside, or the run goes on.
+    # The folder is the run's own: `clear_checkpoints` has moved an earlier one aside, or the run goes on.
     warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
     warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")  # Lightning's own code

@@ -17,9 +17,9 @@ from tqdm import tqdm  # type: ignore[import-untyped] # its stubs are a package 
 
 from training.data.recordings import DataError, Windows
 from training.engine.augmentation import resample
-from training.engine.lightning_module import Recipe, fit, prepared
-from training.engine.trainer import quieten
-from training.evaluation.metrics import Floats, HeldOut
+from training.engine.lightning_module import TrainingConfig, fit, prepared
+from training.engine.trainer import silence_lightning_warnings
+from training.evaluation.metrics import Floats, Predictions
 
 Times = Callable[[int], Tensor]
 RECORDED: Final = "as recorded"
@@ -115,11 +115,11 @@ class Progress(L.Callback):
 
 
 def train(
-    fold: Fold, recipe: Recipe, *, seed: int, max_epochs: int, batch_size: int, progress: L.Callback
+    fold: Fold, recipe: TrainingConfig, *, seed: int, max_epochs: int, batch_size: int, progress: L.Callback
 ) -> nn.Module:
     """The network that this fold trains, fresh."""
     with warnings.catch_warnings():
-        quieten()
+        silence_lightning_warnings()
         # The people held out are looked at once, at the end.
         warnings.filterwarnings("ignore", message=".*no `val_dataloader`.*")
         trainer = L.Trainer(
@@ -135,7 +135,7 @@ def train(
         return fit(recipe, fold.train, None, seed=seed, batch_size=batch_size, trainer=trainer)
 
 
-def answers(network: nn.Module, windows: Windows, recipe: Recipe, times: Times = as_recorded) -> HeldOut:
+def answers(network: nn.Module, windows: Windows, recipe: TrainingConfig, times: Times = as_recorded) -> Predictions:
     """What a trained network says about windows, seen at the source times that ``times`` gives for their length."""
     points, _, target = prepared(windows, recipe, for_augmentation=False).tensors
     layout = windows.layout
@@ -144,7 +144,7 @@ def answers(network: nn.Module, windows: Windows, recipe: Recipe, times: Times =
     seen, presence = resample(parted, when)
     logits = _logits(network, seen.flatten(2), presence)
     probabilities: Floats = logits.softmax(dim=-1).numpy()
-    return HeldOut(probabilities, target.numpy())
+    return Predictions(probabilities, target.numpy())
 
 
 def _logits(network: nn.Module, sequence: Tensor, presence: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Final
 
 from training.data.public_datasets import KINECT_FRAMES, read_kinect, read_natops
 from training.data.recordings import DataError, Windows, read_grouped, read_windows
-from training.engine.lightning_module import BODY, RECIPES, Recipe
+from training.engine.lightning_module import BODY, RECIPES, TrainingConfig
 from training.evaluation.cross_validation import (
     RECORDED,
     Fold,
@@ -39,12 +39,12 @@ VIEWS: Final[dict[str, Times]] = {
 
 
 @dataclass(frozen=True)
-class Row:
+class Experiment:
     """One row: folds to train, how, and the published and wanted figures in words."""
 
     data: str
     protocol: str
-    recipe: Recipe
+    recipe: TrainingConfig
     folds: Callable[[], list[Fold]]
     max_epochs: int
     batch_size: int
@@ -55,9 +55,9 @@ class Row:
     calibrated: bool = False  # with the first seed, a temperature is fitted on the people each fold trains with
 
 
-def own(data_dir: Path, architecture: str, max_epochs: int, batch_size: int) -> Row:
+def own(data_dir: Path, architecture: str, max_epochs: int, batch_size: int) -> Experiment:
     """A folder of windows, every signer or session left out once, on the labels that all of them recorded."""
-    return Row(
+    return Experiment(
         data=data_dir.name,
         protocol="leave one group out, labels of all groups",
         recipe=RECIPES[architecture],
@@ -68,7 +68,7 @@ def own(data_dir: Path, architecture: str, max_epochs: int, batch_size: int) -> 
     )
 
 
-def rows(root: Path) -> dict[str, Row]:
+def rows(root: Path) -> dict[str, Experiment]:
     """The public data sets in the folders ``asl_coffee_hands``, ``ksl13_hands``, ``natops``, ``isl30_kinect``."""
     asl = replace(
         own(root / "asl_coffee_hands", "ensemble", 15, 64),
@@ -97,7 +97,7 @@ def rows(root: Path) -> dict[str, Row]:
             views=(RECORDED,),
             unknown=True,
         ),
-        "ksl13": Row(
+        "ksl13": Experiment(
             "ksl13_hands",
             "leave one session out, worst session",
             replace(RECIPES["recipe"], lengths=(20, 25, 30)),
@@ -107,7 +107,7 @@ def rows(root: Path) -> dict[str, Row]:
             before="68–73",
             reach="80",
         ),
-        "natops": Row(
+        "natops": Experiment(
             "natops",
             "official split",
             replace(body, lengths=(51,)),
@@ -117,7 +117,7 @@ def rows(root: Path) -> dict[str, Row]:
             before="91",
             reach="96",
         ),
-        "isl30": Row(
+        "isl30": Experiment(
             "isl30_kinect",
             "leave one signer out, 20 body joints",
             replace(body, lengths=(KINECT_FRAMES,)),

@@ -9,8 +9,8 @@ from torch import nn
 
 from training.data.skeletons import TWO_HANDS
 from training.export_onnx import random_hands, to_onnx
-from training.networks.architectures import KINDS, network_of
-from training.networks.bigru import SeedGRU, TrimmedSeedGRU
+from training.networks.architectures import KINDS, build_architecture
+from training.networks.bigru import LegacyGRU, TrimmedLegacyGRU
 
 FRAMES: Final = 30
 LABELS: Final = 34
@@ -52,8 +52,8 @@ def cost_lines() -> list[str]:
     """A line for each architecture, at 34 labels: measured in this process, on this machine."""
     lines = ["cost of a window of 30 frames, ONNX Runtime, one thread, this machine:"]
     for name in KINDS:
-        network = network_of(name, LABELS).eval()
-        exported = TrimmedSeedGRU(network) if isinstance(network, SeedGRU) else network
+        network = build_architecture(name, LABELS).eval()
+        exported = TrimmedLegacyGRU(network) if isinstance(network, LegacyGRU) else network
         alone, together = (microseconds(exported, TWO_HANDS.width, batch) for batch in (1, 32))
         millions = multiply_accumulates(network, FRAMES) / 1e6
         lines.append(

@@ -17,7 +17,7 @@ BINS: Final = 15
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class Predictions:
     """Probabilities ``(N, C)`` for windows of people the network never saw, with the truth ``(N,)``.
 
     The truth is -1 for a label that the network was never trained on.
@@ -38,11 +38,11 @@ class HeldOut:
         highest: Floats = self.probabilities.max(axis=1)
         return highest
 
-    def raised(self, power: float) -> "HeldOut":
+    def raised(self, power: float) -> "Predictions":
         """Each probability to a power, normalised anew: the softmax at the temperature ``1 / power``."""
         logs = power * np.log(np.maximum(self.probabilities, np.finfo(np.float32).tiny))
         powers = np.exp(logs - logs.max(axis=1, keepdims=True))
-        return HeldOut(powers / powers.sum(axis=1, keepdims=True), self.target)
+        return Predictions(powers / powers.sum(axis=1, keepdims=True), self.target)
 
     @property
     def accuracy(self) -> float:
@@ -84,13 +84,13 @@ class HeldOut:
         return float((np.abs(confidence - right) * count).sum() / max(1, count.sum()))
 
 
-def pooled(folds: Sequence[HeldOut]) -> HeldOut:
+def pooled(folds: Sequence[Predictions]) -> Predictions:
     """All held-out windows as one set."""
-    return HeldOut(np.concatenate([f.probabilities for f in folds]), np.concatenate([f.target for f in folds]))
+    return Predictions(np.concatenate([f.probabilities for f in folds]), np.concatenate([f.target for f in folds]))
 
 
 @dataclass(frozen=True)
-class Rejection:
+class OpenSetMetrics:
     """How windows of known and unknown signs fared; ``none`` itself is neither and is left out.
 
     ``score`` ``(N,)`` is the probability of the likeliest sign, ``accepted`` the same where that sign wins over
@@ -103,7 +103,7 @@ class Rejection:
     unknown: Flags
 
     @classmethod
-    def of(cls, answers: HeldOut, none: int | None) -> "Rejection":
+    def of(cls, answers: Predictions, none: int | None) -> "OpenSetMetrics":
         """The windows of ``answers`` but those of the class ``none``."""
         signs = answers.probabilities.copy()
         if none is not None:
@@ -115,7 +115,7 @@ class Rejection:
         return cls(score[kept], (score * wins)[kept], right[kept], (answers.target < 0)[kept])
 
     @classmethod
-    def pooled(cls, parts: Sequence["Rejection"]) -> "Rejection":
+    def pooled(cls, parts: Sequence["OpenSetMetrics"]) -> "OpenSetMetrics":
         columns = ("score", "accepted", "right", "unknown")
         return cls(*(np.concatenate([getattr(part, column) for part in parts]) for column in columns))
 

@@ -30,8 +30,8 @@ import training.networks.ensemble
 import training.networks.features
 import training.networks.tcn
 from training.evaluation.cross_validation import Fold
-from training.evaluation.experiments import VIEWS, Row
-from training.evaluation.metrics import HeldOut
+from training.evaluation.experiments import VIEWS, Experiment
+from training.evaluation.metrics import Predictions
 
 # The modules whose code decides what a network answers.
 CODE: Final[tuple[ModuleType, ...]] = (
@@ -52,24 +52,24 @@ CODE: Final[tuple[ModuleType, ...]] = (
 )
 
 
-class KeptAnswers:
+class PredictionCache:
     """The answers in a folder; with None nothing is kept."""
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
 
-    def read(self, row: Row, fold: Fold, seed: int) -> dict[str, HeldOut] | None:
+    def read(self, row: Experiment, fold: Fold, seed: int) -> dict[str, Predictions] | None:
         """What this fold's held-out windows got, by the name of the view, or None where it was not trained yet."""
         file = self._file(row, fold, seed)
         if file is None or not file.is_file():
             return None
         try:
             with file.open("rb") as content, np.load(content, allow_pickle=False) as arrays:
-                return {view: HeldOut(arrays[view].astype(np.float64), arrays["target"]) for view in row.views}
+                return {view: Predictions(arrays[view].astype(np.float64), arrays["target"]) for view in row.views}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None  # a damaged file is as good as none
 
-    def write(self, row: Row, fold: Fold, seed: int, answers: Mapping[str, HeldOut]) -> None:
+    def write(self, row: Experiment, fold: Fold, seed: int, answers: Mapping[str, Predictions]) -> None:
         """Keep them."""
         file = self._file(row, fold, seed)
         if file is None:
@@ -80,7 +80,7 @@ class KeptAnswers:
         np.savez_compressed(unfinished, target=answers[row.views[0]].target, **views)  # type: ignore[arg-type]
         unfinished.replace(file)
 
-    def _file(self, row: Row, fold: Fold, seed: int) -> Path | None:
+    def _file(self, row: Experiment, fold: Fold, seed: int) -> Path | None:
         if self.folder is None:
             return None
         views = [(view, VIEWS[view](fold.held.points.shape[1]).tolist()) for view in row.views]

@@ -14,8 +14,8 @@ from landmarks.models.card import Evaluation
 from training.engine.whole_files import write_whole
 from training.evaluation.cross_validation import RECORDED
 from training.evaluation.latency import cost_lines
-from training.evaluation.metrics import BINS, HeldOut, pooled
-from training.evaluation.results import ACCEPT_FROM, SHARPNESS, Result, table
+from training.evaluation.metrics import BINS, Predictions, pooled
+from training.evaluation.results import ACCEPT_FROM, SHARPNESS, ExperimentResult, table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +28,7 @@ FIGURES: Final = "evaluation.json"
 FEWEST: Final = 10
 
 
-def write_report(folder: Path, results: Mapping[str, Result], command: str, notes: str) -> None:
+def write_report(folder: Path, results: Mapping[str, ExperimentResult], command: str, notes: str) -> None:
     """Write the three files; ``notes`` is Markdown that goes to the end of the report."""
     folder.mkdir(parents=True, exist_ok=True)
     entries: dict[str, list[Evaluation]] = {}
@@ -57,7 +57,7 @@ def write_report(folder: Path, results: Mapping[str, Result], command: str, note
     write_whole({folder / FIGURES: figures, folder / REPORT: text.encode()})
 
 
-def draw(path: Path, result: Result, unknown: Result | None) -> None:
+def draw(path: Path, result: ExperimentResult, unknown: ExperimentResult | None) -> None:
     """Draw reliability, early recognition, rejection (where there is a row on it) and confusion as a PNG."""
     from matplotlib.figure import Figure
 
@@ -73,7 +73,7 @@ def draw(path: Path, result: Result, unknown: Result | None) -> None:
     figure.savefig(path, dpi=80)
 
 
-def _draw_reliability(axes: "Axes", result: Result) -> None:
+def _draw_reliability(axes: "Axes", result: ExperimentResult) -> None:
     seeds = result.over_seeds()
     shown = pooled(seeds)
     error = 100 * float(np.mean([each.calibration_error for each in seeds]))
@@ -88,13 +88,13 @@ def _draw_reliability(axes: "Axes", result: Result) -> None:
     axes.set(title="Calibration", xlabel="confidence", ylabel="accuracy (bars: share of windows)")
 
 
-def _draw_bins(axes: "Axes", answers: HeldOut, label: str) -> None:
+def _draw_bins(axes: "Axes", answers: Predictions, label: str) -> None:
     confidence, right, count = answers.reliability
     some = count >= FEWEST
     axes.plot(confidence[some], right[some], marker="o", label=label)
 
 
-def _draw_early(axes: "Axes", result: Result) -> None:
+def _draw_early(axes: "Axes", result: ExperimentResult) -> None:
     seen = {int(view.split()[1]): view for view in result.row.views if view.startswith("first ")}
     accuracy = [100 * float(np.mean([each.accuracy for each in result.over_seeds(view)])) for view in seen.values()]
     whole = 100 * float(np.mean([each.accuracy for each in result.over_seeds()]))
@@ -104,7 +104,7 @@ def _draw_early(axes: "Axes", result: Result) -> None:
     axes.set_ylim(top=100)
 
 
-def _draw_rejection(axes: "Axes", unknown: Result) -> None:
+def _draw_rejection(axes: "Axes", unknown: ExperimentResult) -> None:
     thresholds = np.linspace(0.3, 0.99, 70)
     for name, share in (("known, rightly", "known_accepted"), ("unknown", "unknown_accepted")):
         curve = [np.mean([getattr(part, share)(float(at)) for part in unknown.rejections]) for at in thresholds]
@@ -116,7 +116,7 @@ def _draw_rejection(axes: "Axes", unknown: Result) -> None:
     axes.set_xlabel(f"from probability, after the power {SHARPNESS}")
 
 
-def _draw_confusion(axes: "Axes", result: Result) -> None:
+def _draw_confusion(axes: "Axes", result: ExperimentResult) -> None:
     labels = result.runs[0][0].class_labels
     matrix: Any = np.sum([each.confusion for each in result.over_seeds()], axis=0)
     shares = matrix / np.maximum(1, matrix.sum(axis=1, keepdims=True))
@@ -131,7 +131,7 @@ def _draw_confusion(axes: "Axes", result: Result) -> None:
             axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
 
 
-def _by_label(result: Result) -> str:
+def _by_label(result: ExperimentResult) -> str:
     labels = result.runs[0][0].class_labels
     scores = np.mean([each.f1 for each in result.over_seeds(RECORDED)], axis=0)
     return ", ".join(f"{label} {100 * score:.0f}" for label, score in zip(labels, scores, strict=True))

@@ -11,10 +11,10 @@ import numpy as np
 
 from landmarks.models.card import Evaluation
 from training.evaluation.cross_validation import RECORDED
-from training.evaluation.experiments import Row
-from training.evaluation.metrics import HeldOut, Rejection, pooled
+from training.evaluation.experiments import Experiment
+from training.evaluation.metrics import OpenSetMetrics, Predictions, pooled
 from training.evaluation.temperature import fit_temperature
-from training.networks.architectures import none_in
+from training.networks.architectures import find_none_label
 
 # From here on a prediction counts as accepted: where the edge's trigger begins,
 ACCEPT_FROM: Final = 0.95
@@ -23,35 +23,35 @@ SHARPNESS: Final = 1.4
 
 
 @dataclass(frozen=True)
-class Tried:
+class FoldResult:
     """One fold: its name, the labels it trained, and what the held-out windows got, by the name of the view."""
 
     name: str
     class_labels: tuple[str, ...]
-    answers: Mapping[str, HeldOut]
-    inner: HeldOut | None = None  # what the people of its training got, each left out in turn
+    answers: Mapping[str, Predictions]
+    inner: Predictions | None = None  # what the people of its training got, each left out in turn
 
     @property
-    def rejection(self) -> Rejection:
+    def rejection(self) -> OpenSetMetrics:
         """Known and unknown signs, with probabilities as sharp as the edge makes them."""
-        return Rejection.of(self.answers[RECORDED].raised(SHARPNESS), none_in(self.class_labels))
+        return OpenSetMetrics.of(self.answers[RECORDED].raised(SHARPNESS), find_none_label(self.class_labels))
 
 
 @dataclass(frozen=True)
-class Result:
+class ExperimentResult:
     """One row's folds ``runs[seed][fold]``."""
 
-    row: Row
-    runs: Sequence[Sequence[Tried]]
+    row: Experiment
+    runs: Sequence[Sequence[FoldResult]]
 
-    def over_seeds(self, view: str = RECORDED) -> list[HeldOut]:
+    def over_seeds(self, view: str = RECORDED) -> list[Predictions]:
         """Each seed's held-out windows of all folds as one set; needs folds with the same labels."""
         return [pooled([fold.answers[view] for fold in run]) for run in self.runs]
 
     @property
-    def rejections(self) -> list[Rejection]:
+    def rejections(self) -> list[OpenSetMetrics]:
         """Each seed's known and unknown signs of all folds as one set."""
-        return [Rejection.pooled([fold.rejection for fold in run]) for run in self.runs]
+        return [OpenSetMetrics.pooled([fold.rejection for fold in run]) for run in self.runs]
 
     @property
     def temperatures(self) -> dict[str, float]:
@@ -59,7 +59,7 @@ class Result:
         return {fold.name: fit_temperature(fold.inner) for fold in self.runs[0] if fold.inner is not None}
 
     @property
-    def calibrated(self) -> HeldOut | None:
+    def calibrated(self) -> Predictions | None:
         """The first seed's held-out windows, each fold at its own temperature, or None where none was fitted."""
         fitted = self.temperatures
         if not fitted:
@@ -134,7 +134,7 @@ class Result:
         ]
 
 
-def table(results: Mapping[str, Result]) -> list[str]:
+def table(results: Mapping[str, ExperimentResult]) -> list[str]:
     """The table as Markdown."""
     lines = [
         "| row | data, protocol | network | before | reach | here, mean (each seed), % |",
@@ -149,7 +149,7 @@ def table(results: Mapping[str, Result]) -> list[str]:
     return lines
 
 
-def _rejected(parts: Sequence[Rejection]) -> dict[str, list[float]]:
+def _rejected(parts: Sequence[OpenSetMetrics]) -> dict[str, list[float]]:
     return {
         "AUROC": [part.auroc for part in parts],
         f"unknown accepted at {ACCEPT_FROM}": [part.unknown_accepted(ACCEPT_FROM) for part in parts],

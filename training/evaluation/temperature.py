@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from training.evaluation.metrics import Floats, HeldOut
+from training.evaluation.metrics import Floats, Predictions
 
 # Outside of these bounds the answers say nothing about how sure to be, as when all of them are right.
 LOWEST: Final = 0.05
@@ -16,7 +16,7 @@ HIGHEST: Final = 20.0
 _HALVINGS: Final = 60
 
 
-def fit_temperature(answers: HeldOut) -> float:
+def fit_temperature(answers: Predictions) -> float:
     """The temperature of least mean negative log-likelihood, ``LOWEST`` to ``HIGHEST`` (Guo et al. 2017).
 
     The likelihood has one maximum in the inverse of the temperature, where the mean logit that the probabilities expect

@@ -10,7 +10,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from training.data.skeletons import TWO_HANDS, Layout
+from training.data.skeletons import TWO_HANDS, SkeletonLayout
 from training.networks.features import ScaledFeatures
 
 HEAD_DROPOUT: Final = 0.4
@@ -62,7 +62,7 @@ class GRUReader(nn.Module):
 class GestureGRU(GRUReader):
     """Raw landmarks → features → ``GRUReader``; its weights have no other prefix than in older checkpoints."""
 
-    def __init__(self, config: GRUConfig, layout: Layout = TWO_HANDS) -> None:
+    def __init__(self, config: GRUConfig, layout: SkeletonLayout = TWO_HANDS) -> None:
         super().__init__(config, layout.features)
         self.config = config
         self.features = ScaledFeatures(layout)
@@ -76,7 +76,7 @@ def gesture_head(width: int, classes: int) -> nn.Sequential:
     return nn.Sequential(nn.LayerNorm(width), nn.Dropout(HEAD_DROPOUT), nn.Linear(width, classes))
 
 
-class SeedGRU(nn.Module):
+class LegacyGRU(nn.Module):
     """The source system's network: GRU over the tensors as they come, last time step → LayerNorm → Dropout → Linear.
 
     Its clients send hand-box-normalised points. Presence is not used.
@@ -97,14 +97,14 @@ class SeedGRU(nn.Module):
         return logits
 
 
-class TrimmedSeedGRU(nn.Module):
-    """``SeedGRU`` for export: the same function with less work.
+class TrimmedLegacyGRU(nn.Module):
+    """``LegacyGRU`` for export: the same function with less work.
 
     The head reads the last time step only. There the last layer's backward direction has read a single frame, so one
     step of it replaces T steps. ``sequence (B, T, F)`` to logits ``(B, classes)``; inference only.
     """
 
-    def __init__(self, network: SeedGRU) -> None:
+    def __init__(self, network: LegacyGRU) -> None:
         super().__init__()
         config, weights = network.config, network.gru.state_dict()
         top = config.num_layers - 1

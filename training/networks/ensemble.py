@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from training.data.skeletons import TWO_HANDS, Layout
+from training.data.skeletons import TWO_HANDS, SkeletonLayout
 from training.networks.bigru import GRUConfig, GRUReader
 from training.networks.features import ScaledFeatures
 
@@ -35,7 +35,7 @@ class GestureEnsemble(nn.Module):
     ``sequence (B, T, F)`` and ``presence (B, T, parts)`` to logits ``(B, classes)``, whose softmax is that mean.
     """
 
-    def __init__(self, config: EnsembleConfig, layout: Layout = TWO_HANDS) -> None:
+    def __init__(self, config: EnsembleConfig, layout: SkeletonLayout = TWO_HANDS) -> None:
         super().__init__()
         self.config = config
         self.features = ScaledFeatures(layout)

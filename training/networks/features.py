@@ -8,7 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from training.data.skeletons import TWO_HANDS, Layout
+from training.data.skeletons import TWO_HANDS, SkeletonLayout
 
 PRESENT_FROM: Final = 0.5
 
@@ -37,7 +37,7 @@ class PointFeatures(nn.Module):
     All are zero where the part is absent, and within ±8.
     """
 
-    def __init__(self, layout: Layout = TWO_HANDS) -> None:
+    def __init__(self, layout: SkeletonLayout = TWO_HANDS) -> None:
         super().__init__()
         self.layout = layout
 
@@ -81,7 +81,7 @@ class ScaledFeatures(PointFeatures):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, layout: Layout = TWO_HANDS) -> None:
+    def __init__(self, layout: SkeletonLayout = TWO_HANDS) -> None:
         super().__init__(layout)
         self.register_buffer("mean", torch.zeros(layout.features))
         self.register_buffer("std", torch.ones(layout.features))

@@ -10,7 +10,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from training.data.skeletons import TWO_HANDS, Layout
+from training.data.skeletons import TWO_HANDS, SkeletonLayout
 from training.networks.bigru import gesture_head
 from training.networks.features import PRESENT_FROM, ScaledFeatures
 
@@ -68,7 +68,7 @@ class GestureTCN(nn.Module):
     ``(B, classes)``.
     """
 
-    def __init__(self, config: TCNConfig, layout: Layout = TWO_HANDS) -> None:
+    def __init__(self, config: TCNConfig, layout: SkeletonLayout = TWO_HANDS) -> None:
         super().__init__()
         self.config = config
         self.features = ScaledFeatures(layout)

@@ -91,12 +91,12 @@ class Tracker:
         hidden = np.clip((depth - depth.mean(axis=1, keepdims=True)) / 0.15, 0, 1)  # 15 cm behind the body's middle
         factor = np.ones(POSE_POINTS)
         factor[_HANDS] = _HANDS_FACTOR
-        spread = (factor * (1 + hidden))[..., None] * tall
+        run_distributed = (factor * (1 + hidden))[..., None] * tall
         step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
         noise = self.jitter * draw.normal(size=seen.shape) + self.drift * _wander(seen.shape, step, draw)
         if self.offset:
             noise += self.offset * draw.normal(size=seen.shape[1:])
-        noisy = seen + noise * spread * [camera.height_px / camera.width, 1.0]
+        noisy = seen + noise * run_distributed * [camera.height_px / camera.width, 1.0]
         visibility = np.clip(0.98 - 0.35 * hidden + draw.normal(0, 0.02, hidden.shape), 0.05, 1.0)
         return np.concatenate([noisy, visibility[..., None]], axis=-1).astype(np.float32)
 

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from landmarks.pose import POINT, POSE_POINTS, SIDES, Floats
-from training.synthetic.shot_parameters import Form, Player
+from training.synthetic.shot_parameters import Player, ShotParameters
 
 # Segment lengths as fractions of stature: Winter, Biomechanics and Motor Control of Human Movement (2009), figure 4.1,
 # after Drillis and Contini.
@@ -41,7 +41,7 @@ def leaned(degrees: Floats) -> Floats:
     return np.stack([np.sin(angle), np.zeros_like(angle), -np.cos(angle)], axis=-1)
 
 
-def shoot(player: Player, form: Form, times: Floats) -> Floats:
+def shoot(player: Player, form: ShotParameters, times: Floats) -> Floats:
     """The body ``(T, 33, 3)`` in metres over ``times`` ``(T,)`` in seconds; x ahead, y to the left, z up.
 
     The elbow extends fastest at ``RELEASE_NEAR_S``.
@@ -77,20 +77,20 @@ def shoot(player: Player, form: Form, times: Floats) -> Floats:
     return points
 
 
-def knee_bend(form: Form, times: Floats) -> Floats:
+def knee_bend(form: ShotParameters, times: Floats) -> Floats:
     """The knees' flexion ``(T,)`` in degrees: a dip and a push that is fastest ``legs_lead`` before the elbow's."""
     legs_at = RELEASE_NEAR_S - form.legs_lead
     down_at = legs_at - form.legs_length / 2 - form.pause - form.dip_length / 2
     return form.knee_bend * (step(times, down_at, form.dip_length) - step(times, legs_at, form.legs_length)) + 4
 
 
-def heels_up(form: Form, times: Floats) -> Floats:
+def heels_up(form: ShotParameters, times: Floats) -> Floats:
     """How far the ankles rise over the toes ``(T,)`` as the push ends, in leg-scaled statures."""
     raised_at = RELEASE_NEAR_S - form.legs_lead + form.heel_lag
     return np.asarray(FOOT * np.sin(np.radians(form.heel_rise) * step(times, raised_at, form.legs_length)))
 
 
-def flight(player: Player, form: Form, times: Floats) -> Floats:
+def flight(player: Player, form: ShotParameters, times: Floats) -> Floats:
     """How high the feet are ``(T,)`` in metres.
 
     From the push's fastest moment on nothing pulls the pelvis down but gravity: where the legs are then shorter than
@@ -108,7 +108,7 @@ def flight(player: Player, form: Form, times: Floats) -> Floats:
 
 
 def shooting_arm(
-    form: Form, times: Floats, shoulder: Floats, arms: float, palm_length: float, outwards: float
+    form: ShotParameters, times: Floats, shoulder: Floats, arms: float, palm_length: float, outwards: float
 ) -> dict[str, Floats]:
     """The arm's points, each ``(T, 3)``, for a shoulder ``(T, 3)`` and a side: 1 left, -1 right."""
     lift = step(times, RELEASE_NEAR_S - form.lift_lead, form.lift_length)
@@ -147,7 +147,7 @@ def turned_out(directions: Floats, across: Floats, outwards: float) -> Floats:
     return leaning
 
 
-def guide(points: Floats, player: Player, form: Form, times: Floats) -> None:
+def guide(points: Floats, player: Player, form: ShotParameters, times: Floats) -> None:
     """Make the other arm the guide hand: it goes with the shooting hand to the set point and stays below it."""
     other = SIDES[1 - SIDES.index(player.hand)]
     stays = step(times, RELEASE_NEAR_S, form.elbow_length)

@@ -32,7 +32,7 @@ class Player:
 
 
 @dataclass(frozen=True)
-class Form:
+class ShotParameters:
     """How a player shoots: times in seconds, angles in degrees, lengths in statures."""
 
     legs_lead: float  # fastest leg extension before fastest elbow extension
@@ -70,7 +70,7 @@ class Form:
     sway_hz: float
 
     @classmethod
-    def drawn(cls, draw: np.random.Generator) -> "Form":
+    def drawn(cls, draw: np.random.Generator) -> "ShotParameters":
         """A form with each of four faults in about a third of the draws, independently of each other."""
         late, early_wrist, swaying, tilted = draw.random(4) < 0.35
         lead = (

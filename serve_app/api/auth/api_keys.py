@@ -1,4 +1,4 @@
-"""KeyRing: the API keys that are good now, from ``HELEN_API_KEYS`` and from a file that may change while it runs.
+"""ApiKeyStore: the API keys that are good now, from ``HELEN_API_KEYS`` and from a file that may change while it runs.
 
 Holds digests only. Knows nothing of HTTP: ``security.py`` asks it.
 """
@@ -16,7 +16,7 @@ LOOK_EVERY_S = 1.0
 NAME_DIGITS = 8
 
 
-class KeyRing:
+class ApiKeyStore:
     """Several keys, each with a name for the metrics and the log.
 
     A file has a key a line, optionally after its name and a space (``pi-kitchen 5f1c...``); ``#`` starts a comment.
@@ -32,7 +32,7 @@ class KeyRing:
     """
 
     def __init__(self, keys: Iterable[str] = (), file: Path | None = None) -> None:
-        self._fixed = {digest(key.encode()): name_of(key) for key in keys}
+        self._fixed = {digest(key.encode()): parse_name(key) for key in keys}
         self._file = file
         self._names = dict(self._fixed)
         self._seen: tuple[int, int, int] | None = None
@@ -47,7 +47,7 @@ class KeyRing:
         """Whether a key is wanted at all."""
         return self._file is not None or bool(self._fixed)
 
-    def owner_of(self, key: bytes) -> str | None:
+    def find_owner(self, key: bytes) -> str | None:
         """The name of a key, or None when it isn't on the ring.
 
         Digests are compared, in constant time and all of them each time, so that an answer's delay says nothing of
@@ -75,7 +75,7 @@ class KeyRing:
 
     def _read(self, file: Path) -> None:
         state = self._state(file)  # before the read, so that what is written meanwhile is a change
-        self._names = self._fixed | keys_in(file.read_text(encoding="utf-8"))
+        self._names = self._fixed | parse_keys(file.read_text(encoding="utf-8"))
         self._seen = state
 
     @staticmethod
@@ -84,17 +84,17 @@ class KeyRing:
         return status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def keys_in(text: str) -> dict[bytes, str]:
+def parse_keys(text: str) -> dict[bytes, str]:
     """Each key's digest in a key file's text, with its name."""
     found = {}
     for line in text.splitlines():
         words = line.partition("#")[0].split()
         if words:
-            found[digest(words[-1].encode())] = words[0] if len(words) > 1 else name_of(words[-1])
+            found[digest(words[-1].encode())] = words[0] if len(words) > 1 else parse_name(words[-1])
     return found
 
 
-def name_of(key: str) -> str:
+def parse_name(key: str) -> str:
     """The name of a key that has none: enough of its digest to tell keys apart, too little to be of use."""
     return digest(key.encode()).hex()[:NAME_DIGITS]
 

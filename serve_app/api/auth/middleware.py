@@ -8,7 +8,7 @@ from typing import Final
 from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serve_app.api.auth.api_keys import KeyRing
+from serve_app.api.auth.api_keys import ApiKeyStore
 from serve_app.api.auth.login_page import ask_for_key, from_browser, key_in_cookie
 from serve_app.api.error_handlers import error_response
 from serve_app.errors import Forbidden, Unauthorized
@@ -33,7 +33,7 @@ PAGE_HEADERS: Final = {
 }
 
 
-class ApiKeys:
+class ApiKeyMiddleware:
     """ASGI middleware that lets a request through when it carries one of the ring's keys.
 
     The key is the header ``X-API-Key`` or ``Authorization: Bearer``, or the cookie that a browser got for it; a
@@ -41,18 +41,18 @@ class ApiKeys:
     ``helen.key.`` and the key in base64url.
     """
 
-    def __init__(self, app: ASGIApp, keys: KeyRing) -> None:
+    def __init__(self, app: ASGIApp, keys: ApiKeyStore) -> None:
         self._app = app
         self._keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket") and scope["path"] not in OPEN_PATHS:
             connection = HTTPConnection(scope)
-            refusal = refusal_of(connection, self._keys)
+            refusal = authenticate(connection, self._keys)
             if refusal is not None:
                 if scope["type"] == "http" and from_browser(connection):
                     request = Request(scope, receive)
-                    response = await ask_for_key(request, refusal, lambda key: self._keys.owner_of(key) is not None)
+                    response = await ask_for_key(request, refusal, lambda key: self._keys.find_owner(key) is not None)
                 else:
                     response = error_response(refusal, connection)
                 await response(scope, receive, send)
@@ -60,7 +60,7 @@ class ApiKeys:
         await self._app(scope, receive, send)
 
 
-def refusal_of(connection: HTTPConnection, keys: KeyRing) -> Unauthorized | Forbidden | None:
+def authenticate(connection: HTTPConnection, keys: ApiKeyStore) -> Unauthorized | Forbidden | None:
     """Why a connection is refused, or None when it carries one of the keys; its scope then names the key."""
     scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
     header = connection.headers.get("x-api-key") or (bearer.strip() if scheme.lower() == "bearer" else "")
@@ -71,7 +71,7 @@ def refusal_of(connection: HTTPConnection, keys: KeyRing) -> Unauthorized | Forb
     )
     if not given:
         return Unauthorized("this service wants an API key, in the header X-API-Key or as Authorization: Bearer")
-    owner = keys.owner_of(given)
+    owner = keys.find_owner(given)
     if owner is None:
         return Forbidden("the API key is not one of this service's keys")
     connection.scope["helen_key"] = owner
@@ -87,7 +87,7 @@ def key_in_subprotocols(names: Iterable[str]) -> bytes:
         return b""
 
 
-def key_name_of(scope: Scope) -> str:
+def get_key_name(scope: Scope) -> str:
     """The name of the API key that a request came with, ``-`` where the service has none."""
     name: str = scope.get("helen_key", "-")
     return name

@@ -22,7 +22,7 @@ PREFERENCE: Final = re.compile(r"\s*([a-z0-9*-]+)\s*(?:;\s*q=([01](?:\.[0-9]{0,3
 LONGEST: Final = 256  # bytes of Accept-Encoding that are looked at
 
 
-class Compressed:
+class CompressionMiddleware:
     """ASGI middleware around the routes, whose answers have one body each.
 
     An answer with an ``ETag`` goes out as it is: the tag names its bytes, and those are a model's weights, which hardly

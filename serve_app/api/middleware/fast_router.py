@@ -14,7 +14,7 @@ from serve_app.api.error_handlers import error_response
 from serve_app.errors import RequestError
 
 
-class Shortcut:
+class ExactPathRouter:
     """ASGI middleware in front of Starlette's router.
 
     Args:

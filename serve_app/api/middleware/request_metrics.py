@@ -7,19 +7,19 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serve_app.observability.metrics import PreprocessCounts
+from serve_app.observability.metrics import IngressMetrics
 
 CLIENT_LEFT = 499
 
 
-class Observed:
+class RequestMetricsMiddleware:
     """ASGI middleware around the routes.
 
     A route is its pattern, such as ``/models/{name}/{file}``, or ``-`` where none was reached, so that strangers
     can't make up series.
     """
 
-    def __init__(self, app: ASGIApp, counts: PreprocessCounts) -> None:
+    def __init__(self, app: ASGIApp, counts: IngressMetrics) -> None:
         self._app = app
         self._counts = counts
 

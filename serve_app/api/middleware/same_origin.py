@@ -14,7 +14,7 @@ from typing import Final
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serve_app.api.auth.api_keys import KeyRing
+from serve_app.api.auth.api_keys import ApiKeyStore
 from serve_app.api.error_handlers import error_response
 from serve_app.errors import ForeignOrigin, UnknownHost
 from serve_app.settings import Environment
@@ -34,7 +34,7 @@ class Site:
     origins: frozenset[str] = frozenset()
 
 
-def site_from(environment: Environment, keys: KeyRing, bound_to: str) -> Site:
+def site_from(environment: Environment, keys: ApiKeyStore, bound_to: str) -> Site:
     """What the environment says, and where it says nothing of hosts, what is safe.
 
     That is no check where there are keys, which a rebound page doesn't have, nor where the service listens for others
@@ -46,7 +46,7 @@ def site_from(environment: Environment, keys: KeyRing, bound_to: str) -> Site:
     return Site(hosts, frozenset(environment.allowed_origins))
 
 
-class SameSite:
+class SameOriginMiddleware:
     """ASGI middleware that refuses what a web page elsewhere would have a browser send: 403, before any upgrade."""
 
     def __init__(self, app: ASGIApp, site: Site) -> None:
@@ -94,16 +94,18 @@ def is_known(host: bytes, names: frozenset[str] | None) -> bool:
     if found is None:
         return False
     name = found[1] or found[2].removesuffix(".")
-    return name in (names or ()) or name == "localhost" or name.endswith(".localhost") or address_of(name) is not None
+    return (
+        name in (names or ()) or name == "localhost" or name.endswith(".localhost") or parse_address(name) is not None
+    )
 
 
 def is_loopback(host: str) -> bool:
     """Whether who listens on this host is reached from this machine alone."""
-    address = address_of(host)
+    address = parse_address(host)
     return host == "localhost" or (address is not None and address.is_loopback)
 
 
-def address_of(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def parse_address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """The address that a name is, where it is one."""
     try:
         return ipaddress.ip_address(name)

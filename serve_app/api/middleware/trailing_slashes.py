@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 HAD_SLASH: Final = "helen_had_slash"  # in a request's scope: what the browser takes relative addresses from lies deeper
 
 
-class Slashes:
+class TrailingSlashMiddleware:
     """ASGI middleware around all others."""
 
     def __init__(self, app: ASGIApp) -> None:

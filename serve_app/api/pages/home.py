@@ -7,11 +7,11 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from serve_app.api.app_state import service_of
+from serve_app.api.app_state import get_state
 from serve_app.api.auth.middleware import PAGE_HEADERS
-from serve_app.api.health import state_of
+from serve_app.api.health import get_model_state
 from serve_app.api.pages.endpoint import FOLDER
-from serve_app.batching.model_client import ModelPipeline
+from serve_app.batching.model_client import BatchingModelClient
 from serve_app.shots.advice import LANGUAGES, Language, preferred_language
 
 WORDS: Final[dict[Language, dict[str, str]]] = {
@@ -64,12 +64,12 @@ WORDS: Final[dict[Language, dict[str, str]]] = {
 
 async def home(request: Request) -> Response:
     """The page, in the language of ``?lang=`` or else the browser's."""
-    service = service_of(request)
+    service = get_state(request)
     asked = request.query_params.get("lang")
     language = next((known for known in LANGUAGES if known == asked), None)
     language = language or preferred_language(request.headers.get("accept-language", ""))
     words = WORDS[language]
-    state, reason = state_of(service)
+    state, reason = get_model_state(service)
     told = {
         **words,
         "language": language,
@@ -84,7 +84,7 @@ async def home(request: Request) -> Response:
     return Response(text, media_type="text/html", headers=headers)
 
 
-def gestures_in_words(pipeline: ModelPipeline, words: dict[str, str]) -> str:
+def gestures_in_words(pipeline: BatchingModelClient, words: dict[str, str]) -> str:
     """The gesture model's version and the gestures that it names."""
     card = pipeline.status.card
     if card is None:
@@ -93,7 +93,7 @@ def gestures_in_words(pipeline: ModelPipeline, words: dict[str, str]) -> str:
     return words["gesture_model"].format(version=pipeline.status.version, count=card.num_classes, labels=labels)
 
 
-def shots_in_words(pipeline: ModelPipeline, words: dict[str, str]) -> str:
+def shots_in_words(pipeline: BatchingModelClient, words: dict[str, str]) -> str:
     """The shot model's version, or the rules where there is none."""
     if pipeline.status.card is not None:
         return words["shot_version"].format(version=pipeline.status.version)

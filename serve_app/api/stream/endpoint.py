@@ -15,19 +15,19 @@ from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope, Send
 
 from landmarks.models.card import ModelCard
-from serve_app.api.app_state import Service, service_of
-from serve_app.api.auth.middleware import key_name_of
-from serve_app.api.error_handlers import error_response, request_id_of
+from serve_app.api.app_state import AppState, get_state
+from serve_app.api.auth.middleware import get_key_name
+from serve_app.api.error_handlers import error_response, get_request_id
 from serve_app.api.stream.messages import (
     CODES,
     IDLE,
     INTERNAL_ERROR,
     SERVICE_RESTART,
     UNSUPPORTED_DATA,
-    SessionOver,
-    read_opening,
+    SessionClosed,
+    parse_open_message,
 )
-from serve_app.api.stream.session import DueWindow, FrameRate, RefusedMessage, StreamSession
+from serve_app.api.stream.session import FrameRate, PendingWindow, RefusedMessage, StreamSession
 from serve_app.errors import DeadlineExceeded, InvalidInput, Overloaded, RequestError
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Stream:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = HTTPConnection(scope)
-        service = service_of(connection)
+        service = get_state(connection)
         try:
             if len(service.sessions) >= service.arguments.max_sessions:
                 raise Overloaded(f"{len(service.sessions)} sessions are live already, the limit; try again in a second")
@@ -66,14 +66,14 @@ class LiveSession:
     """One accepted WebSocket. ``run`` returns once it is closed, by either side."""
 
     def __init__(
-        self, service: Service, card: ModelCard, connection: HTTPConnection, receive: Receive, send: Send
+        self, service: AppState, card: ModelCard, connection: HTTPConnection, receive: Receive, send: Send
     ) -> None:
         self._pipeline = service.gesture
         self._arguments = service.arguments
         self._card = card
         self._counts = service.counts
-        self._key = key_name_of(connection.scope)
-        self._request_id = request_id_of(connection)
+        self._key = get_key_name(connection.scope)
+        self._request_id = get_request_id(connection)
         self._receive = receive
         self._send = send
         self._session: StreamSession | None = None
@@ -85,16 +85,16 @@ class LiveSession:
         try:
             async with asyncio.timeout((1 + IDLE_GRAIN) * idle_s) as idle:
                 await self._read(idle)
-        except SessionOver as over:
+        except SessionClosed as over:
             await self._close(over)
         except TimeoutError:
-            await self._close(SessionOver(IDLE, f"no message came for {idle_s:g} s, the limit"))
+            await self._close(SessionClosed(IDLE, f"no message came for {idle_s:g} s, the limit"))
         except OSError:
             pass  # the client has gone in the middle of a sentence of ours
         except Exception as error:
             self._log_failure(error)
             await self._close(
-                SessionOver(INTERNAL_ERROR, "the service failed on this session; its log has the details")
+                SessionClosed(INTERNAL_ERROR, "the service failed on this session; its log has the details")
             )
         finally:
             await self._stop_answering()
@@ -103,7 +103,7 @@ class LiveSession:
         opening = await self._receive()
         if opening["type"] == "websocket.disconnect":
             return
-        self._session = session = StreamSession(read_opening(text_of(opening), self._card), self._card)
+        self._session = session = StreamSession(parse_open_message(get_text(opening), self._card), self._card)
         await self._tell({"type": "ready", "version": self._pipeline.status.version, **session.ready()})
         loop = asyncio.get_running_loop()
         idle_s = self._arguments.session_idle_s
@@ -116,9 +116,9 @@ class LiveSession:
                 moved_s = now_s
             try:
                 if (binary := message.get("bytes")) is not None:
-                    session.take_binary(binary)
+                    session.feed_binary(binary)
                 else:
-                    session.take_text(text_of(message))
+                    session.feed_text(get_text(message))
             except InvalidInput as error:
                 session.refuse(error)
             rate.spend(max(session.frames, 1), now_s)  # a message without frames costs as much as one
@@ -133,7 +133,7 @@ class LiveSession:
         try:
             while session.due:
                 try:
-                    await self._tell_due(session.next_due())
+                    await self._tell_due(session.next_window())
                 except OSError:
                     return  # the client has gone; the reading side learns it too
                 except Exception as error:
@@ -141,7 +141,7 @@ class LiveSession:
         finally:
             self._answering = None
 
-    async def _tell_due(self, due: DueWindow | RefusedMessage) -> None:
+    async def _tell_due(self, due: PendingWindow | RefusedMessage) -> None:
         if isinstance(due, RefusedMessage):
             await self._tell_error(due.error, due.number)
             return
@@ -152,12 +152,12 @@ class LiveSession:
         else:
             await self._send({"type": "websocket.send", "text": text})
 
-    async def _predict(self, window: DueWindow) -> str:
+    async def _predict(self, window: PendingWindow) -> str:
         started = time.perf_counter()
         limit_s = self._arguments.request_deadline_s
         try:
             _ = self._pipeline.card  # not ready is said at once
-            self._counts.saw_hands(self._pipeline.status.name, self._key, window.presence)
+            self._counts.record_presence(self._pipeline.status.name, self._key, window.presence)
             async with asyncio.timeout(limit_s):
                 encoded = await self._pipeline.submit({"sequence": window.sequence, "presence": window.presence})
         except RequestError:
@@ -175,8 +175,8 @@ class LiveSession:
         card = self._pipeline.status.card
         if card is self._card or card is None:
             return
-        if shape_of(card) != shape_of(self._card):
-            raise SessionOver(SERVICE_RESTART, "the model has changed its shape or its labels: open a session anew")
+        if card_shape(card) != card_shape(self._card):
+            raise SessionClosed(SERVICE_RESTART, "the model has changed its shape or its labels: open a session anew")
         self._card = card  # every refresh brings a new object of the same card
 
     async def _tell(self, message: dict[str, Any]) -> None:
@@ -194,7 +194,7 @@ class LiveSession:
             self._answering.cancel()
             await asyncio.gather(self._answering, return_exceptions=True)
 
-    async def _close(self, over: SessionOver) -> None:
+    async def _close(self, over: SessionClosed) -> None:
         """Say what was refused and why the session is over, then close; a client that has gone is told nothing."""
         await self._stop_answering()  # nothing may follow the close
         body = {"error": over.sentence, "code": CODES[over.close_code], "request_id": self._request_id}
@@ -202,25 +202,25 @@ class LiveSession:
         with contextlib.suppress(OSError):  # of which TimeoutError is one
             async with asyncio.timeout(CLOSE_WITHIN_S):
                 while self._session is not None and self._session.due:
-                    due = self._session.next_due()
+                    due = self._session.next_window()
                     if isinstance(due, RefusedMessage):
                         await self._tell_error(due.error, due.number)
                 await self._tell({"type": "error", **body})
                 await self._send({"type": "websocket.close", "code": over.close_code, "reason": reason})
 
 
-def text_of(message: Message) -> bytes:
+def get_text(message: Message) -> bytes:
     """The UTF-8 of a text message.
 
     Raises:
-        SessionOver: it is a binary one.
+        SessionClosed: it is a binary one.
     """
     text = message.get("text")
     if text is None:
-        raise SessionOver(UNSUPPORTED_DATA, "found a binary message, expected the opening message in JSON first")
+        raise SessionClosed(UNSUPPORTED_DATA, "found a binary message, expected the opening message in JSON first")
     return str(text).encode()
 
 
-def shape_of(card: ModelCard) -> tuple[object, ...]:
+def card_shape(card: ModelCard) -> tuple[object, ...]:
     """What a client has prepared its frames by and reads answers with."""
     return card.seq_len, card.min_seq_len, card.feature_dim, card.normalization, card.class_labels

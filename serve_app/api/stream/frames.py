@@ -6,7 +6,7 @@ import numpy as np
 
 from landmarks.hands import Array
 from landmarks.models.card import ModelCard
-from serve_app.api.stream.messages import DTYPES, FRAME_NUMBER, INVALID_DATA, TOO_BIG, SessionOver
+from serve_app.api.stream.messages import DTYPES, FRAME_NUMBER, INVALID_DATA, TOO_BIG, SessionClosed
 from serve_app.gestures.request import LARGEST, check_numbers
 
 # The upper half of an fp32 number from 0.0078 (2^-7) on reads as an fp16 number from 1 on, and two fp16 numbers below 1
@@ -35,13 +35,13 @@ class BinaryFrames:
         """How many frames a message holds, by its length, and the number that its sender gave the last of them.
 
         Raises:
-            SessionOver: it doesn't hold whole frames, or more than a window's.
+            SessionClosed: it doesn't hold whole frames, or more than a window's.
         """
         frames, numbered = divmod(len(message), self._frame_bytes)
         if frames > self._most_frames:
-            raise SessionOver(TOO_BIG, f"a message has {frames} frames, expected {self._most_frames} at most")
+            raise SessionClosed(TOO_BIG, f"a message has {frames} frames, expected {self._most_frames} at most")
         if not frames or numbered not in (0, FRAME_NUMBER.size):
-            raise SessionOver(
+            raise SessionClosed(
                 INVALID_DATA,
                 f"a message has {len(message)} bytes, expected {self._frame_bytes} a frame"
                 f" ({self._feature_dim} × {self._encoding}), after a frame number of 4 bytes or none",
@@ -52,7 +52,7 @@ class BinaryFrames:
         """The frames ``(frames, F)`` of a message that has been measured, float32, oldest first.
 
         Raises:
-            SessionOver: its numbers are of the other encoding.
+            SessionClosed: its numbers are of the other encoding.
             InvalidInput: a number isn't finite or is out of range.
         """
         numbers = memoryview(message)[len(message) - frames * self._frame_bytes :]
@@ -82,7 +82,7 @@ class BinaryFrames:
         share = float(np.mean(np.abs(upper) >= FP16_ONE))
         other = "fp32" if self._encoding == "fp16" else "fp16"
         if (share if other == "fp32" else 1 - share) >= MOST:
-            raise SessionOver(
+            raise SessionClosed(
                 INVALID_DATA,
                 f"a message has numbers of {other}, expected {self._encoding}: send those, or open the session with"
                 f' "encoding": "{other}"',

@@ -41,7 +41,7 @@ CODES: Final = {
 }
 
 
-class SessionOver(Exception):
+class SessionClosed(Exception):
     """The session can't go on: a WebSocket close code and one sentence for people."""
 
     def __init__(self, close_code: int, sentence: str) -> None:
@@ -50,7 +50,7 @@ class SessionOver(Exception):
         self.sentence = sentence
 
 
-class Opening(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class OpenMessage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The first message of a session.
 
     ``stride``: a prediction every so many frames; 0: only when asked. ``min_frames``: frames from which on a window is
@@ -75,24 +75,24 @@ class TextMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     frames: Annotated[int, Meta(ge=1)] | None = None
 
 
-_opening_decoder = msgspec.json.Decoder(Opening)
+_opening_decoder = msgspec.json.Decoder(OpenMessage)
 _text_decoder = msgspec.json.Decoder(TextMessage)
 
 
-def read_opening(text: bytes, card: ModelCard) -> Opening:
+def parse_open_message(text: bytes, card: ModelCard) -> OpenMessage:
     """Decode and check a session's first message.
 
     Raises:
-        SessionOver: it isn't one for this model.
+        SessionClosed: it isn't one for this model.
     """
     try:
         opening = decode(text, _opening_decoder)
     except InvalidInput as error:
-        raise SessionOver(INVALID_DATA, error.sentence) from error
+        raise SessionClosed(INVALID_DATA, error.sentence) from error
     first = opening.min_frames
     if first is not None and not card.min_seq_len <= first <= card.seq_len:
         expected = f"expected {card.min_seq_len} to {card.seq_len}"
-        raise SessionOver(INVALID_DATA, f"min_frames is {first}, {expected}")
+        raise SessionClosed(INVALID_DATA, f"min_frames is {first}, {expected}")
     return opening
 
 
@@ -100,11 +100,11 @@ def read_text(message: bytes) -> TextMessage:
     """Decode a later message in JSON.
 
     Raises:
-        SessionOver: it is too long, or isn't one.
+        SessionClosed: it is too long, or isn't one.
     """
     if len(message) > MAX_TEXT_BYTES:
-        raise SessionOver(TOO_BIG, f"a message has {len(message)} bytes, expected {MAX_TEXT_BYTES} at most")
+        raise SessionClosed(TOO_BIG, f"a message has {len(message)} bytes, expected {MAX_TEXT_BYTES} at most")
     try:
         return decode(message, _text_decoder)
     except InvalidInput as error:
-        raise SessionOver(INVALID_DATA, error.sentence) from error
+        raise SessionClosed(INVALID_DATA, error.sentence) from error

@@ -10,15 +10,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from landmarks.hands import HANDS, Array, apply_mask, presence_of
+from landmarks.hands import HANDS, Array, apply_mask, compute_presence
 from landmarks.models.card import ModelCard
 from serve_app.api.stream.frames import BinaryFrames
 from serve_app.api.stream.messages import (
     DTYPES,
     POLICY_VIOLATION,
     UNSUPPORTED_DATA,
-    Opening,
-    SessionOver,
+    OpenMessage,
+    SessionClosed,
     TextMessage,
     read_text,
 )
@@ -30,7 +30,7 @@ MAX_REFUSED: Final = 64  # messages that wait to be told, behind a window that i
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DueWindow:
+class PendingWindow:
     """A window to predict: ``number`` of its last frame, and views of ``(T, F)`` and ``(T, 2)`` that don't change.
 
     ``skipped``: windows that were due and whose place it took.
@@ -58,7 +58,7 @@ class StreamSession:
         card: the model's, as of then.
     """
 
-    def __init__(self, opening: Opening, card: ModelCard) -> None:
+    def __init__(self, opening: OpenMessage, card: ModelCard) -> None:
         self._opening = opening
         self._card = card
         self._first = opening.min_frames or card.min_seq_len
@@ -67,7 +67,7 @@ class StreamSession:
         self._buffer = FrameBuffer(card.seq_len, card.feature_dim)
         self._since_window = self._stride
         self._absent = 0
-        self._due: deque[DueWindow | RefusedMessage] = deque()  # one window at most
+        self._due: deque[PendingWindow | RefusedMessage] = deque()  # one window at most
         self._refused = 0
         self._taken = 0
         self.number = 0  # of the last message, as its sender counts or else as this session counts frames
@@ -91,26 +91,26 @@ class StreamSession:
             "class_labels": card.class_labels,
         }
 
-    def take_binary(self, message: bytes) -> None:
+    def feed_binary(self, message: bytes) -> None:
         """Take the frames of a binary message, oldest first.
 
         Raises:
             InvalidInput: a number isn't finite or is out of range, so that no frame of the message was taken, or the
                 message asks for a prediction of too few frames.
-            SessionOver: the message isn't frames in the session's encoding.
+            SessionClosed: the message isn't frames in the session's encoding.
         """
         if self._binary is None:
-            raise SessionOver(UNSUPPORTED_DATA, 'found a binary message, expected text: the encoding is "json"')
+            raise SessionClosed(UNSUPPORTED_DATA, 'found a binary message, expected text: the encoding is "json"')
         self.frames, number = self._binary.measure(message)
         self.number = self._taken + self.frames if number is None else number
         self._take(self._binary.read(message, self.frames), number is not None)
 
-    def take_text(self, message: bytes) -> None:
+    def feed_text(self, message: bytes) -> None:
         """Take a message in JSON.
 
         Raises:
-            InvalidInput: as ``take_binary``.
-            SessionOver: it isn't one of the messages of a session.
+            InvalidInput: as ``feed_binary``.
+            SessionClosed: it isn't one of the messages of a session.
         """
         text = read_text(message)
         self.frames = int(text.type == "frame")
@@ -120,7 +120,7 @@ class StreamSession:
         elif text.type == "predict":
             self._ask(text.frames or self._buffer.held)
         elif self._binary is not None:
-            raise SessionOver(
+            raise SessionClosed(
                 UNSUPPORTED_DATA, f'found a frame in JSON, expected binary: the encoding is "{self._opening.encoding}"'
             )
         else:
@@ -141,7 +141,7 @@ class StreamSession:
         """Whether something is to be told: a prediction, or that a message was refused."""
         return bool(self._due)
 
-    def next_due(self) -> DueWindow | RefusedMessage:
+    def next_window(self) -> PendingWindow | RefusedMessage:
         """Take what is to be told next, in the order of the messages; callers look at ``due`` first."""
         due = self._due.popleft()
         self._refused -= isinstance(due, RefusedMessage)
@@ -163,7 +163,7 @@ class StreamSession:
         return apply_mask(frame, mask)[None]
 
     def _take(self, block: Array, numbered: bool) -> None:
-        presence = presence_of(block)
+        presence = compute_presence(block)
         for frame, hands in zip(block, presence, strict=True):
             self._add(frame, hands)
         held = self._buffer.held
@@ -195,11 +195,11 @@ class StreamSession:
         self._since_window = 0
         skipped = 0
         for due in self._due:
-            if isinstance(due, DueWindow):
+            if isinstance(due, PendingWindow):
                 self._due.remove(due)
                 skipped = due.skipped + 1
                 break
-        self._due.append(DueWindow(self.number, *self._buffer.last(frames), skipped))
+        self._due.append(PendingWindow(self.number, *self._buffer.last(frames), skipped))
 
     def _reset(self) -> None:
         self._buffer.clear()
@@ -225,10 +225,10 @@ class FrameRate:
         """Take note of ``frames`` at ``now_s``.
 
         Raises:
-            SessionOver: they are more than allowed.
+            SessionClosed: they are more than allowed.
         """
         refilled = self._left + (now_s - self._seen_s) * self._per_second
         self._left = min(self._per_second, refilled) - frames
         self._seen_s = now_s
         if self._left < 0:
-            raise SessionOver(POLICY_VIOLATION, f"more than {self._per_second:g} frames a second came, the limit")
+            raise SessionClosed(POLICY_VIOLATION, f"more than {self._per_second:g} frames a second came, the limit")

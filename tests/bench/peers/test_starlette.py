@@ -11,9 +11,9 @@ import pytest
 from bench.answer import read_json
 from bench.peer import latest_model
 from bench.peers.gesture import probabilities_of
-from bench.way import json_question
+from bench.way import encode_json
 from bench.window import made_window
-from landmarks.hands import presence_of
+from landmarks.hands import compute_presence
 from landmarks.models.session import ModelSession
 
 Post = Callable[[bytes], httpx.Response]
@@ -35,10 +35,10 @@ def posting_to(module: str) -> Post:
 @pytest.mark.parametrize("module", ["bench.peers.starlette_onnx", "bench.peers.starlette_plain"])
 def test_a_window_gets_the_models_answer(module: str) -> None:
     window = made_window(seed=1)
-    reply = posting_to(module)(json_question(window).body)
+    reply = posting_to(module)(encode_json(window).body)
     answer = read_json("starlette", reply.status_code, reply.content, {})
     session = ModelSession.open(latest_model())
-    expected = probabilities_of(session, window[None], presence_of(window)[None])[0]
+    expected = probabilities_of(session, window[None], compute_presence(window)[None])[0]
     assert answer.prediction == session.card.class_labels[expected.argmax()]
     assert answer.probabilities == pytest.approx(expected.tolist(), abs=1e-4)
 

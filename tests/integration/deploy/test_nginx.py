@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from serve_app.api.auth.api_keys import KeyRing
+from serve_app.api.auth.api_keys import ApiKeyStore
 from serve_app.api.middleware.same_origin import Site
 from serve_app.settings import PROJECT_ROOT, ServiceArguments
 from testkit.listening import listening
@@ -207,7 +207,7 @@ def test_a_live_session_of_the_service_itself_passes_and_one_without_a_key_is_re
     async def story() -> None:
         async with (
             asyncio.timeout(DEADLINE_S),
-            serving(repository, KeyRing(["of-the-pi"])) as url,
+            serving(repository, ApiKeyStore(["of-the-pi"])) as url,
             front(tmp_path, url.removeprefix("http://")) as nginx,
         ):
             address, trust = f"wss://{NAME}:{nginx.tls}/stream", nginx.trust()

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import yaml
 
-from serve_app.api.auth.api_keys import KeyRing
+from serve_app.api.auth.api_keys import ApiKeyStore
 from serve_app.settings import PROJECT_ROOT
 from testkit.load import EXAMPLE
 from testkit.programs import program
@@ -167,7 +167,7 @@ def test_a_real_prometheus_scrapes_with_the_key_and_can_draw_every_panel(reposit
     async def story() -> None:
         async with (
             asyncio.timeout(DEADLINE_S),
-            serving(repository, KeyRing([KEY])) as url,
+            serving(repository, ApiKeyStore([KEY])) as url,
             prometheus(shortened(tmp_path, url.removeprefix("http://"))) as server,
         ):
 

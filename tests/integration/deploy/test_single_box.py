@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from serve_app.api.auth.api_keys import keys_in
+from serve_app.api.auth.api_keys import parse_keys
 from serve_app.settings import PROJECT_ROOT
 from testkit.programs import program
 
@@ -63,9 +63,9 @@ def test_the_box_gets_the_program_a_model_keys_units_and_nginx(box: Path) -> Non
 
 def test_its_secrets_are_made_there_and_for_root_alone(box: Path) -> None:
     keys = box / "etc/helen/keys"
-    assert list(keys_in(keys.read_text()).values()) == ["pi-1", "metrics"]
+    assert list(parse_keys(keys.read_text()).values()) == ["pi-1", "metrics"]
     metrics = (box / "etc/helen/metrics.key").read_text().strip()
-    assert keys_in(keys.read_text()).keys() > keys_in(metrics).keys()
+    assert parse_keys(keys.read_text()).keys() > parse_keys(metrics).keys()
     assert re.fullmatch(r"[0-9a-f]{48}", metrics)
     for secret in ("keys", "metrics.key", "serve.env", "tls/privkey.pem"):
         assert mode(box / "etc/helen" / secret) & 0o077 == 0, secret

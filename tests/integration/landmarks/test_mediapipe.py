@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from landmarks.tracking.assets import HAND_LANDMARKER, POSE_LANDMARKER, Asset, AssetError, find_asset
-from landmarks.tracking.hand_identity import HandTracks
+from landmarks.tracking.hand_identity import HandednessTracker
 
 pytest.importorskip("mediapipe", reason="MediaPipe is not installed here: see edge_client/README.md")
 cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed here: see edge_client/README.md")
@@ -22,7 +22,7 @@ def asset_or_skip(asset: Asset) -> Path:
         pytest.skip(str(error))
 
 
-def frames_of(path: Path, limit: int = 10**6) -> Iterator[Any]:
+def list_frames(path: Path, limit: int = 10**6) -> Iterator[Any]:
     video = cv2.VideoCapture(str(path))
     for _ in range(limit):
         there, image = video.read()
@@ -37,10 +37,10 @@ def test_a_hand_is_found_and_keeps_its_side(data_dir: Path, name: str, least: fl
     from landmarks.tracking.mediapipe import HandTracker
 
     asset_or_skip(HAND_LANDMARKER)
-    tracks, found, sides = HandTracks(), 0, set()
+    tracks, found, sides = HandednessTracker(), 0, set()
     with HandTracker() as tracker:
         total = 0
-        for total, image in enumerate(frames_of(data_dir / "videos" / name), start=1):
+        for total, image in enumerate(list_frames(data_dir / "videos" / name), start=1):
             raw, _ = tracks.update(tracker.detect(image, total * 33))
             found += bool(raw.any())
             sides |= {side for side in (0, 1) if raw[side].any()}
@@ -67,7 +67,7 @@ def test_times_that_stand_still_do_not_end_the_session(data_dir: Path) -> None:
     asset_or_skip(HAND_LANDMARKER)
     with HandTracker() as tracker:
         hands = [
-            tracker.detect(image, 5) for image in frames_of(data_dir / "videos" / "one_hand_gesturing.mp4", limit=4)
+            tracker.detect(image, 5) for image in list_frames(data_dir / "videos" / "one_hand_gesturing.mp4", limit=4)
         ]
     assert all(hands)
 
@@ -79,6 +79,6 @@ def test_a_body_is_found(data_dir: Path) -> None:
     with PoseTracker() as tracker:
         poses = [
             tracker.detect(image, index * 33)
-            for index, image in enumerate(frames_of(data_dir / "videos" / "signer_upper_body.mp4", limit=10))
+            for index, image in enumerate(list_frames(data_dir / "videos" / "signer_upper_body.mp4", limit=10))
         ]
     assert all(pose is not None and pose.shape == (33, 4) for pose in poses)

@@ -12,12 +12,12 @@ import pytest
 import torch
 from torch import nn
 
-from landmarks.hands import presence_of
+from landmarks.hands import compute_presence
 from landmarks.models.card import ModelError
-from serve_app.deployments.model import Inference
+from serve_app.deployments.model import ModelReplica
 from serve_app.errors import NotReady
 from serve_app.models.checkpoints import open_checkpoint
-from serve_app.models.loader import ServingModel
+from serve_app.models.loader import ModelLoader
 from testkit.model_files import made_window
 
 CONFIG = {
@@ -60,14 +60,14 @@ def checkpoint(network: SourceGRU, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_checkpoint_answers_as_its_network_does(checkpoint: Path, network: SourceGRU) -> None:
-    model = ServingModel("gesture", [str(checkpoint)])
+    model = ModelLoader("gesture", [str(checkpoint)])
     model.look()
     assert model.current is not None, model.reason
     card = model.current.session.card
     assert card.class_labels == ("Inicio", "Alto", "Fin")
     assert (card.seq_len, card.feature_dim, card.normalization) == (20, 84, "hand_box")
     windows = np.stack([made_window(12, seed=seed) for seed in range(4)])
-    found = model.current.session.run({"sequence": windows, "presence": presence_of(windows)})["logits"]
+    found = model.current.session.run({"sequence": windows, "presence": compute_presence(windows)})["logits"]
     with torch.no_grad():
         expected = network(torch.from_numpy(windows)).numpy()
     np.testing.assert_allclose(found, expected, atol=1e-5)
@@ -123,7 +123,7 @@ def test_a_cache_that_can_not_be_written_does_not_keep_a_checkpoint_from_answeri
     (tmp_path / "a file").write_text("")
     (tmp_path / "a loop").symlink_to(tmp_path / "a loop")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / cache))
-    model = ServingModel("gesture", [str(checkpoint)])
+    model = ModelLoader("gesture", [str(checkpoint)])
     model.look()
     assert model.current is not None, model.reason
     assert "is converted at each start" in service_log.text
@@ -142,7 +142,7 @@ def test_a_damaged_cache_is_replaced(checkpoint: Path, tmp_path: Path) -> None:
 
 def test_a_truncated_checkpoint_is_refused_and_the_next_source_answers(checkpoint: Path, repository: Path) -> None:
     checkpoint.write_bytes(checkpoint.read_bytes()[:20_000])
-    model = ServingModel("gesture", [str(checkpoint), str(repository)])
+    model = ModelLoader("gesture", [str(checkpoint), str(repository)])
     model.look()
     assert model.current is not None and model.current.version == "1"
     assert "not all of one" in model.refused[str(checkpoint)]
@@ -153,10 +153,10 @@ def test_without_torch_a_replica_comes_up_at_once_and_answers_with_what_to_insta
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else object())
     started = threading.Event()
-    replicas: list[Inference] = []
+    replicas: list[ModelReplica] = []
 
     def start() -> None:
-        replicas.append(Inference("gesture", [str(checkpoint)], patience_s=600))
+        replicas.append(ModelReplica("gesture", [str(checkpoint)], startup_timeout_s=600))
         started.set()
 
     threading.Thread(target=start, daemon=True).start()

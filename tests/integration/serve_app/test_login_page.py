@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from serve_app.api.auth.api_keys import KeyRing
+from serve_app.api.auth.api_keys import ApiKeyStore
 from serve_app.api.auth.login_page import MAX_FORM_BYTES
 from testkit.browser import Tab, chromium, installed
 from testkit.stages.local_stages import local_client, serving
@@ -38,7 +38,7 @@ def test_a_key_in_the_form_opens_the_page_and_its_files_for_that_browser(reposit
             answer = await client.post("/shots", headers=PAGE, data={"key": key})
             assert (answer.status_code, answer.headers["location"]) == (303, "shots")
             cookie = answer.headers["set-cookie"]
-            assert "HttpOnly" in cookie and "SameSite=Strict" in cookie and "Path=/" in cookie
+            assert "HttpOnly" in cookie and "SameOriginMiddleware=Strict" in cookie and "Path=/" in cookie
             assert "expires" not in cookie.lower() and "max-age" not in cookie.lower()
             for path in ("/shots", "/shots/shots.js", "/metadata"):
                 assert (await client.get(path)).status_code == 200
@@ -110,7 +110,7 @@ def test_somebody_types_a_key_and_has_the_example_judged(repository: Path, tmp_p
     async def story() -> None:
         async with (
             asyncio.timeout(DEADLINE_S),
-            serving(repository, KeyRing(KEYS)) as url,
+            serving(repository, ApiKeyStore(KEYS)) as url,
             chromium(browser, tmp_path / "profile", f"{url}/shots") as tab,
         ):
             await sign_in(tab, "wrong")

@@ -14,11 +14,11 @@ from landmarks.models.card import Evaluation
 from training import simulate
 from training.engine.lightning_module import RECIPES
 from training.evaluate import main
-from training.evaluation.experiments import VIEWS, Row, own
-from training.evaluation.metrics import HeldOut
-from training.evaluation.prediction_cache import CODE, KeptAnswers
+from training.evaluation.experiments import VIEWS, Experiment, own
+from training.evaluation.metrics import Predictions
+from training.evaluation.prediction_cache import CODE, PredictionCache
 from training.evaluation.report import write_report
-from training.evaluation.results import ACCEPT_FROM, SHARPNESS, Result, Tried, table
+from training.evaluation.results import ACCEPT_FROM, SHARPNESS, ExperimentResult, FoldResult, table
 from training.export_onnx import ExportError, read_evaluation
 
 
@@ -89,18 +89,18 @@ def test_what_can_not_be_evaluated_is_refused_before_anything_trains(
     assert reason in capsys.readouterr().err
 
 
-def made_row(*, unknown: bool) -> Row:
+def made_row(*, unknown: bool) -> Experiment:
     views = ("as recorded",) if unknown else tuple(VIEWS)
-    return Row("made", "made up", RECIPES["recipe"], list, 1, 1, "50", "60", views, unknown)
+    return Experiment("made", "made up", RECIPES["recipe"], list, 1, 1, "50", "60", views, unknown)
 
 
-def made_result(*, unknown: bool = False) -> Result:
+def made_result(*, unknown: bool = False) -> ExperimentResult:
     rows = [([0.06, 0.9, 0.04], 1), ([0.6, 0.2, 0.2], 0), ([0.5, 0.1, 0.4], 2), ([0.9, 0.05, 0.05], 0)]
     truth = [-1 if unknown and label == 2 else label for _, label in rows]
-    held = HeldOut(np.array([row for row, _ in rows]), np.array(truth))
+    held = Predictions(np.array([row for row, _ in rows]), np.array(truth))
     row = made_row(unknown=unknown)
-    tried = Tried("made_0", ("none", "hello", "yes"), dict.fromkeys(row.views, held))
-    return Result(row, [[tried], [tried]])
+    tried = FoldResult("made_0", ("none", "hello", "yes"), dict.fromkeys(row.views, held))
+    return ExperimentResult(row, [[tried], [tried]])
 
 
 def test_a_row_of_the_table_has_what_was_before_what_is_wanted_and_each_seed() -> None:
@@ -110,7 +110,7 @@ def test_a_row_of_the_table_has_what_was_before_what_is_wanted_and_each_seed() -
 
 def test_an_interrupted_evaluation_goes_on_where_it_was(tmp_path: Path) -> None:
     simulate.main(["--output", str(tmp_path), "--windows", "2", "--signers", "2", "--frames", "8"])
-    row, kept = own(tmp_path, "recipe", max_epochs=1, batch_size=8), KeptAnswers(tmp_path / "answers")
+    row, kept = own(tmp_path, "recipe", max_epochs=1, batch_size=8), PredictionCache(tmp_path / "answers")
     (fold, other), answers = row.folds(), made_result().runs[0][0].answers
     assert kept.read(row, fold, 0) is None
     kept.write(row, fold, 0, answers)
@@ -119,14 +119,14 @@ def test_an_interrupted_evaluation_goes_on_where_it_was(tmp_path: Path) -> None:
     np.testing.assert_allclose(found["as recorded"].probabilities, answers["as recorded"].probabilities, atol=1e-6)
     assert kept.read(row, fold, 1) is None and kept.read(row, other, 0) is None
     assert kept.read(replace(row, max_epochs=2), fold, 0) is None
-    assert KeptAnswers(None).read(row, fold, 0) is None
+    assert PredictionCache(None).read(row, fold, 0) is None
 
 
 @pytest.mark.parametrize("part", ["train", "held"])
 @pytest.mark.parametrize("change", ["points", "target", "label"])
 def test_a_changed_value_is_trained_anew_though_all_sizes_are_equal(tmp_path: Path, part: str, change: str) -> None:
     simulate.main(["--output", str(tmp_path), "--windows", "2", "--signers", "2", "--frames", "8"])
-    row, kept = own(tmp_path, "recipe", max_epochs=1, batch_size=8), KeptAnswers(tmp_path / "answers")
+    row, kept = own(tmp_path, "recipe", max_epochs=1, batch_size=8), PredictionCache(tmp_path / "answers")
     fold = row.folds()[0]
     kept.write(row, fold, 0, made_result().runs[0][0].answers)
     assert kept.read(row, row.folds()[0], 0) is not None
@@ -145,7 +145,7 @@ def test_a_changed_value_is_trained_anew_though_all_sizes_are_equal(tmp_path: Pa
 
 def test_other_code_trains_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     simulate.main(["--output", str(tmp_path), "--windows", "2", "--signers", "2", "--frames", "8"])
-    row, kept = own(tmp_path, "recipe", max_epochs=1, batch_size=8), KeptAnswers(tmp_path / "answers")
+    row, kept = own(tmp_path, "recipe", max_epochs=1, batch_size=8), PredictionCache(tmp_path / "answers")
     fold = row.folds()[0]
     kept.write(row, fold, 0, made_result().runs[0][0].answers)
     monkeypatch.setattr("training.evaluation.prediction_cache.code_digest", lambda: "of other networks")
@@ -175,7 +175,7 @@ def test_the_code_that_an_answer_depends_on_is_all_that_the_protocols_import() -
 
 def test_a_kept_file_that_is_damaged_is_trained_anew(tmp_path: Path) -> None:
     simulate.main(["--output", str(tmp_path), "--windows", "2", "--signers", "2", "--frames", "8"])
-    row, kept = own(tmp_path, "recipe", max_epochs=1, batch_size=8), KeptAnswers(tmp_path / "answers")
+    row, kept = own(tmp_path, "recipe", max_epochs=1, batch_size=8), PredictionCache(tmp_path / "answers")
     fold = row.folds()[0]
     kept.write(row, fold, 0, made_result().runs[0][0].answers)
     (file,) = (tmp_path / "answers").iterdir()
@@ -198,12 +198,12 @@ def test_signs_are_accepted_where_the_edge_would_begin_to() -> None:
 def test_each_fold_is_calibrated_by_the_people_it_trained_with() -> None:
     row = made_row(unknown=False)
     truth = np.array([0, 0, 0, 1])
-    sure, shy = (HeldOut(np.tile([p, 1 - p], (4, 1)), truth) for p in (0.9, 0.6))
+    sure, shy = (Predictions(np.tile([p, 1 - p], (4, 1)), truth) for p in (0.9, 0.6))
     folds = [
-        Tried("made_0", ("hello", "yes"), {"as recorded": sure}, sure),
-        Tried("made_1", ("hello", "yes"), {"as recorded": shy}, shy),
+        FoldResult("made_0", ("hello", "yes"), {"as recorded": sure}, sure),
+        FoldResult("made_1", ("hello", "yes"), {"as recorded": shy}, shy),
     ]
-    result = Result(row, [folds])
+    result = ExperimentResult(row, [folds])
     assert result.temperatures == {"made_0": pytest.approx(2.0), "made_1": pytest.approx(np.log(1.5) / np.log(3))}
     assert result.calibrated is not None
     np.testing.assert_allclose(result.calibrated.probabilities[:, 0], 0.75, atol=1e-6)

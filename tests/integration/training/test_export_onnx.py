@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import nn
 
-from landmarks.hands import hand_box_normalise, presence_of
+from landmarks.hands import compute_presence, hand_box_normalise
 from landmarks.models.session import ModelSession
 from training.engine.checkpoints import CheckpointError, read_checkpoint
 from training.export_onnx import ExportError, check_parity, main, random_hands, to_onnx
-from training.networks.architectures import KINDS, network_of
-from training.networks.bigru import GestureGRU, GRUConfig, SeedGRU, TrimmedSeedGRU
+from training.networks.architectures import KINDS, build_architecture
+from training.networks.bigru import GestureGRU, GRUConfig, LegacyGRU, TrimmedLegacyGRU
 
 SHAPES = [(batch, time) for batch in (1, 3, 64) for time in (1, 2, 6, 20, 30, 60)]
 
@@ -52,8 +52,8 @@ def source_checkpoint(classes: int = 4, use_z: bool = False, **meta: Any) -> dic
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_exported_file_gives_torchs_logits_for_every_batch_and_length(kind: str) -> None:
     torch.manual_seed(0)
-    network = network_of(kind, 34).eval()
-    exported = TrimmedSeedGRU(network) if isinstance(network, SeedGRU) else network
+    network = build_architecture(kind, 34).eval()
+    exported = TrimmedLegacyGRU(network) if isinstance(network, LegacyGRU) else network
     assert check_parity(to_onnx(exported, 84), network, 84, SHAPES) < 1e-5
 
 
@@ -83,7 +83,7 @@ def test_a_source_system_checkpoint_becomes_a_model_that_answers_as_it_did(tmp_p
     network.load_state_dict(content["model_state"])
     with torch.no_grad():
         expected = network(torch.from_numpy(window)).numpy()
-    found = session.run({"sequence": window, "presence": presence_of(window)})["logits"]
+    found = session.run({"sequence": window, "presence": compute_presence(window)})["logits"]
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from training.evaluation.latency import cost_lines, multiply_accumulates
-from training.networks.architectures import KINDS, network_of
+from training.networks.architectures import KINDS, build_architecture
 from training.networks.bigru import GestureGRU, GRUConfig
 
 
@@ -13,7 +13,7 @@ def test_the_multiply_accumulates_of_a_recurrent_network_follow_from_its_sizes()
 
 @pytest.mark.parametrize("name", KINDS)
 def test_every_architecture_stays_within_what_a_window_may_cost(name: str) -> None:
-    assert multiply_accumulates(network_of(name, 34), 30) < 15e6
+    assert multiply_accumulates(build_architecture(name, 34), 30) < 15e6
 
 
 def test_every_architecture_has_a_line() -> None:

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from landmarks.hands import drop_z, presence_of
+from landmarks.hands import compute_presence, drop_z
 from landmarks.models.session import ModelSession
 from training import export_onnx, simulate, train_gru
 from training.data.recordings import DataError, read_windows
 from training.engine.checkpoints import Checkpoint, read_checkpoint
 from training.engine.lightning_module import RECIPES, class_weights
-from training.engine.trainer import Run, RunError
+from training.engine.trainer import RunError, TrainingRun
 from training.train_gru import read_data
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -102,7 +102,7 @@ def accuracy_on_strangers(checkpoint: Checkpoint) -> float:
     strangers = simulate.make_windows(windows_each=10, signers=2, frames=24, seed=99)
     hands = drop_z(np.asarray(strangers["hands"], dtype=np.float32))
     with torch.no_grad():
-        logits = checkpoint.network(torch.from_numpy(hands), torch.from_numpy(presence_of(hands)))
+        logits = checkpoint.network(torch.from_numpy(hands), torch.from_numpy(compute_presence(hands)))
     found = np.asarray(checkpoint.about.class_labels)[logits.argmax(dim=-1).numpy()]
     return float((found == strangers["label"]).mean())
 
@@ -132,18 +132,18 @@ def checkpoint_bytes(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_new_run_moves_the_one_before_aside_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = Run(str(tmp_path), {"seed": 0})
+    run = TrainingRun(str(tmp_path), {"seed": 0})
     torch.save({"run": {"seed": 0}}, tmp_path / "last.ckpt")
     (tmp_path / "best.ckpt").write_bytes(b"the only copy")
     assert run.last_checkpoint() == f"{tmp_path}/last.ckpt"
     before = checkpoint_bytes(tmp_path)
-    run.start_anew()
+    run.clear_checkpoints()
     assert run.last_checkpoint() is None
     assert checkpoint_bytes(tmp_path) == {"best-1.ckpt": before["best.ckpt"], "last-1.ckpt": before["last.ckpt"]}
     assert f"{tmp_path}/best-1.ckpt" in capsys.readouterr().err
 
     (tmp_path / "best.ckpt").write_bytes(b"the second one")
-    run.start_anew()
+    run.clear_checkpoints()
     kept = {"best-1.ckpt": b"the only copy", "best-2.ckpt": b"the second one", "last-1.ckpt": before["last.ckpt"]}
     assert checkpoint_bytes(tmp_path) == kept
 
@@ -151,7 +151,7 @@ def test_a_new_run_moves_the_one_before_aside_and_says_so(tmp_path: Path, capsys
 def test_a_new_run_moves_the_one_before_aside_at_a_uri_too(capsys: pytest.CaptureFixture[str]) -> None:
     memory = fsspec.filesystem("memory")
     memory.pipe_file("/aside/best.ckpt", b"the only copy")
-    Run("memory://aside", {}).start_anew()
+    TrainingRun("memory://aside", {}).clear_checkpoints()
     assert memory.cat_file("/aside/best-1.ckpt") == b"the only copy"
     assert not memory.exists("/aside/best.ckpt")
     assert "memory://aside/best-1.ckpt" in capsys.readouterr().err
@@ -196,7 +196,7 @@ def test_a_number_that_trains_nothing_is_refused(
 def test_a_checkpoint_that_would_run_code_is_not_resumed_from(tmp_path: Path) -> None:
     torch.save({"run": tmp_path}, tmp_path / "last.ckpt")
     with pytest.raises(RunError, match="can't be resumed from"):
-        Run(str(tmp_path), {}).last_checkpoint()
+        TrainingRun(str(tmp_path), {}).last_checkpoint()
 
 
 def test_a_run_that_gets_no_better_stops_early_and_keeps_its_best(made: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_client import doctor
-from edge_client.doctor import Finding, examine, read_throttled, run_check
+from edge_client.doctor import CheckResult, read_throttled, run_check, run_checks
 from edge_client.settings import Capture, Cloud, Device, Publish, Settings
 from landmarks.models.session import ModelSession
 from landmarks.recording import write_recording
@@ -32,12 +32,12 @@ def settings_for(service_url: str, repository: Path, tmp_path: Path) -> Settings
     )
 
 
-def by_name(findings: list[Finding]) -> dict[str, Finding]:
+def by_name(findings: list[CheckResult]) -> dict[str, CheckResult]:
     return {finding.name: finding for finding in findings}
 
 
 def test_what_is_right_is_found_right(service: HttpService, repository: Path, tmp_path: Path) -> None:
-    found = by_name(examine(settings_for(service.url, repository, tmp_path)))
+    found = by_name(run_checks(settings_for(service.url, repository, tmp_path)))
     assert {found[name].state for name in ("system", "camera", "service", "clock", "device model", "screen")} == {"ok"}
     assert "ms for a prediction" in found["service"].found
 
@@ -46,7 +46,7 @@ def test_what_is_missing_is_found_with_advice(repository: Path, tmp_path: Path) 
     with http_service(lambda _: Reply()) as gone:
         url = gone.url
     settings = settings_for(url, tmp_path / "nowhere", tmp_path)
-    found = by_name(examine(settings))
+    found = by_name(run_checks(settings))
     for name in ("service", "device model"):
         assert found[name].state == "fail"
         assert found[name].advice
@@ -118,4 +118,4 @@ def test_a_check_that_trips_is_a_finding_and_the_others_run(tmp_path: Path, monk
 
 
 def test_a_line_names_the_check_what_was_found_and_what_to_do() -> None:
-    assert Finding("clock", "fail", "+9 s", "set it").line() == "FAIL  clock: +9 s\n           → set it"
+    assert CheckResult("clock", "fail", "+9 s", "set it").line() == "FAIL  clock: +9 s\n           → set it"

@@ -6,10 +6,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from edge_client.capture.sources import Frame, seen_hands
+from edge_client.capture.sources import Frame, to_detections
 from edge_client.pipeline import FrameState, Pipeline
 from edge_client.publisher import Event
-from edge_client.recognition.prediction import Answer, AnsweredBy, sharpen
+from edge_client.recognition.prediction import AnsweredBy, WindowPrediction, temperature_scale
 from edge_client.settings import Publish, Settings, Thresholds
 from edge_client.windows import Window, WindowShape
 from landmarks.hands import Array
@@ -27,7 +27,7 @@ class Scripted:
         self.late = late
         self.shape: WindowShape | None = SHAPE
         self.submitted: list[Window] = []
-        self._waiting: deque[tuple[int, Answer]] = deque()
+        self._waiting: deque[tuple[int, WindowPrediction]] = deque()
         self._step = 0
 
     @property
@@ -38,9 +38,11 @@ class Scripted:
         self.submitted.append(window)
         label, source = self.say(window)
         probabilities = np.array([0.98 if name == label else 0.01 for name in LABELS], dtype=np.float32)
-        self._waiting.append((self._step + self.late, Answer(window, LABELS, probabilities, source, 5.0, "1")))
+        self._waiting.append(
+            (self._step + self.late, WindowPrediction(window, LABELS, probabilities, source, 5.0, "1"))
+        )
 
-    def collect(self) -> list[Answer]:
+    def collect(self) -> list[WindowPrediction]:
         self._step += 1
         ready = []
         while self._waiting and self._waiting[0][0] < self._step:
@@ -59,7 +61,7 @@ class Client:
     def play(self, *frames: Array) -> list[str]:
         events = []
         for hands in frames:
-            step = self.pipeline.step(Frame(self._frame / 30, hands=seen_hands(hands)))
+            step = self.pipeline.step(Frame(self._frame / 30, hands=to_detections(hands)))
             events += [event.gesture for event in step]
             self._frame += 1
         return events
@@ -151,10 +153,10 @@ def test_windows_hold_smoothed_points_and_the_raw_ones_are_kept_apart() -> None:
 def test_what_is_shown_ends_with_the_hands() -> None:
     client = Client(Scripted(hello))
     client.play(*sign())
-    assert client.shown[-1].lasting == "hello"
+    assert client.shown[-1].active_gesture == "hello"
     assert client.shown[-1].belief is not None
     client.play(*REST)
-    assert client.shown[-1].lasting is None
+    assert client.shown[-1].active_gesture is None
     assert client.shown[-1].answer is None
 
 
@@ -180,7 +182,7 @@ def test_outputs_are_sharpened_before_the_thresholds(sharpness: float, events: i
         usual(window)
         due, _ = live._waiting.pop()
         unsure = np.array([0.03, 0.94, 0.03], dtype=np.float32)
-        live._waiting.append((due, Answer(window, LABELS, unsure, "cloud", 5.0, "1")))
+        live._waiting.append((due, WindowPrediction(window, LABELS, unsure, "cloud", 5.0, "1")))
 
     live.submit = submit  # type: ignore[method-assign]
     client = Client(live, Settings(trigger=Thresholds(sharpness=sharpness)))
@@ -190,5 +192,5 @@ def test_outputs_are_sharpened_before_the_thresholds(sharpness: float, events: i
 def test_sharpening_is_a_softmax_at_another_temperature() -> None:
     logits = np.array([1.0, 2.0, 4.0], dtype=np.float32)
     plain, sharp = np.exp(logits) / np.exp(logits).sum(), np.exp(logits * 2) / np.exp(logits * 2).sum()
-    assert np.allclose(sharpen(plain.astype(np.float32), 2.0), sharp, atol=1e-6)
-    assert np.allclose(sharpen(plain.astype(np.float32), 1.0), plain, atol=1e-6)
+    assert np.allclose(temperature_scale(plain.astype(np.float32), 2.0), sharp, atol=1e-6)
+    assert np.allclose(temperature_scale(plain.astype(np.float32), 1.0), plain, atol=1e-6)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_client.settings import Thresholds
-from edge_client.trigger import Gate, Gesture, Trigger
+from edge_client.trigger import Gesture, HysteresisThreshold, Trigger
 from edge_client.windows import WindowStats
 from landmarks.hands import Array
 
@@ -185,9 +185,9 @@ def test_the_complete_sign_has_the_last_word() -> None:
 def test_each_lower_threshold_ends_a_gesture(thresholds: Thresholds, doubtful: list[float]) -> None:
     stream = Stream(thresholds)
     stream.play(*[output("hello", 0.99)] * 4)
-    assert stream.trigger.lasting == "hello"
+    assert stream.trigger.active_gesture == "hello"
     stream.play(np.array(doubtful, dtype=np.float32))
-    assert stream.trigger.lasting is None
+    assert stream.trigger.active_gesture is None
 
 
 @pytest.mark.parametrize(
@@ -209,11 +209,11 @@ def test_a_gesture_that_lasts_when_the_hands_leave_is_not_repeated() -> None:
 
 def test_the_lasting_gesture_is_named_while_it_lasts() -> None:
     stream = Stream()
-    assert stream.trigger.lasting is None
+    assert stream.trigger.active_gesture is None
     stream.play(*[output("hello", 0.98)] * 5)
-    assert stream.trigger.lasting == "hello"
+    assert stream.trigger.active_gesture == "hello"
     stream.play(*[output("none", 0.98)] * 7)
-    assert stream.trigger.lasting is None
+    assert stream.trigger.active_gesture is None
 
 
 def test_a_hand_held_still_does_not_end_a_gesture() -> None:
@@ -247,5 +247,5 @@ def test_an_output_of_another_model_is_refused() -> None:
 
 
 def test_a_gate_has_hysteresis() -> None:
-    gate = Gate(on=0.8, off=0.5)
+    gate = HysteresisThreshold(on=0.8, off=0.5)
     assert [gate.update(value) for value in (0.7, 0.8, 0.6, 0.5, 0.4, 0.7)] == [False, True, True, True, False, False]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from landmarks.hands import apply_mask, drop_z, feature_dim, hand_box_normalise, presence_of, split_hands
+from landmarks.hands import apply_mask, compute_presence, drop_z, feature_dim, hand_box_normalise, split_hands
 
 
 def window_with(left: float, right: float, use_z: bool = False) -> "np.ndarray[tuple[int, int], np.dtype[np.float32]]":
@@ -36,7 +36,7 @@ def test_the_left_hand_comes_first() -> None:
 def test_a_hand_is_present_where_any_number_is_not_zero(
     left: float, right: float, expected: list[int], use_z: bool
 ) -> None:
-    presence = presence_of(window_with(left, right, use_z))
+    presence = compute_presence(window_with(left, right, use_z))
     assert presence.dtype == np.float32
     assert presence.tolist() == [expected] * 3
 
@@ -44,7 +44,7 @@ def test_a_hand_is_present_where_any_number_is_not_zero(
 def test_one_number_is_enough_to_be_present() -> None:
     window = np.zeros((1, 84), np.float32)
     window[0, 83] = 1e-3
-    assert presence_of(window).tolist() == [[0.0, 1.0]]
+    assert compute_presence(window).tolist() == [[0.0, 1.0]]
 
 
 def test_the_mask_multiplies_its_own_hand_only() -> None:

@@ -8,14 +8,14 @@ pytest.importorskip("cv2", reason="OpenCV isn't installed (edge_client/requireme
 pytest.importorskip("mediapipe", reason="MediaPipe isn't installed (edge_client/requirements.txt)")
 
 from training import batch_extract
-from training.batch_extract import Extraction, extract_all, list_skipped, outputs_of
+from training.batch_extract import Extraction, extract_all, list_skipped, output_paths
 
 
 def test_videos_keep_their_place_and_namesakes_their_ending(tmp_path: Path) -> None:
     for name in ("a.MP4", "b/a.mp4", "b/c.mov", "b/c.mp4", "b/notes.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    outputs = outputs_of(tmp_path, Path("out"))
+    outputs = output_paths(tmp_path, Path("out"))
     assert {str(video.relative_to(tmp_path)): str(output) for video, output in outputs.items()} == {
         "a.MP4": "out/a.json",
         "b/a.mp4": "out/b/a.json",
@@ -28,7 +28,7 @@ def test_a_gif_is_a_video_and_what_is_skipped_is_known(tmp_path: Path) -> None:
     for name in ("a.gif", "b.WMV", "notes.txt", "photo.jpg", "._a.mp4", "out/a.json", "mine.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert [video.name for video in outputs_of(tmp_path, tmp_path / "out")] == ["a.gif", "b.WMV"]
+    assert [video.name for video in output_paths(tmp_path, tmp_path / "out")] == ["a.gif", "b.WMV"]
     skipped = list_skipped(tmp_path, tmp_path / "out")
     assert [path.name for path in skipped] == ["mine.json", "notes.txt", "photo.jpg"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from landmarks.hands import Array, presence_of
+from landmarks.hands import Array, compute_presence
 from landmarks.models.session import ModelSession
 
 FOLDER = Path(__file__).parents[3] / "models" / "gesture" / "1"
@@ -41,9 +41,9 @@ def nonsense() -> dict[str, tuple[Array, Array]]:
         "the source system's example": (example, np.tile(np.array([1, 0], np.float32), (10, 1))),
         "no hand at all": (np.zeros((30, 84), np.float32), np.zeros((30, 2), np.float32)),
         "hands that are said to be there but are zeros": (np.zeros((30, 84), np.float32), np.ones((30, 2), np.float32)),
-        "random points up to a million": (wild, presence_of(wild)),
-        "points that jump between zero and a million": (flicker, presence_of(flicker)),
-        "hands of no size": (tiny, presence_of(tiny)),
+        "random points up to a million": (wild, compute_presence(wild)),
+        "points that jump between zero and a million": (flicker, compute_presence(flicker)),
+        "hands of no size": (tiny, compute_presence(tiny)),
         "presence far from 0 and 1": (wild, np.full((30, 2), -1e6, np.float32)),
         "a single frame": (wild[:1], np.ones((1, 2), np.float32)),
     }

@@ -10,7 +10,7 @@ from landmarks.models.session import ModelSession
 from landmarks.pose import Array
 from landmarks.shots.keypoints import SHOT_LABELS
 from training.engine.shot_card import made_poses
-from training.evaluate_shots import Bools, by_model, by_rules, f1, made_windows, truth_of
+from training.evaluate_shots import Bools, by_model, by_rules, f1, made_windows, true_values
 
 FOLDER = Path(__file__).parents[3] / "models" / "shot" / "1"
 
@@ -40,7 +40,7 @@ def test_its_card_says_that_nobody_was_recorded_and_what_it_reaches() -> None:
 
 def test_it_reads_players_it_has_not_seen_better_than_the_rules_do() -> None:
     windows = made_windows(120)
-    truth = truth_of(windows)
+    truth = true_values(windows)
     model, rules = by_model(windows, ModelSession.open(FOLDER)), by_rules(windows)
 
     def macro(found: Bools) -> float:

@@ -11,7 +11,7 @@ from msgspec import structs
 from landmarks.models.card import CARD_FILE, MODEL_FILE, Golden, ModelError, read_card, write_card
 from landmarks.models.session import ModelSession
 from serve_app.models.repository import ModelRepository
-from testkit.model_files import LABELS, card_of, linear_model, write_version
+from testkit.model_files import LABELS, build_card, linear_model, write_version
 from training.publish import main, publish
 
 
@@ -22,7 +22,7 @@ def model(tmp_path: Path) -> Path:
     folder = tmp_path / "exported"
     folder.mkdir()
     (folder / MODEL_FILE).write_bytes(data)
-    write_card(card_of(data), folder / CARD_FILE)
+    write_card(build_card(data), folder / CARD_FILE)
     return folder
 
 
@@ -108,7 +108,7 @@ def other_golden(folder: Path) -> None:
 
 
 def other_labels(folder: Path) -> None:
-    card = card_of((folder / MODEL_FILE).read_bytes(), ("a", "b"))
+    card = build_card((folder / MODEL_FILE).read_bytes(), ("a", "b"))
     write_card(card, folder / CARD_FILE)
 
 
@@ -136,7 +136,7 @@ def folder_of(path: Path, labels: tuple[str, ...]) -> Path:
     data = linear_model(labels, seed=3)
     path.mkdir()
     (path / MODEL_FILE).write_bytes(data)
-    write_card(card_of(data, labels), path / CARD_FILE)
+    write_card(build_card(data, labels), path / CARD_FILE)
     return path
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from landmarks.hands import POINTS, presence_of, split_hands
+from landmarks.hands import POINTS, compute_presence, split_hands
 from training.simulate import GESTURES, Signer, make_hand, make_window, make_windows
 
 
@@ -11,7 +11,7 @@ def test_a_made_gesture_shows_the_hands_it_uses(name: str) -> None:
     window = make_window(GESTURES[name], Signer.drawn(draw), 20, draw)
     assert window.shape == (20, 126)
     assert window.dtype == np.float32
-    assert (presence_of(window) == [float(GESTURES[name].both_hands), 1.0]).all()
+    assert (compute_presence(window) == [float(GESTURES[name].both_hands), 1.0]).all()
 
 
 def test_a_closed_hand_is_smaller_than_an_open_one() -> None:

@@ -13,7 +13,7 @@ from landmarks.shots.keypoints import SHOT_LABELS
 from tests.unit.training.synthetic.test_players import FORM, PLAYER
 from training import simulate_shots
 from training.simulate_shots import drawn_shot, filmed, hide, true_shot
-from training.synthetic.shot_parameters import Form, Player
+from training.synthetic.shot_parameters import Player, ShotParameters
 
 
 def test_files_are_labelled_windows_in_two_folders(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_filmed_player_is_in_the_picture() -> None:
 
 def test_a_form_that_is_no_shot_is_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
     forms = iter([replace(FORM, arm_carry=140, elbow_carry=160), FORM])
-    monkeypatch.setattr(Form, "drawn", lambda draw: next(forms))
+    monkeypatch.setattr(ShotParameters, "drawn", lambda draw: next(forms))
     monkeypatch.setattr(Player, "drawn", lambda draw: PLAYER)
     assert drawn_shot(np.random.default_rng(0))[1] == FORM
 

@@ -20,7 +20,7 @@ from edge_client.capture.sources import (
     VideoSource,
     check_whole,
     open_source,
-    paced,
+    throttle_to_realtime,
 )
 from edge_client.settings import Capture
 from landmarks.recording import Recording, write_recording
@@ -55,7 +55,7 @@ def test_frames_are_given_no_earlier_than_their_time() -> None:
     slept: list[float] = []
     start = time.monotonic()
     frames = [Frame(start - 1), Frame(start + 100)]
-    assert list(paced(iter(frames), slept.append)) == frames
+    assert list(throttle_to_realtime(iter(frames), slept.append)) == frames
     assert len(slept) == 1
     assert 99 < slept[0] <= 100
 

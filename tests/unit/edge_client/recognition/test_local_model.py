@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_client.recognition.local_model import LONGEST_PAUSE_S, CircuitBreaker, DeviceModel, softmax
+from edge_client.recognition.local_model import LONGEST_PAUSE_S, CircuitBreaker, LocalModel, softmax
 from edge_client.windows import Window, WindowStats
 from landmarks.hands import drop_z
 from landmarks.models.card import ModelError
-from testkit.model_files import LABELS, card_of, linear_model, made_window, write_version
+from testkit.model_files import LABELS, build_card, linear_model, made_window, write_version
 
 
 def window_of(frames: int = 20, seed: int = 0) -> Window:
@@ -77,29 +77,29 @@ def test_a_service_that_asks_for_a_pause_gets_it_and_is_looked_for_before_a_long
 def test_the_newest_version_of_a_folder_answers(tmp_path: Path) -> None:
     for version in (2, 10):
         write_version(tmp_path, version)
-    assert DeviceModel.open(tmp_path / "gesture").version == "10"
-    assert DeviceModel.open(tmp_path / "gesture" / "2").version == "2"
+    assert LocalModel.open(tmp_path / "gesture").version == "10"
+    assert LocalModel.open(tmp_path / "gesture" / "2").version == "2"
 
 
 def test_a_folder_without_a_model_says_so(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"holds no model: expected card.json"):
-        DeviceModel.open(tmp_path)
+        LocalModel.open(tmp_path)
 
 
 def test_a_folder_that_can_not_be_read_says_so(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="can't be read: File name too long"):
-        DeviceModel.open(tmp_path / ("x" * 300))
+        LocalModel.open(tmp_path / ("x" * 300))
 
 
 def test_a_folder_with_an_odd_digit_for_a_name_is_no_version(tmp_path: Path) -> None:
     write_version(tmp_path, 2)
     (tmp_path / "gesture" / "2").rename(tmp_path / "gesture" / "²")
     write_version(tmp_path, 1)
-    assert DeviceModel.open(tmp_path / "gesture").version == "1"
+    assert LocalModel.open(tmp_path / "gesture").version == "1"
 
 
 def test_an_answer_is_the_models_softmax(repository: Path) -> None:
-    device = DeviceModel.open(repository / "gesture")
+    device = LocalModel.open(repository / "gesture")
     window = window_of()
     answer = device.answer(window)
     logits = device._session.run({"sequence": drop_z(window.hands)[None], "presence": window.presence[None]})["logits"]
@@ -115,14 +115,14 @@ def test_the_cards_temperature_divides_the_logits(tmp_path: Path) -> None:
 
     model = linear_model()
     write_version(tmp_path / "plain", 1, model)
-    write_version(tmp_path / "warm", 1, model, msgspec.structs.replace(card_of(model), temperature=4.0))
-    plain = DeviceModel.open(tmp_path / "plain" / "gesture").answer(window_of()).probabilities
-    warm = DeviceModel.open(tmp_path / "warm" / "gesture").answer(window_of()).probabilities
+    write_version(tmp_path / "warm", 1, model, msgspec.structs.replace(build_card(model), temperature=4.0))
+    plain = LocalModel.open(tmp_path / "plain" / "gesture").answer(window_of()).probabilities
+    warm = LocalModel.open(tmp_path / "warm" / "gesture").answer(window_of()).probabilities
     assert np.allclose(np.log(plain / plain[0]) / 4, np.log(warm / warm[0]), atol=1e-4)
 
 
 def test_a_longer_window_gives_its_newest_frames(repository: Path) -> None:
-    device = DeviceModel.open(repository / "gesture")
+    device = LocalModel.open(repository / "gesture")
     long = window_of(40)
     newest = Window(long.hands[-30:], long.presence[-30:], long.stats, 0.0)
     assert np.allclose(device.answer(long).probabilities, device.answer(newest).probabilities)
@@ -131,13 +131,13 @@ def test_a_longer_window_gives_its_newest_frames(repository: Path) -> None:
 def test_a_folder_that_only_looks_like_a_version_is_none(repository: Path) -> None:
     write_version(repository / "scratch", 7)
     (repository / "scratch" / "gesture" / "7").rename(repository / "gesture" / "²")
-    assert DeviceModel.open(repository / "gesture").version == "1"
+    assert LocalModel.open(repository / "gesture").version == "1"
 
 
 def test_a_version_that_cannot_be_loaded_gives_way_to_the_one_before(tmp_path: Path) -> None:
     write_version(tmp_path, 1)
     (write_version(tmp_path, 2) / "model.onnx").write_bytes(b"no model")
-    assert DeviceModel.open(tmp_path / "gesture").version == "1"
+    assert LocalModel.open(tmp_path / "gesture").version == "1"
     (tmp_path / "gesture" / "1" / "model.onnx").write_bytes(b"none either")
     with pytest.raises(ModelError, match=r"no version that can be loaded: 2: .*; 1: "):
-        DeviceModel.open(tmp_path / "gesture")
+        LocalModel.open(tmp_path / "gesture")

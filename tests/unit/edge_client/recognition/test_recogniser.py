@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_client.recognition.local_model import DeviceModel
-from edge_client.recognition.prediction import Answer
-from edge_client.recognition.recogniser import LiveRecogniser, NewestSlot
-from edge_client.service.http_client import CloudClient
+from edge_client.recognition.local_model import LocalModel
+from edge_client.recognition.prediction import WindowPrediction
+from edge_client.recognition.recogniser import AsyncRecogniser, NewestSlot
+from edge_client.service.http_client import ServiceClient
 from edge_client.settings import Cloud, Device
 from edge_client.windows import Window, WindowStats
 from landmarks.models.session import ModelSession
@@ -27,8 +27,8 @@ def session(repository: Path) -> ModelSession:
 
 
 @pytest.fixture
-def device(repository: Path) -> DeviceModel:
-    return DeviceModel.open(repository / "gesture")
+def device(repository: Path) -> LocalModel:
+    return LocalModel.open(repository / "gesture")
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ def service(session: ModelSession) -> Iterator[HttpService]:
         yield running
 
 
-def live_of(url: str, device: DeviceModel | None, *, timeout: float = 5.0) -> LiveRecogniser:
-    return LiveRecogniser(CloudClient(Cloud(url=url, retries=0)), device, SETTINGS, timeout)
+def live_of(url: str, device: LocalModel | None, *, timeout: float = 5.0) -> AsyncRecogniser:
+    return AsyncRecogniser(ServiceClient(Cloud(url=url, retries=0)), device, SETTINGS, timeout)
 
 
 def window_at(time_s: float) -> Window:
@@ -49,9 +49,9 @@ def window_at(time_s: float) -> Window:
 class Feed:
     """Submits window after window and keeps what comes back."""
 
-    def __init__(self, live: LiveRecogniser) -> None:
+    def __init__(self, live: AsyncRecogniser) -> None:
         self.live = live
-        self.answers: list[Answer] = []
+        self.answers: list[WindowPrediction] = []
         self.sent = 0
 
     def until(self, condition: Callable[[], object]) -> None:
@@ -67,12 +67,12 @@ class Feed:
         return self.answers[-1].source if self.answers else None
 
 
-def next_answers(live: LiveRecogniser) -> list[Answer]:
+def next_answers(live: AsyncRecogniser) -> list[WindowPrediction]:
     return collect_until(live, 1)
 
 
-def collect_until(live: LiveRecogniser, count: int) -> list[Answer]:
-    answers: list[Answer] = []
+def collect_until(live: AsyncRecogniser, count: int) -> list[WindowPrediction]:
+    answers: list[WindowPrediction] = []
 
     def enough() -> bool:
         answers.extend(live.collect())
@@ -106,7 +106,7 @@ def test_a_slot_keeps_the_newest() -> None:
     assert slot.take(0.0) == 4
 
 
-def test_the_service_answers_while_it_is_there(service: HttpService, device: DeviceModel) -> None:
+def test_the_service_answers_while_it_is_there(service: HttpService, device: LocalModel) -> None:
     with live_of(service.url, device) as live:
         feed = Feed(live)
         feed.until(lambda: feed.last_source() == "cloud")
@@ -116,7 +116,7 @@ def test_the_service_answers_while_it_is_there(service: HttpService, device: Dev
         assert feed.answers[-1].model_version == "1"
 
 
-def test_both_give_the_same_label_for_the_same_window(service: HttpService, device: DeviceModel) -> None:
+def test_both_give_the_same_label_for_the_same_window(service: HttpService, device: LocalModel) -> None:
     with live_of(service.url, None) as live:
         for step in range(1, 30):
             window = window_at(step / 15)
@@ -153,7 +153,7 @@ def test_submitting_does_not_wait_for_a_service_that_hangs(service: HttpService)
         release.set()
 
 
-def test_without_the_service_this_machine_answers(device: DeviceModel) -> None:
+def test_without_the_service_this_machine_answers(device: LocalModel) -> None:
     with http_service(lambda _: Reply()) as gone:
         url = gone.url
     with live_of(url, device) as live:
@@ -174,7 +174,7 @@ def test_without_the_service_and_a_model_there_is_no_answer_and_no_shape() -> No
         assert live.collect() == []
 
 
-def test_a_service_that_fails_hands_over_and_takes_over_again(service: HttpService, device: DeviceModel) -> None:
+def test_a_service_that_fails_hands_over_and_takes_over_again(service: HttpService, device: LocalModel) -> None:
     usual = service.answer
     with live_of(service.url, device) as live:
         feed = Feed(live)
@@ -187,7 +187,7 @@ def test_a_service_that_fails_hands_over_and_takes_over_again(service: HttpServi
         assert times == sorted(set(times))
 
 
-def test_every_failed_window_is_answered_here(service: HttpService, device: DeviceModel) -> None:
+def test_every_failed_window_is_answered_here(service: HttpService, device: LocalModel) -> None:
     usual = service.answer
     service.answer = lambda request: Reply(500) if request.path == "/predict" else usual(request)
     with live_of(service.url, device) as live:
@@ -197,7 +197,7 @@ def test_every_failed_window_is_answered_here(service: HttpService, device: Devi
         assert (answers[0].window.time_s, answers[0].source) == (1.0, "device")
 
 
-def test_this_machine_answers_while_a_request_hangs(service: HttpService, device: DeviceModel) -> None:
+def test_this_machine_answers_while_a_request_hangs(service: HttpService, device: LocalModel) -> None:
     release = hold_predictions(service)
     with live_of(service.url, device, timeout=DEADLINE_S) as live:
         wait_until(lambda: live.link.connection == "online")
@@ -209,7 +209,7 @@ def test_this_machine_answers_while_a_request_hangs(service: HttpService, device
         feed.until(lambda: feed.last_source() == "cloud")
 
 
-def test_an_answer_that_a_newer_one_overtook_is_dropped(service: HttpService, device: DeviceModel) -> None:
+def test_an_answer_that_a_newer_one_overtook_is_dropped(service: HttpService, device: LocalModel) -> None:
     release = hold_predictions(service)
     with live_of(service.url, device, timeout=DEADLINE_S) as live:
         wait_until(lambda: live.link.connection == "online")
@@ -222,7 +222,7 @@ def test_an_answer_that_a_newer_one_overtook_is_dropped(service: HttpService, de
         assert 1.0 not in [answer.window.time_s for answer in feed.answers]
 
 
-def test_a_service_that_asks_for_a_pause_gets_it(service: HttpService, device: DeviceModel) -> None:
+def test_a_service_that_asks_for_a_pause_gets_it(service: HttpService, device: LocalModel) -> None:
     usual = service.answer
     with live_of(service.url, device) as live:
         wait_until(lambda: live.link.connection == "online")
@@ -235,7 +235,7 @@ def test_a_service_that_asks_for_a_pause_gets_it(service: HttpService, device: D
         assert len(service.requests) == asked
 
 
-def test_closing_ends_the_threads(service: HttpService, device: DeviceModel) -> None:
+def test_closing_ends_the_threads(service: HttpService, device: LocalModel) -> None:
     with live_of(service.url, device) as live:
         assert {"cloud", "device"} <= {thread.name for thread in threading.enumerate()}
         assert [worker.alive for worker in live.workers] == [True, True]

@@ -60,7 +60,7 @@ def test_a_plan_that_makes_no_sense_is_refused(labels: tuple[str, ...], frames: 
 
 def test_the_timer_records_labels_in_turn_and_adds_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge_client.recording.recorder.COUNTDOWN_S", 0.0)
-    monkeypatch.setattr("edge_client.recording.recorder.frames_of", lambda source: source.frames())
+    monkeypatch.setattr("edge_client.recording.recorder.open_frames", lambda source: source.frames())
     write_recording(made_recording(windows=2, frames=30), tmp_path / "source.npz")
     settings = Settings(capture=Capture(source=str(tmp_path / "source.npz")))
     said: list[str] = []
@@ -78,7 +78,7 @@ def test_the_timer_records_labels_in_turn_and_adds_to_the_file(tmp_path: Path, m
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are played as fast as they are read."""
     monkeypatch.setattr("edge_client.recording.recorder.COUNTDOWN_S", 0.0)
-    monkeypatch.setattr("edge_client.recording.recorder.frames_of", lambda source: source.frames())
+    monkeypatch.setattr("edge_client.recording.recorder.open_frames", lambda source: source.frames())
 
 
 @pytest.fixture
@@ -200,7 +200,7 @@ def test_a_signal_keeps_what_was_recorded(
             if number == 9:
                 os.kill(os.getpid(), ended_by)
 
-    monkeypatch.setattr("edge_client.recording.recorder.frames_of", frames_until_stopped)
+    monkeypatch.setattr("edge_client.recording.recorder.open_frames", frames_until_stopped)
     handler = signal.getsignal(ended_by)
     written, said = record(settings, tmp_path / "a.npz")
     assert written == len(read_recording(tmp_path / "a.npz").hands) == 2
@@ -217,7 +217,7 @@ def test_a_source_that_fails_keeps_what_was_recorded(
                 raise SourceError("the camera burns")
             yield frame
 
-    monkeypatch.setattr("edge_client.recording.recorder.frames_of", frames_that_fail)
+    monkeypatch.setattr("edge_client.recording.recorder.open_frames", frames_that_fail)
     with pytest.raises(SourceError, match="burns"):
         record(settings, tmp_path / "a.npz")
     assert len(read_recording(tmp_path / "a.npz").hands) == 2
@@ -243,7 +243,7 @@ def test_a_full_file_is_continued_beside_it(tmp_path: Path, monkeypatch: pytest.
 def test_nothing_recorded_is_said_and_touches_nothing(
     tmp_path: Path, settings: Settings, at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge_client.recording.recorder.frames_of", lambda source: iter(()))
+    monkeypatch.setattr("edge_client.recording.recorder.open_frames", lambda source: iter(()))
     written, said = record(settings, tmp_path / "a.npz")
     assert (written, said[-1]) == (0, f"no window was recorded: {tmp_path / 'a.npz'} is as it was")
     assert not (tmp_path / "a.npz").exists()

@@ -12,15 +12,15 @@ import pytest
 
 from edge_client.pipeline import FrameState
 from edge_client.publisher import Publisher
-from edge_client.recognition.local_model import DeviceModel
-from edge_client.recognition.prediction import Answer
-from edge_client.recognition.recogniser import LinkState, LiveRecogniser
+from edge_client.recognition.local_model import LocalModel
+from edge_client.recognition.prediction import WindowPrediction
+from edge_client.recognition.recogniser import AsyncRecogniser, LinkState
 from edge_client.runtime.systemd import Watchdog
 from edge_client.runtime.worker import Health, Worker
-from edge_client.service.http_client import CloudClient
+from edge_client.service.http_client import ServiceClient
 from edge_client.service.model_metadata import ModelMetadata, Prediction
 from edge_client.settings import Cloud, Publish
-from edge_client.ui.state_publisher import ScreenFeed
+from edge_client.ui.state_publisher import StatePublisher
 from edge_client.windows import Window
 from landmarks.models.session import ModelSession
 from testkit.edge.hands import made_frame
@@ -148,7 +148,7 @@ def test_systemd_is_told_of_trouble_and_of_its_end(
 class OddService:
     """The way to a service through a client with a bug: it raises what nobody expects."""
 
-    def __init__(self, cloud: CloudClient) -> None:
+    def __init__(self, cloud: ServiceClient) -> None:
         self._cloud = cloud
         self.fault: BaseException | None = None
 
@@ -157,10 +157,10 @@ class OddService:
             raise self.fault
         return self._cloud.learn(timeout=timeout, force_refresh=force_refresh)
 
-    def ask_window(self, window: Window, timeout: float) -> tuple[ModelMetadata, Prediction]:
+    def predict_window(self, window: Window, timeout: float) -> tuple[ModelMetadata, Prediction]:
         if self.fault:
             raise self.fault
-        return self._cloud.ask_window(window, timeout)
+        return self._cloud.predict_window(window, timeout)
 
     def close(self) -> None:
         self._cloud.close()
@@ -172,14 +172,14 @@ def session(repository: Path) -> ModelSession:
 
 
 @pytest.fixture
-def device(repository: Path) -> DeviceModel:
-    return DeviceModel.open(repository / "gesture")
+def device(repository: Path) -> LocalModel:
+    return LocalModel.open(repository / "gesture")
 
 
 class Feed:
-    def __init__(self, live: LiveRecogniser) -> None:
+    def __init__(self, live: AsyncRecogniser) -> None:
         self.live = live
-        self.answers: list[Answer] = []
+        self.answers: list[WindowPrediction] = []
         self._sent = 0
 
     def skip_to(self, time_s: float) -> None:
@@ -192,12 +192,10 @@ class Feed:
         return bool(self.answers) and self.answers[-1].source == source
 
 
-def test_a_bug_on_the_way_to_the_service_is_an_outage_like_any_other(
-    session: ModelSession, device: DeviceModel
-) -> None:
+def test_a_bug_on_the_way_to_the_service_is_an_outage_like_any_other(session: ModelSession, device: LocalModel) -> None:
     with http_service(model_answers(session)) as running:
-        service = OddService(CloudClient(Cloud(url=running.url, retries=0)))
-        with LiveRecogniser(service, device, SETTINGS, 5.0) as live:
+        service = OddService(ServiceClient(Cloud(url=running.url, retries=0)))
+        with AsyncRecogniser(service, device, SETTINGS, 5.0) as live:
             feed = Feed(live)
             wait_until(lambda: feed.answered_by("cloud"))
             service.fault = RecursionError("maximum recursion depth exceeded")
@@ -209,11 +207,11 @@ def test_a_bug_on_the_way_to_the_service_is_an_outage_like_any_other(
 
 
 def test_a_cloud_thread_that_ended_is_not_shown_as_connected_and_this_machine_answers(
-    session: ModelSession, device: DeviceModel
+    session: ModelSession, device: LocalModel
 ) -> None:
     with http_service(model_answers(session)) as running:
-        service = OddService(CloudClient(Cloud(url=running.url, retries=0)))
-        with LiveRecogniser(service, device, SETTINGS, 5.0) as live:
+        service = OddService(ServiceClient(Cloud(url=running.url, retries=0)))
+        with AsyncRecogniser(service, device, SETTINGS, 5.0) as live:
             feed = Feed(live)
             wait_until(lambda: feed.answered_by("cloud"))
             service.fault = SystemExit("gone")
@@ -242,7 +240,7 @@ def test_a_state_that_cannot_be_shown_does_not_stop_the_next() -> None:
         if len(shown) == 1:
             raise OSError("the screen's loop is closed")
 
-    with ScreenFeed(show, LinkState, 1000, "s") as feed:
+    with StatePublisher(show, LinkState, 1000, "s") as feed:
         feed.show(STATE)
         wait_until(lambda: feed.worker.failures == 1)
         feed.show(STATE)
@@ -254,17 +252,17 @@ def test_the_screen_shows_what_is_wrong() -> None:
     worker = Worker("odd", end)
     worker.start()
     wait_until(lambda: not worker.alive)
-    with ScreenFeed(shown.append, lambda: LinkState(reason="away"), 1000, "s", Health([worker])) as feed:
+    with StatePublisher(shown.append, lambda: LinkState(reason="away"), 1000, "s", Health([worker])) as feed:
         feed.show(STATE)
         wait_until(lambda: shown)
     assert shown[0]["troubles"] == ["the odd thread has ended: SystemExit: a library ended its thread"]
     assert shown[0]["reason"] == "away; the odd thread has ended: SystemExit: a library ended its thread"
 
 
-def test_a_window_that_the_device_chokes_on_does_not_silence_it(device: DeviceModel) -> None:
+def test_a_window_that_the_device_chokes_on_does_not_silence_it(device: LocalModel) -> None:
     with http_service(lambda _: Reply()) as gone:
         url = gone.url
-    with LiveRecogniser(CloudClient(Cloud(url=url, retries=0)), device, SETTINGS, 5.0) as live:
+    with AsyncRecogniser(ServiceClient(Cloud(url=url, retries=0)), device, SETTINGS, 5.0) as live:
         feed = Feed(live)
         wait_until(lambda: feed.answered_by("device"))
         live.submit(replace(window_at(99.0), hands=None))  # type: ignore[arg-type]

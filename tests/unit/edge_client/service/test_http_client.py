@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from edge_client.service import http_client as cloud
-from edge_client.service.http_client import CloudClient, CloudError
+from edge_client.service.http_client import ServiceClient, ServiceError
 from edge_client.settings import Cloud
 from landmarks.hands import Array
 from landmarks.models.session import ModelSession
 from testkit.edge.http_service import HttpService, Reply, Request, http_service, model_answers
-from testkit.model_files import LABELS, card_of, linear_model, made_window
+from testkit.model_files import LABELS, build_card, linear_model, made_window
 
 WINDOW = made_window(10)
 MASK = np.ones((10, 2), dtype=np.float32)
@@ -22,7 +22,7 @@ MASK = np.ones((10, 2), dtype=np.float32)
 @pytest.fixture(scope="module")
 def session() -> ModelSession:
     model = linear_model()
-    return ModelSession(model, card_of(model))
+    return ModelSession(model, build_card(model))
 
 
 @pytest.fixture
@@ -31,8 +31,8 @@ def service(session: ModelSession) -> Iterator[HttpService]:
         yield running
 
 
-def client_of(service: HttpService, **settings: Any) -> CloudClient:
-    return CloudClient(Cloud(url=service.url, **settings))
+def client_of(service: HttpService, **settings: Any) -> ServiceClient:
+    return ServiceClient(Cloud(url=service.url, **settings))
 
 
 def replies(service: HttpService, *scripted: Reply) -> None:
@@ -68,7 +68,7 @@ def test_without_a_mask_none_is_sent(service: HttpService) -> None:
 def test_metadata_is_cached_for_its_time(session: ModelSession) -> None:
     with http_service(model_answers(session)) as service:
         now = [0.0]
-        client = CloudClient(Cloud(url=service.url, metadata_ttl=300), clock=lambda: now[0])
+        client = ServiceClient(Cloud(url=service.url, metadata_ttl=300), clock=lambda: now[0])
         for now[0] in (0.0, 299.0, 301.0):
             metadata = client.get_model_metadata()
         assert metadata is not None
@@ -88,7 +88,7 @@ def test_metadata_survives_the_service(session: ModelSession) -> None:
 def test_a_service_that_is_away_gives_none() -> None:
     with http_service(lambda _: Reply()) as service:
         url = service.url
-    client = CloudClient(Cloud(url=url, retries=1, timeout=0.5))
+    client = ServiceClient(Cloud(url=url, retries=1, timeout=0.5))
     assert client.get_model_metadata() is None
     assert client.get_prediction_from_cloud(WINDOW, MASK) is None
 
@@ -111,7 +111,7 @@ def test_lasting_faults_are_not_asked_again(service: HttpService, status: int) -
 def test_what_haproxy_says_while_it_knows_no_replica_is_asked_again(
     service: HttpService, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    monkeypatch.setattr("edge_client.service.http_client.FRONT_PAUSE_S", 0.0)
+    monkeypatch.setattr("edge_client.service.http_client.PROXY_RETRY_DELAY_S", 0.0)
     said = Reply(status, b"no replica", {"Content-Type": "text/plain"})
     replies(service, said, said)
     assert client_of(service, retries=2).get_prediction_from_cloud(WINDOW, MASK) is not None
@@ -154,7 +154,7 @@ def test_retry_after_has_a_limit(service: HttpService, monkeypatch: pytest.Monke
 def test_a_fault_says_what_the_service_said(service: HttpService) -> None:
     body = b'{"error": "sequence has 3 frames", "code": "invalid_input", "request_id": "x"}'
     replies(service, Reply(429, body, {"Retry-After": "2"}))
-    with pytest.raises(CloudError, match="429: sequence has 3 frames") as caught:
+    with pytest.raises(ServiceError, match="429: sequence has 3 frames") as caught:
         client_of(service, retries=0).ask(WINDOW, MASK)
     assert (caught.value.status, caught.value.retry_after_s) == (429, 2.0)
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_client.recognition.local_model import DeviceModel
-from edge_client.service.http_client import CloudClient, CloudError
+from edge_client.recognition.local_model import LocalModel
+from edge_client.service.http_client import ServiceClient, ServiceError
 from edge_client.service.model_download import fetch_model
 from edge_client.settings import Cloud
 from landmarks.models.card import ModelError
@@ -31,14 +31,14 @@ def fetched(files: dict[str, bytes], folder: Path) -> list[str]:
         return Reply(404, b'{"error": "no such file"}') if content is None else Reply(body=content)
 
     with http_service(answer) as service:
-        fetch_model(CloudClient(Cloud(url=service.url, retries=0)), folder)
+        fetch_model(ServiceClient(Cloud(url=service.url, retries=0)), folder)
         return service.paths()
 
 
 def test_the_fetched_model_answers_here(served: Path, tmp_path: Path) -> None:
     paths = fetched(files_of(served), tmp_path / "pi" / "gesture")
     assert sorted(paths) == ["/models/gesture/card.json", "/models/gesture/model.onnx"]
-    assert DeviceModel.open(tmp_path / "pi" / "gesture").labels == DeviceModel.open(served).labels
+    assert LocalModel.open(tmp_path / "pi" / "gesture").labels == LocalModel.open(served).labels
 
 
 def test_a_model_that_does_not_prove_itself_leaves_the_one_before_in_place(served: Path, tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_a_model_that_does_not_prove_itself_leaves_the_one_before_in_place(serve
 
 
 def test_a_service_without_a_model_is_an_error_that_says_so(tmp_path: Path) -> None:
-    with pytest.raises(CloudError, match="answered 404: no such file"):
+    with pytest.raises(ServiceError, match="answered 404: no such file"):
         fetched({}, tmp_path / "pi")
     assert not (tmp_path / "pi").exists()
 

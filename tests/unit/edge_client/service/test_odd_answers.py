@@ -11,16 +11,16 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection
 
-from edge_client.recognition.local_model import DeviceModel
-from edge_client.recognition.recogniser import LiveRecogniser
-from edge_client.service.http_client import CloudClient, CloudError
+from edge_client.recognition.local_model import LocalModel
+from edge_client.recognition.recogniser import AsyncRecogniser
+from edge_client.service.http_client import ServiceClient, ServiceError
 from edge_client.service.stream_client import StreamClient
 from edge_client.settings import Cloud, Device
 from edge_client.windows import Window, WindowStats
 from landmarks.models.session import ModelSession
-from testkit.edge.http_service import Reply, Request, http_service, metadata_of, model_answers
+from testkit.edge.http_service import Reply, Request, build_metadata, http_service, model_answers
 from testkit.edge.raw_peer import raw_peer, session_server
-from testkit.model_files import LABELS, card_of, linear_model, made_window
+from testkit.model_files import LABELS, build_card, linear_model, made_window
 from testkit.waiting import wait_until
 
 WINDOW = made_window(10)
@@ -65,12 +65,12 @@ def window_at(time_s: float) -> Window:
 @pytest.fixture(scope="module")
 def session() -> ModelSession:
     model = linear_model()
-    return ModelSession(model, card_of(model))
+    return ModelSession(model, build_card(model))
 
 
 @pytest.fixture
-def device(repository: Path) -> DeviceModel:
-    return DeviceModel.open(repository / "gesture")
+def device(repository: Path) -> LocalModel:
+    return LocalModel.open(repository / "gesture")
 
 
 @pytest.mark.parametrize("name", ODD_REPLIES)
@@ -82,8 +82,8 @@ def test_an_odd_reply_to_any_question_is_a_cloud_error(
     monkeypatch.setattr("urllib3.util.retry.time.sleep", lambda seconds: None)
     usual = model_answers(session, ("fp16",))
     with http_service(lambda request: ODD_REPLIES[name] if request.path == path else usual(request)) as peer:
-        client = CloudClient(Cloud(url=peer.url, retries=retries))
-        with pytest.raises(CloudError) as fault:
+        client = ServiceClient(Cloud(url=peer.url, retries=retries))
+        with pytest.raises(ServiceError) as fault:
             client.ask(WINDOW)
         assert str(fault.value).isprintable()
         assert 0 <= fault.value.retry_after_s <= 10
@@ -95,9 +95,9 @@ def test_an_odd_reply_to_any_question_is_a_cloud_error(
 def test_odd_bytes_are_a_cloud_error_over_both_transports(name: str, transport: str) -> None:
     with raw_peer(BYTES[name]) as peer:
         settings = Cloud(url=peer.url, retries=0)
-        client = CloudClient(settings) if transport == "http" else StreamClient(settings)
-        with pytest.raises(CloudError):
-            client.ask_window(window_at(1.0), 2.0)
+        client = ServiceClient(settings) if transport == "http" else StreamClient(settings)
+        with pytest.raises(ServiceError):
+            client.predict_window(window_at(1.0), 2.0)
         client.close()
 
 
@@ -111,16 +111,16 @@ def test_odd_bytes_are_a_cloud_error_over_both_transports(name: str, transport: 
 )
 def test_a_body_that_trickles_in_is_given_up_on_in_time(said: bytes) -> None:
     with raw_peer(said, then=b"1\r\nx\r\n") as peer:
-        client = CloudClient(Cloud(url=peer.url, retries=0, timeout=0.2))
-        with pytest.raises(CloudError, match=r"was not whole within 0\.2 s"):
+        client = ServiceClient(Cloud(url=peer.url, retries=0, timeout=0.2))
+        with pytest.raises(ServiceError, match=r"was not whole within 0\.2 s"):
             client.learn()
         client.close()
 
 
 def test_a_body_without_end_is_refused_and_not_read_on() -> None:
     with raw_peer(b"HTTP/1.1 200 OK\r\n\r\n", then=b"x" * 1_000_000, pauses_s=0.0) as peer:
-        client = CloudClient(Cloud(url=peer.url, retries=0, timeout=30))
-        with pytest.raises(CloudError, match="more than 4194304 bytes"):
+        client = ServiceClient(Cloud(url=peer.url, retries=0, timeout=30))
+        with pytest.raises(ServiceError, match="more than 4194304 bytes"):
             client.learn()
         client.close()
 
@@ -135,9 +135,9 @@ METADATA_FAULTS = {
 @pytest.mark.parametrize("name", METADATA_FAULTS)
 def test_metadata_that_contradicts_itself_is_refused(session: ModelSession, name: str) -> None:
     changed, sentence = METADATA_FAULTS[name]
-    body = msgspec.json.encode(metadata_of(session.card) | changed)
-    with http_service(lambda _: Reply(body=body)) as peer, pytest.raises(CloudError, match=sentence):
-        CloudClient(Cloud(url=peer.url, retries=0)).learn()
+    body = msgspec.json.encode(build_metadata(session.card) | changed)
+    with http_service(lambda _: Reply(body=body)) as peer, pytest.raises(ServiceError, match=sentence):
+        ServiceClient(Cloud(url=peer.url, retries=0)).learn()
 
 
 @pytest.mark.parametrize(
@@ -162,18 +162,18 @@ def test_a_prediction_that_is_none_never_reaches_the_trigger(
             return reply
         return Reply(body=msgspec.json.encode(msgspec.json.decode(reply.body) | changed))
 
-    with http_service(answer) as peer, pytest.raises(CloudError, match=sentence):
-        CloudClient(Cloud(url=peer.url, retries=0)).ask(WINDOW)
+    with http_service(answer) as peer, pytest.raises(ServiceError, match=sentence):
+        ServiceClient(Cloud(url=peer.url, retries=0)).ask(WINDOW)
 
 
 @pytest.mark.parametrize("name", ODD_REPLIES)
 def test_this_machine_answers_beside_an_odd_service_and_the_service_is_used_once_it_is_well(
-    session: ModelSession, device: DeviceModel, name: str
+    session: ModelSession, device: LocalModel, name: str
 ) -> None:
     usual = model_answers(session)
     odd = ODD_REPLIES[name]
     with http_service(usual) as service:
-        live = LiveRecogniser(CloudClient(Cloud(url=service.url, retries=0)), device, SETTINGS, 5.0)
+        live = AsyncRecogniser(ServiceClient(Cloud(url=service.url, retries=0)), device, SETTINGS, 5.0)
         seen: list[str] = []
         sent = 0
 
@@ -213,7 +213,7 @@ STREAMED = {
 
 @pytest.mark.parametrize("name", STREAMED)
 def test_an_odd_message_in_a_session_is_a_cloud_error(session: ModelSession, name: str) -> None:
-    opening = msgspec.json.encode(metadata_of(session.card))
+    opening = msgspec.json.encode(build_metadata(session.card))
     messages = [opening if message == b"METADATA" else message for message in STREAMED[name]]
 
     def talk(connection: ServerConnection) -> None:
@@ -225,8 +225,8 @@ def test_an_odd_message_in_a_session_is_a_cloud_error(session: ModelSession, nam
 
     with session_server(talk) as url:
         client = StreamClient(Cloud(url=url, retries=0))
-        with pytest.raises(CloudError):
-            client.ask_window(window_at(1.0), 5.0)
+        with pytest.raises(ServiceError):
+            client.predict_window(window_at(1.0), 5.0)
         client.close()
 
 
@@ -235,13 +235,13 @@ def test_a_peer_that_never_stops_talking_is_given_up_on_in_time(session: ModelSe
 
     def talk(connection: ServerConnection) -> None:
         connection.recv()
-        connection.send(msgspec.json.encode(metadata_of(session.card)), text=True)
+        connection.send(msgspec.json.encode(build_metadata(session.card)), text=True)
         with contextlib.suppress(ConnectionClosed):
             while True:
                 connection.send(late, text=True)
 
     with session_server(talk) as url:
         client = StreamClient(Cloud(url=url, retries=0))
-        with pytest.raises(CloudError, match="no answer in time"):
-            client.ask_window(window_at(1.0), 0.3)
+        with pytest.raises(ServiceError, match="no answer in time"):
+            client.predict_window(window_at(1.0), 0.3)
         client.close()

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from edge_client.publisher import Publisher
-from edge_client.service.http_client import CloudClient, CloudError
+from edge_client.service.http_client import ServiceClient, ServiceError
 from edge_client.service.stream_client import StreamClient
 from edge_client.settings import Cloud, Publish
 from testkit.edge.http_service import Reply, Request, http_service
@@ -21,10 +21,10 @@ def test_no_transport_follows_a_redirect_and_both_say_where_it_leads(transport: 
         for location in (other.url + "/steal", other.url.replace("http", "ws") + "/steal"):
             with http_service(lambda _, to=location: Reply(status, headers={"Location": to})) as service:  # type: ignore[misc]
                 settings = Cloud(url=service.url, api_key="secret", retries=1)
-                client = CloudClient(settings) if transport == "http" else StreamClient(settings)
+                client = ServiceClient(settings) if transport == "http" else StreamClient(settings)
                 host = other.url.removeprefix("http://")
-                with pytest.raises(CloudError, match=f"answered {status}, a redirect to .*{host}: .* not followed"):
-                    client.ask_window(window_at(1.0), 5.0)
+                with pytest.raises(ServiceError, match=f"answered {status}, a redirect to .*{host}: .* not followed"):
+                    client.predict_window(window_at(1.0), 5.0)
                 client.close()
                 assert [request.headers.get("X-API-Key") for request in service.requests] == ["secret"]
         assert other.requests == []
@@ -44,8 +44,8 @@ def test_no_transport_follows_a_redirect_and_both_say_where_it_leads(transport: 
 )
 def test_where_a_redirect_leads_is_said_without_what_is_nobodys_business(location: str, target: str) -> None:
     with http_service(lambda _: Reply(302, headers={"Location": location})) as service:
-        with pytest.raises(CloudError) as fault:
-            CloudClient(Cloud(url=service.url, retries=0)).learn()
+        with pytest.raises(ServiceError) as fault:
+            ServiceClient(Cloud(url=service.url, retries=0)).learn()
         assert str(fault.value) == (
             f"GET {service.url}/metadata answered 302, a redirect to {target}: redirects are not followed"
         )

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_client.service.replies import AnswerError
-from edge_client.service.request_encoding import Question, fp16_answer, fp16_question, json_answer, json_question
-from landmarks.hands import Array, presence_of
+from edge_client.service.replies import ResponseError
+from edge_client.service.request_encoding import EncodedRequest, decode_fp16, decode_json, encode_fp16, encode_json
+from landmarks.hands import Array, compute_presence
 from landmarks.models.session import ModelSession
 from landmarks.protocol.open_inference import HEADER_LENGTH, WantedOutput, decode_request, encode_response
 from testkit.model_files import made_window
@@ -26,8 +26,8 @@ def answered(tensors: dict[str, np.ndarray]) -> tuple[bytes, str]:
 
 
 def test_an_answer_in_tensors_is_the_same_prediction_as_one_in_json() -> None:
-    short = fp16_answer(*answered({"probabilities": PROBABILITIES, "label": np.array(["sí".encode()])}))
-    long = json_answer(
+    short = decode_fp16(*answered({"probabilities": PROBABILITIES, "label": np.array(["sí".encode()])}))
+    long = decode_json(
         '{"prediction":"sí","probabilities":[0.25,0.75],"top_index":1,"top_probability":0.75,'
         '"model_version":"4","elapsed_ms":2.5}'.encode()
     )
@@ -49,32 +49,32 @@ def test_an_answer_without_what_was_asked_for_is_refused(
     tensors: dict[str, np.ndarray],
     sentence: str,
 ) -> None:
-    with pytest.raises(AnswerError, match=sentence):
-        fp16_answer(*answered(tensors))
+    with pytest.raises(ResponseError, match=sentence):
+        decode_fp16(*answered(tensors))
 
 
 @pytest.mark.parametrize("length", [None, "", "x", "-3", "7", "99999"])
 def test_an_answer_whose_header_is_wrong_is_refused(length: str | None) -> None:
     body, _ = answered({"probabilities": PROBABILITIES, "label": np.array([b"a"])})
-    with pytest.raises(AnswerError):
-        fp16_answer(body, length)
+    with pytest.raises(ResponseError):
+        decode_fp16(body, length)
 
 
 def test_a_window_of_the_usual_size_takes_a_fifth_of_its_json() -> None:
     window = made_window(30)
-    short, long = fp16_question(window, None), json_question(window, None)
+    short, long = encode_fp16(window, None), encode_json(window, None)
     assert len(short.body) < 5500
     assert len(short.body) * 4 < len(long.body)
 
 
-@pytest.mark.parametrize("question", [json_question, fp16_question])
-def test_nobody_need_watch_for_our_hanging_up(question: Callable[[Array, None], Question]) -> None:
+@pytest.mark.parametrize("question", [encode_json, encode_fp16])
+def test_nobody_need_watch_for_our_hanging_up(question: Callable[[Array, None], EncodedRequest]) -> None:
     assert question(made_window(30), None).headers["X-Request-Disconnect-Disabled"] == "?1"
 
 
 def test_landmarks_in_the_image_arrive_to_a_quarter_of_a_thousandth() -> None:
     window = made_window(30)
-    question = fp16_question(window, None)
+    question = encode_fp16(window, None)
     arrived = decode_request(question.body, int(question.headers[HEADER_LENGTH])).tensors["sequence"]
     assert np.abs(np.asarray(arrived) - window).max() <= 0.00025
 
@@ -85,18 +85,18 @@ def test_real_windows_get_the_same_label_in_fp16(asl_windows: Array) -> None:
     arrived = np.concatenate(
         [
             np.asarray(decode_request(question.body, int(question.headers[HEADER_LENGTH])).tensors["sequence"])
-            for question in (fp16_question(window, None) for window in windows)
+            for question in (encode_fp16(window, None) for window in windows)
         ]
     )
     labels = [
         np.concatenate(
             [
-                session.run({"sequence": part, "presence": presence_of(part)})["logits"].argmax(axis=-1)
+                session.run({"sequence": part, "presence": compute_presence(part)})["logits"].argmax(axis=-1)
                 for part in np.array_split(sent, 150)
             ]
         )
         for sent in (windows, arrived)
     ]
-    assert np.array_equal(presence_of(arrived), presence_of(windows))
+    assert np.array_equal(compute_presence(arrived), compute_presence(windows))
     differing = int((labels[0] != labels[1]).sum())
     assert differing <= len(windows) / 1000, f"{differing} of {len(windows)} windows get another label"

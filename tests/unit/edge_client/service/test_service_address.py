@@ -14,15 +14,15 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection
 
-from edge_client.service.http_client import CloudClient, CloudError
+from edge_client.service.http_client import ServiceClient, ServiceError
 from edge_client.service.stream_client import FrameSession, StreamClient
 from edge_client.settings import Cloud, SettingsError, load_settings
 from landmarks.models.session import ModelSession
 from testkit.edge.certificates import private_authority
-from testkit.edge.http_service import Reply, http_service, metadata_of, model_answers
+from testkit.edge.http_service import Reply, build_metadata, http_service, model_answers
 from testkit.edge.http_service import Request as HttpRequest
 from testkit.edge.raw_peer import session_server
-from testkit.model_files import card_of, linear_model, made_window
+from testkit.model_files import build_card, linear_model, made_window
 from tests.unit.edge_client.service.test_odd_answers import window_at
 
 DEADLINE_S = 15.0
@@ -31,7 +31,7 @@ DEADLINE_S = 15.0
 @pytest.fixture(scope="module")
 def session() -> ModelSession:
     model = linear_model()
-    return ModelSession(model, card_of(model))
+    return ModelSession(model, build_card(model))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_routes_are_put_behind_the_base_url(session: ModelSession, tail: str) ->
 
     with http_service(answer) as service:
         for url in (service.url + tail, service.url.replace("http", "HTTP") + tail):
-            client = CloudClient(load_settings(flags={"cloud.url": url}, environment={}).cloud)
+            client = ServiceClient(load_settings(flags={"cloud.url": url}, environment={}).cloud)
             client.ask(made_window(10))
             client.close()
         assert service.paths() == [f"{base}/metadata", f"{base}/predict"] * 2
@@ -103,7 +103,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLCo
 @pytest.fixture
 def service(authority: tuple[Path, ssl.SSLContext], session: ModelSession) -> Iterator[str]:
     """A service behind a certificate of a private authority, which has metadata and opens sessions."""
-    metadata = msgspec.json.encode(metadata_of(session.card))
+    metadata = msgspec.json.encode(build_metadata(session.card))
 
     def answer(_: ServerConnection, request: Request) -> Response | None:
         if request.path.endswith("/stream"):
@@ -126,7 +126,7 @@ def test_a_private_authority_is_believed_over_both_transports(
 ) -> None:
     environment = {"HELEN_CLOUD_API_URL": service, "HELEN_CLOUD_CA_FILE": str(authority[0])}
     settings = load_settings(environment=environment).cloud
-    client = CloudClient(settings)
+    client = ServiceClient(settings)
     assert client.learn().seq_len == 30
     client.close()
     opened = FrameSession(settings, time.monotonic() + DEADLINE_S)
@@ -137,9 +137,9 @@ def test_a_private_authority_is_believed_over_both_transports(
 @pytest.mark.parametrize("transport", ["http", "stream"])
 def test_an_unknown_authority_is_refused_and_the_setting_named(service: str, transport: str) -> None:
     settings = Cloud(url=service, retries=0, api_key="secret")
-    client = CloudClient(settings) if transport == "http" else StreamClient(settings)
-    with pytest.raises(CloudError, match=r"certificate verify failed.*PEM file in cloud\.ca_file"):
-        client.ask_window(window_at(1.0), DEADLINE_S)
+    client = ServiceClient(settings) if transport == "http" else StreamClient(settings)
+    with pytest.raises(ServiceError, match=r"certificate verify failed.*PEM file in cloud\.ca_file"):
+        client.predict_window(window_at(1.0), DEADLINE_S)
     client.close()
 
 
@@ -148,11 +148,11 @@ def test_a_ca_file_that_holds_no_certificate_is_named(tmp_path: Path) -> None:
     empty.write_text("no certificate")
     for path in (empty, tmp_path / "nowhere.pem", tmp_path):
         with pytest.raises(SettingsError, match=rf"cloud\.ca_file {path} can't be used: .*, expected a PEM file"):
-            CloudClient(Cloud(url="https://h", ca_file=str(path)))
+            ServiceClient(Cloud(url="https://h", ca_file=str(path)))
 
 
 def test_a_plain_service_needs_no_ca_file(tmp_path: Path, session: ModelSession) -> None:
     with http_service(model_answers(session)) as service:
-        client = CloudClient(Cloud(url=service.url, ca_file=str(tmp_path / "nowhere.pem")))
+        client = ServiceClient(Cloud(url=service.url, ca_file=str(tmp_path / "nowhere.pem")))
         assert client.learn().seq_len == 30
         client.close()

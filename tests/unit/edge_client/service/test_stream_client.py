@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from edge_client.app import open_recogniser
-from edge_client.recognition.local_model import DeviceModel
-from edge_client.recognition.prediction import Answer
-from edge_client.recognition.recogniser import LiveRecogniser
-from edge_client.service.http_client import CloudClient, CloudError
+from edge_client.recognition.local_model import LocalModel
+from edge_client.recognition.prediction import WindowPrediction
+from edge_client.recognition.recogniser import AsyncRecogniser
+from edge_client.service.http_client import ServiceClient, ServiceError
 from edge_client.service.stream_client import StreamClient, WindowRefused
 from edge_client.settings import Cloud, Device, load_settings
 from edge_client.windows import HandWindows, Window, WindowStats
-from landmarks.hands import Array, presence_of
+from landmarks.hands import Array, compute_presence
 from testkit.edge.stream_service import LiveService, live_service
 from testkit.waiting import wait_until
 
@@ -30,15 +30,15 @@ def service(repository: Path) -> Iterator[LiveService]:
 
 
 @pytest.fixture
-def device(repository: Path) -> DeviceModel:
-    return DeviceModel.open(repository / "gesture")
+def device(repository: Path) -> LocalModel:
+    return LocalModel.open(repository / "gesture")
 
 
 def client_of(service: LiveService, **settings: str) -> StreamClient:
     return StreamClient(Cloud(url=service.url, **settings))  # type: ignore[arg-type]
 
 
-def windows_of(device: DeviceModel, in_view: list[tuple[int, int]], *, stride: int = 2, seed: int = 0) -> list[Window]:
+def windows_of(device: LocalModel, in_view: list[tuple[int, int]], *, stride: int = 2, seed: int = 0) -> list[Window]:
     """The windows of made hands: pairs of how many frames hands are in view, and then how many they aren't."""
     draw = np.random.default_rng(seed)
     kept = HandWindows(device.shape, stride=stride, lost_frames=8)
@@ -70,76 +70,76 @@ IN_VIEW = [(50, 3), (20, 7), (40, 12), (15, 20), (16, 1), (1, 1), (60, 8), (25, 
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
 def test_every_window_gets_the_answer_to_itself_and_every_frame_is_sent_once(
-    service: LiveService, device: DeviceModel, stride: int
+    service: LiveService, device: LocalModel, stride: int
 ) -> None:
     client = client_of(service)
     windows = windows_of(device, IN_VIEW, stride=stride)
     assert any(window.stats.complete for window in windows)
     for window in windows:
-        _, reply = client.ask_window(window, TIMEOUT_S)
+        _, reply = client.predict_window(window, TIMEOUT_S)
         assert agrees(reply.probabilities, device.answer(as_sent(window)).probabilities), window.frame
     client.close()
     assert service.sessions == 1
     sent = sum(len(message) // FRAME_BYTES for message in service.received)
-    assert sent == len({(window.stats.episode, frame) for window in windows for frame in frames_of(window)})
+    assert sent == len({(window.stats.episode, frame) for window in windows for frame in open_frames(window)})
 
 
-def frames_of(window: Window) -> range:
+def open_frames(window: Window) -> range:
     assert window.frame is not None
     return range(window.frame - len(window.hands) + 1, window.frame + 1)
 
 
-def test_skipped_windows_lose_no_frame_and_a_gap_begins_anew(service: LiveService, device: DeviceModel) -> None:
+def test_skipped_windows_lose_no_frame_and_a_gap_begins_anew(service: LiveService, device: LocalModel) -> None:
     client = client_of(service)
     windows = windows_of(device, [(200, 0)])
     for index in (0, 1, 7, 8, 60, 61, 30):
-        _, reply = client.ask_window(windows[index], TIMEOUT_S)
+        _, reply = client.predict_window(windows[index], TIMEOUT_S)
         assert agrees(reply.probabilities, device.answer(as_sent(windows[index])).probabilities), index
     client.close()
     assert service.texts.count('{"type":"reset"}') == 2
 
 
-def test_windows_that_stand_alone_are_sent_whole(service: LiveService, device: DeviceModel) -> None:
+def test_windows_that_stand_alone_are_sent_whole(service: LiveService, device: LocalModel) -> None:
     client = client_of(service)
     for seed in range(3):
         hands = np.random.default_rng(seed).uniform(0.1, 0.9, (10 + seed, 126)).astype(np.float32)
-        window = Window(hands, presence_of(hands), WindowStats(1, len(hands), 1.0, 0.1, 0.1), 0.0)
-        _, reply = client.ask_window(window, TIMEOUT_S)
+        window = Window(hands, compute_presence(hands), WindowStats(1, len(hands), 1.0, 0.1, 0.1), 0.0)
+        _, reply = client.predict_window(window, TIMEOUT_S)
         assert agrees(reply.probabilities, device.answer(as_sent(window)).probabilities)
     client.close()
 
 
-def test_a_broken_connection_costs_one_reconnection_and_no_answer(service: LiveService, device: DeviceModel) -> None:
+def test_a_broken_connection_costs_one_reconnection_and_no_answer(service: LiveService, device: LocalModel) -> None:
     client = client_of(service)
     windows = windows_of(device, [(90, 0)])
     for index, window in enumerate(windows):
         service.break_next = index == 10
-        _, reply = client.ask_window(window, TIMEOUT_S)
+        _, reply = client.predict_window(window, TIMEOUT_S)
         assert agrees(reply.probabilities, device.answer(as_sent(window)).probabilities), index
     client.close()
     assert service.sessions == 2
 
 
-def test_a_session_that_ended_for_being_idle_is_opened_anew(repository: Path, device: DeviceModel) -> None:
+def test_a_session_that_ended_for_being_idle_is_opened_anew(repository: Path, device: LocalModel) -> None:
     windows = windows_of(device, [(40, 0)])
     with live_service(repository, session_idle_s=0.2) as service:
         client = client_of(service)
-        client.ask_window(windows[0], TIMEOUT_S)
+        client.predict_window(windows[0], TIMEOUT_S)
         session = client._session
         assert session is not None
         wait_until(lambda: session._socket.close_code == 4408)
-        _, reply = client.ask_window(windows[1], TIMEOUT_S)
+        _, reply = client.predict_window(windows[1], TIMEOUT_S)
         assert agrees(reply.probabilities, device.answer(as_sent(windows[1])).probabilities)
         client.close()
 
 
-def test_a_window_that_the_service_refuses_does_not_end_the_session(service: LiveService, device: DeviceModel) -> None:
+def test_a_window_that_the_service_refuses_does_not_end_the_session(service: LiveService, device: LocalModel) -> None:
     client = client_of(service)
     windows = windows_of(device, [(40, 0)])
     short = Window(windows[0].hands[:3], windows[0].presence[:3], windows[0].stats, 0.0)
     with pytest.raises(WindowRefused, match="asked for of 3 frames, expected 6 or more"):
-        client.ask_window(short, TIMEOUT_S)
-    _, reply = client.ask_window(windows[1], TIMEOUT_S)
+        client.predict_window(short, TIMEOUT_S)
+    _, reply = client.predict_window(windows[1], TIMEOUT_S)
     assert agrees(reply.probabilities, device.answer(as_sent(windows[1])).probabilities)
     client.close()
     assert service.sessions == 1
@@ -155,7 +155,7 @@ def test_a_window_that_the_service_refuses_does_not_end_the_session(service: Liv
 )
 def test_a_service_that_opens_no_session_says_why(
     repository: Path,
-    device: DeviceModel,
+    device: LocalModel,
     arguments: dict[str, float],
     keys: tuple[str, ...],
     key: str,
@@ -166,29 +166,29 @@ def test_a_service_that_opens_no_session_says_why(
     window = windows_of(device, [(40, 0)])[0]
     with live_service(repository, keys, **arguments) as service:
         first = client_of(service, api_key="right")
-        first.ask_window(window, TIMEOUT_S)
+        first.predict_window(window, TIMEOUT_S)
         second = client_of(service, api_key=key)
-        with pytest.raises(CloudError, match=sentence) as fault:
-            second.ask_window(window, TIMEOUT_S)
+        with pytest.raises(ServiceError, match=sentence) as fault:
+            second.predict_window(window, TIMEOUT_S)
         assert (fault.value.status, fault.value.retry_after_s) == (status, retry_after_s)
         first.close()
         second.close()
 
 
-def test_without_a_service_there_is_no_answer_and_nobody_waits_longer_than_asked(device: DeviceModel) -> None:
+def test_without_a_service_there_is_no_answer_and_nobody_waits_longer_than_asked(device: LocalModel) -> None:
     client = StreamClient(Cloud(url="http://127.0.0.1:9"))
     started_s = time.monotonic()
-    with pytest.raises(CloudError, match="can't be reached"):
-        client.ask_window(windows_of(device, [(40, 0)])[0], 5.0)
+    with pytest.raises(ServiceError, match="can't be reached"):
+        client.predict_window(windows_of(device, [(40, 0)])[0], 5.0)
     assert time.monotonic() - started_s < 30
     client.close()
 
 
 def test_live_windows_are_answered_over_a_session_and_by_this_machine_when_it_is_gone(
-    repository: Path, device: DeviceModel
+    repository: Path, device: LocalModel
 ) -> None:
     windows = iter(windows_of(device, [(2000, 0)]))
-    answers: list[Answer] = []
+    answers: list[WindowPrediction] = []
 
     def answered_by(source: str) -> bool:
         live.submit(next(windows))
@@ -197,7 +197,7 @@ def test_live_windows_are_answered_over_a_session_and_by_this_machine_when_it_is
         return bool(answers) and answers[-1].source == source
 
     with live_service(repository) as service:
-        live = LiveRecogniser(client_of(service), device, Device(failures=2, probe_every=0.05), TIMEOUT_S)
+        live = AsyncRecogniser(client_of(service), device, Device(failures=2, probe_every=0.05), TIMEOUT_S)
         wait_until(lambda: answered_by("cloud"))
     wait_until(lambda: answered_by("device"))
     live.close()
@@ -206,7 +206,7 @@ def test_live_windows_are_answered_over_a_session_and_by_this_machine_when_it_is
         assert np.allclose(answer.probabilities, device.answer(answer.window).probabilities, atol=2e-2)
 
 
-@pytest.mark.parametrize(("transport", "kind"), [("http", CloudClient), ("stream", StreamClient)])
+@pytest.mark.parametrize(("transport", "kind"), [("http", ServiceClient), ("stream", StreamClient)])
 def test_the_transport_of_live_windows_is_a_setting(transport: str, kind: type) -> None:
     settings = load_settings(flags={"cloud.transport": transport, "device.model": ""}, environment={})
     live = open_recogniser(settings)

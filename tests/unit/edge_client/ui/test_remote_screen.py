@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from edge_client.ui.state_publisher import HttpScreen
+from edge_client.ui.state_publisher import ScreenClient
 from testkit.edge.http_service import Reply, Request, http_service
 from testkit.edge.raw_peer import raw_peer
 
@@ -19,7 +19,7 @@ def posts(requests: list[Request]) -> list[Request]:
 
 def test_a_helen_screen_is_asked_once_and_then_gets_every_state() -> None:
     with http_service(lambda _: HELEN) as there:
-        screen = HttpScreen(there.url)
+        screen = ScreenClient(there.url)
         screen.show(STATE)
         screen.show(STATE)
         assert [(request.method, request.path) for request in there.requests] == [
@@ -48,7 +48,7 @@ def test_a_helen_screen_is_asked_once_and_then_gets_every_state() -> None:
 )
 def test_nobody_else_gets_hands(health: Reply) -> None:
     with http_service(lambda request: health if request.path == "/health" else HELEN) as there:
-        screen = HttpScreen(there.url)
+        screen = ScreenClient(there.url)
         for _ in range(3):
             screen.show(STATE)
         assert there.paths() == ["/health"]
@@ -57,14 +57,14 @@ def test_nobody_else_gets_hands(health: Reply) -> None:
 @pytest.mark.parametrize("said", [b"", b"\x00\xff", b"HTTP/1.1 200 OK\r\nContent-Length: \xb2\r\n\r\n"])
 def test_a_peer_that_talks_something_else_gets_no_hands(said: bytes) -> None:
     with raw_peer(said) as peer:
-        HttpScreen(peer.url).show(STATE)
+        ScreenClient(peer.url).show(STATE)
         assert [heard.split()[0] for heard in peer.heard] == [b"GET"]
 
 
 def test_after_a_failure_the_screen_is_asked_again_before_it_gets_hands() -> None:
     answers = {"/health": HELEN, "/live": HELEN}
     with http_service(lambda request: answers[request.path]) as there:
-        screen = HttpScreen(there.url, retry_after_s=0.0)
+        screen = ScreenClient(there.url, retry_after_s=0.0)
         screen.show(STATE)
         answers["/live"] = Reply(500)
         screen.show(STATE)
@@ -78,13 +78,13 @@ def test_a_state_is_not_carried_to_another_host() -> None:
         return HELEN if request.path == "/health" else Reply(307, headers={"Location": other.url + "/live"})
 
     with http_service(lambda _: HELEN) as other, http_service(answer) as there:
-        HttpScreen(there.url).show(STATE)
+        ScreenClient(there.url).show(STATE)
         assert other.requests == []
 
 
 def test_who_gets_no_hands_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     with http_service(lambda _: Reply()) as there, caplog.at_level(logging.INFO):
-        screen = HttpScreen(there.url, ask_again_after_s=0.0)
+        screen = ScreenClient(there.url, ask_again_after_s=0.0)
         screen.show(STATE)
         screen.show(STATE)
         assert there.paths() == ["/health", "/health"]

@@ -19,7 +19,7 @@ from edge_client.recognition.recogniser import LinkState
 from edge_client.settings import Publish
 from edge_client.ui.broadcast import Hub
 from edge_client.ui.server import STATIC, ScreenServer
-from edge_client.ui.state_publisher import HttpScreen, ScreenFeed, describe_state
+from edge_client.ui.state_publisher import ScreenClient, StatePublisher, describe_state
 from testkit.edge.hands import made_frame, made_hand
 from testkit.edge.local_screen import listening, running_screen
 from testkit.waiting import DEADLINE_S, wait_until
@@ -85,7 +85,7 @@ def test_states_reach_the_page_from_this_process_and_from_another(hub: Hub, url:
     with listening(url + "/live") as received:
         hub.show({"from": "here"})
         wait_until(lambda: len(received) > 1)
-        HttpScreen(url).show({"from": "there"})
+        ScreenClient(url).show({"from": "there"})
         wait_until(lambda: len(received) > 2)
         assert received[1:3] == [{"from": "here"}, {"from": "there"}]
 
@@ -93,7 +93,7 @@ def test_states_reach_the_page_from_this_process_and_from_another(hub: Hub, url:
 def test_a_screen_that_is_away_is_left_alone_for_a_while() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        screen = HttpScreen(f"http://127.0.0.1:{taken.getsockname()[1]}", retry_after_s=60)
+        screen = ScreenClient(f"http://127.0.0.1:{taken.getsockname()[1]}", retry_after_s=60)
         screen.show({})
         assert screen._quiet_until_s > 0
 
@@ -101,7 +101,7 @@ def test_a_screen_that_is_away_is_left_alone_for_a_while() -> None:
 def test_the_feed_sends_the_newest_state(hub: Hub) -> None:
     sent: list[dict[str, Any]] = []
     state = FrameState(made_frame(right=made_hand()), 4 / 3, None, None, None, 30.0)
-    with ScreenFeed(sent.append, LinkState, 1000, "s") as feed:
+    with StatePublisher(sent.append, LinkState, 1000, "s") as feed:
         feed.show(state)
         wait_until(lambda: sent)
     assert sent[0]["session_id"] == "s"

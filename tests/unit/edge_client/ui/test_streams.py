@@ -9,7 +9,7 @@ import httpx
 import pytest
 import uvicorn
 
-from edge_client.ui.broadcast import EVENTS_KEPT, EVENTS_SHOWN, Channel, Hub, Message
+from edge_client.ui.broadcast import EVENTS_KEPT, EVENTS_SHOWN, Broadcaster, Hub, Message
 from edge_client.ui.server import ScreenServer
 from edge_client.ui.streams import MAX_LISTENERS, TRY_AGAIN_LATER
 from testkit.edge.local_screen import connected_page, free_port, listening, next_message, post, running_screen
@@ -133,7 +133,7 @@ def test_stopping_ends_a_pages_socket_without_a_word_in_the_log(caplog: pytest.L
 
 def test_a_slow_listener_loses_the_oldest() -> None:
     async def listen() -> list[bytes]:
-        channel = Channel(64)
+        channel = Broadcaster(64)
         stream = channel.follow(0)
         channel.send(b"first")
         received = [await anext(stream)]

@@ -12,10 +12,10 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from landmarks.models.card import CARD_FILE, MODEL_FILE, Golden, ModelCard, ModelError, read_card, sha256_of
+from landmarks.models.card import CARD_FILE, MODEL_FILE, Golden, ModelCard, ModelError, compute_sha256, read_card
 from landmarks.models.session import ModelSession
 from landmarks.shots.keypoints import SHOT_LABELS
-from testkit.model_files import LABELS, card_of, linear_model, write_version
+from testkit.model_files import LABELS, build_card, linear_model, write_version
 
 
 def with_nodes(nodes: list[onnx.NodeProto], constants: dict[str, Any], labels: tuple[str, ...] = LABELS) -> bytes:
@@ -74,11 +74,11 @@ def not_finite_without_hands() -> bytes:
 
 def card_for(model: bytes, **changes: Any) -> ModelCard:
     """The card of ``linear_model`` with the hash of another file, whose golden window has 12 frames."""
-    card = card_of(linear_model())
+    card = build_card(linear_model())
     window = np.asarray(card.golden.inputs["sequence"])
     inputs = {"sequence": np.resize(window, (12, 84)).tolist(), "presence": [[1, 1]] * 12}
     return msgspec.structs.replace(
-        card, **{"sha256": sha256_of(model), "golden": Golden(inputs=inputs, outputs={})} | changes
+        card, **{"sha256": compute_sha256(model), "golden": Golden(inputs=inputs, outputs={})} | changes
     )
 
 
@@ -202,7 +202,7 @@ def test_a_shot_card_that_is_not_true_is_refused(model: bytes, changes: dict[str
 )
 def test_a_golden_sample_that_is_no_table_of_numbers_is_refused(golden: list[Any], reason: str) -> None:
     model = linear_model()
-    card = card_of(model)
+    card = build_card(model)
     inputs = {"sequence": golden, "presence": card.golden.inputs["presence"]}
     with pytest.raises(ModelError, match=reason):
         ModelSession(model, msgspec.structs.replace(card, golden=Golden(inputs=inputs, outputs=card.golden.outputs)))

@@ -6,9 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from landmarks.models.card import MODEL_FILE, Golden, ModelCard, ModelError, read_card, sha256_of, write_card
+from landmarks.models.card import MODEL_FILE, Golden, ModelCard, ModelError, compute_sha256, read_card, write_card
 from landmarks.models.session import ModelSession
-from testkit.model_files import card_of, linear_model, made_window, write_version
+from testkit.model_files import build_card, linear_model, made_window, write_version
 
 
 def with_golden_output(card: ModelCard, **outputs: list[float]) -> ModelCard:
@@ -28,7 +28,7 @@ def test_a_version_that_fits_its_card_answers_batches(repository: Path) -> None:
     [
         (lambda model, card: (model[:-100], card), "SHA-256"),
         (
-            lambda model, card: (b"no onnx", msgspec.structs.replace(card, sha256=sha256_of(b"no onnx"))),
+            lambda model, card: (b"no onnx", msgspec.structs.replace(card, sha256=compute_sha256(b"no onnx"))),
             "ONNX Runtime can't load",
         ),
         (lambda model, card: (model, with_golden_output(card, logits=[0.0] * 5)), "golden output logits differs by"),
@@ -43,14 +43,14 @@ def test_a_version_that_fits_its_card_answers_batches(repository: Path) -> None:
     ids=["truncated", "not a model", "wrong golden", "wrong shape", "unknown output", "no golden", "wrong labels"],
 )
 def test_a_file_that_does_not_fit_its_card_is_refused(spoil, reason: str) -> None:  # type: ignore[no-untyped-def]
-    model, card = spoil(linear_model(), card_of(linear_model()))
+    model, card = spoil(linear_model(), build_card(linear_model()))
     with pytest.raises(ModelError, match=reason):
         ModelSession(model, card)
 
 
 def test_a_golden_output_that_is_not_a_number_is_refused() -> None:
     model = linear_model()
-    card = card_of(model)
+    card = build_card(model)
     spoiled = with_golden_output(card, logits=[float("nan")] * 5)
     with pytest.raises(ModelError, match="golden logits has a number that float32 can't hold"):
         ModelSession(model, spoiled)
@@ -69,7 +69,7 @@ def test_a_missing_file_is_named(repository: Path) -> None:
 
 
 def test_a_card_survives_writing_and_reading(tmp_path: Path) -> None:
-    card = card_of(linear_model())
+    card = build_card(linear_model())
     write_card(card, tmp_path / "card.json")
     assert read_card(tmp_path / "card.json") == card
 

@@ -16,7 +16,7 @@ from landmarks.protocol.open_inference import (
     encode_request,
     encode_response,
 )
-from landmarks.protocol.tensors import Array, Datatype, WireError
+from landmarks.protocol.tensors import Array, Datatype, ProtocolError
 
 WINDOW: Array = np.linspace(0, 1, 2 * 3 * 4, dtype=np.float32).reshape(2, 3, 4)
 DECLARED = {"name": "sequence", "shape": [2, 3, 4], "datatype": "FP32"}
@@ -125,7 +125,7 @@ def test_two_requests_of_equal_headers_keep_their_own_numbers() -> None:
     ],
 )
 def test_a_request_that_is_none_is_refused_in_one_sentence(request_: tuple[bytes, int | None], sentence: str) -> None:
-    with pytest.raises(WireError, match=sentence):
+    with pytest.raises(ProtocolError, match=sentence):
         decode_request(*request_)
 
 
@@ -142,7 +142,7 @@ def test_a_request_that_is_none_is_refused_in_one_sentence(request_: tuple[bytes
     ],
 )
 def test_json_numbers_that_do_not_fit_are_refused(data: Any, sentence: str) -> None:
-    with pytest.raises(WireError, match=sentence):
+    with pytest.raises(ProtocolError, match=sentence):
         decode_request(json.dumps({"inputs": [DECLARED | {"data": data}]}).encode())
 
 
@@ -157,13 +157,13 @@ def test_json_numbers_that_do_not_fit_are_refused(data: Any, sentence: str) -> N
 )
 def test_outputs_that_nobody_can_give_are_refused(outputs: Any, sentence: str) -> None:
     body = json.dumps({"inputs": [DECLARED | {"data": WINDOW.tolist()}], "outputs": outputs}).encode()
-    with pytest.raises(WireError, match=sentence):
+    with pytest.raises(ProtocolError, match=sentence):
         decode_request(body)
 
 
 def test_a_tensor_given_twice_is_refused() -> None:
     tensor = DECLARED | {"data": WINDOW.tolist()}
-    with pytest.raises(WireError, match=r"inputs\[1\].name is 'sequence', expected each tensor once"):
+    with pytest.raises(ProtocolError, match=r"inputs\[1\].name is 'sequence', expected each tensor once"):
         decode_request(json.dumps({"inputs": [tensor, tensor]}).encode())
 
 
@@ -176,7 +176,7 @@ def test_a_tensor_given_twice_is_refused() -> None:
     ],
 )
 def test_numbers_that_the_datatype_cannot_hold_are_never_sent(datatype: Datatype, number: float, sentence: str) -> None:
-    with pytest.raises(WireError, match=sentence):
+    with pytest.raises(ProtocolError, match=sentence):
         encode_request({"sequence": np.array([[0.5, number]], np.float32)}, datatype)
 
 
@@ -229,7 +229,7 @@ def texts(raw: bytes, elements: int) -> tuple[bytes, int]:
     ],
 )
 def test_broken_texts_are_refused(raw: bytes, elements: int, sentence: str) -> None:
-    with pytest.raises(WireError, match=sentence):
+    with pytest.raises(ProtocolError, match=sentence):
         decode_response(*texts(raw, elements))
 
 
@@ -242,7 +242,7 @@ def test_broken_texts_are_refused(raw: bytes, elements: int, sentence: str) -> N
 )
 def test_broken_json_texts_are_refused(data: Any, sentence: str) -> None:
     output = {"name": "label", "datatype": "BYTES", "shape": [1], "data": data}
-    with pytest.raises(WireError, match=sentence):
+    with pytest.raises(ProtocolError, match=sentence):
         decode_response(json.dumps({"model_name": "m", "outputs": [output]}).encode())
 
 
@@ -257,7 +257,7 @@ def test_whatever_bytes_come_the_outcome_is_a_message_or_a_wire_error() -> None:
         cut = int(generator.integers(0, len(body) + 1)) if generator.random() < 0.3 else len(body)
         try:
             request = decode_request(bytes(body[:cut]), json_bytes)
-        except WireError:
+        except ProtocolError:
             continue
         assert isinstance(request, InferRequest)
         read += 1

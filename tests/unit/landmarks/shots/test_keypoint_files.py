@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from landmarks.shots.keypoint_files import LabelledWindow, read_labelled, read_track, write_labelled, write_track
-from landmarks.shots.keypoints import SHOT_LABELS, KeypointsError, ShotWindow, track_of
+from landmarks.shots.keypoints import SHOT_LABELS, KeypointsError, ShotWindow, build_track
 from tests.unit.landmarks.shots.test_keypoints import made_frames
 
 
@@ -31,7 +31,7 @@ def written(folder: Path, fields: dict[str, Any]) -> Path:
 
 
 def test_a_written_file_has_the_fields_of_the_contract_in_their_order(tmp_path: Path) -> None:
-    track = track_of(made_frames(), width=640, height=480, fps=10.0, source_video="a.mp4")
+    track = build_track(made_frames(), width=640, height=480, fps=10.0, source_video="a.mp4")
     write_track(track, tmp_path / "new" / "a.json")
     fields = json.loads((tmp_path / "new" / "a.json").read_text())
     assert list(fields) == ["version", "source_video", "width", "height", "fps", "frames"]
@@ -42,7 +42,7 @@ def test_a_written_file_has_the_fields_of_the_contract_in_their_order(tmp_path: 
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
-    track = track_of(made_frames(), width=640, height=480, fps=10.0, source_video="a.mp4")
+    track = build_track(made_frames(), width=640, height=480, fps=10.0, source_video="a.mp4")
     labels = dict.fromkeys(SHOT_LABELS, False) | {"muneca_adelantada": True}
     before = LabelledWindow(track, ShotWindow(0.1, 400, 100), labels, {"ite": 70.0, "delay_ms": 95.0})
     write_labelled(before, tmp_path / "a.labeled.json")

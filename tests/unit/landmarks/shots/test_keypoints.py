@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from landmarks.pose import POINT, POSE_NAMES
-from landmarks.shots.keypoints import Frame, Keypoint, KeypointsError, ShotWindow, at_30_fps, frames_of, track_of
+from landmarks.shots.keypoints import Frame, Keypoint, KeypointsError, ShotWindow, at_30_fps, build_track, list_frames
 
 
 def made_frames(count: int = 3) -> list[Frame]:
@@ -27,7 +27,7 @@ def test_points_go_to_their_place_whatever_their_order() -> None:
     frames = made_frames()
     for frame in frames:
         frame.keypoints.reverse()
-    track = track_of(frames)
+    track = build_track(frames)
     np.testing.assert_allclose(track.points[0, :, 0], np.arange(33) / 40, rtol=1e-6)
     assert track.times.tolist() == [0.0, 0.1, 0.2]
 
@@ -35,7 +35,7 @@ def test_points_go_to_their_place_whatever_their_order() -> None:
 def test_a_point_that_is_left_out_counts_as_not_seen() -> None:
     frames = made_frames()
     del frames[1].keypoints[POINT["left_wrist"]]
-    assert track_of(frames).points[1, POINT["left_wrist"]].tolist() == [0, 0, 0]
+    assert build_track(frames).points[1, POINT["left_wrist"]].tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -65,21 +65,21 @@ def test_a_point_that_is_left_out_counts_as_not_seen() -> None:
 )
 def test_frames_that_cannot_be_used_are_refused_with_a_sentence(frames: list[Frame], sentence: str) -> None:
     with pytest.raises(KeypointsError, match=sentence):
-        track_of(frames)
+        build_track(frames)
 
 
 def test_width_wants_height() -> None:
     with pytest.raises(KeypointsError, match="one of width and height is missing"):
-        track_of(made_frames(), width=640)
+        build_track(made_frames(), width=640)
 
 
 @pytest.mark.parametrize(("width", "height", "aspect"), [(1280, 640, 2.0), (None, None, 1.0)])
 def test_the_aspect_is_square_where_nobody_says(width: int | None, height: int | None, aspect: float) -> None:
-    assert track_of(made_frames(), width=width, height=height).aspect == aspect
+    assert build_track(made_frames(), width=width, height=height).aspect == aspect
 
 
 def test_a_window_keeps_the_frames_from_before_to_after_the_release() -> None:
-    cut = track_of(made_frames(20), width=640, height=480, fps=10).cut(ShotWindow(1.0, 500, 200))
+    cut = build_track(made_frames(20), width=640, height=480, fps=10).cut(ShotWindow(1.0, 500, 200))
     assert cut.indices == tuple(range(5, 13))
     assert cut.times[[0, -1]].tolist() == [0.5, 1.2]
     assert (cut.width, cut.fps) == (640, 10)
@@ -87,13 +87,13 @@ def test_a_window_keeps_the_frames_from_before_to_after_the_release() -> None:
 
 def test_a_window_outside_the_frames_is_refused() -> None:
     with pytest.raises(KeypointsError, match=r"0 frames lie from 8.500 s to 9.200 s, expected at least 2"):
-        track_of(made_frames(20)).cut(ShotWindow(9.0))
+        build_track(made_frames(20)).cut(ShotWindow(9.0))
 
 
 def test_frames_come_back_as_they_went_in_and_inside_the_image() -> None:
     frames = made_frames()
     frames[0].keypoints[0] = Keypoint("nose", -0.25, 1.5, 0.5)
-    back = frames_of(track_of(frames))
+    back = list_frames(build_track(frames))
     assert back[0].keypoints[0] == Keypoint("nose", 0.0, 1.0, 0.5)
     assert back[2].keypoints[4].x == pytest.approx(0.1)
     assert [frame.time_sec for frame in back] == [0.0, 0.1, 0.2]
@@ -106,6 +106,6 @@ def test_a_track_comes_to_the_models_thirty_frames_a_second(count: int, seconds:
         Frame(frame.index, frame.time_sec, [Keypoint("nose", frame.time_sec / 4, 0.5, 1.0), *frame.keypoints[1:]])
         for frame in frames
     ]
-    poses = at_30_fps(track_of(frames))
+    poses = at_30_fps(build_track(frames))
     assert poses.shape == (round(seconds * 30) + 1, 33, 3) and poses.dtype == np.float32
     np.testing.assert_allclose(poses[:, 0, 0], np.arange(len(poses)) / 30 / 4, atol=1e-6)

@@ -9,11 +9,11 @@ from landmarks.shots.kinematics import (
     Motion,
     MotionError,
     angle_between,
+    compute_motion,
     crossing_time,
     image_motion,
     joint_angle,
     joint_angles,
-    motion_of,
     peak_time,
     smoothed,
     wrist_flexion,
@@ -126,7 +126,7 @@ def test_hidden_frames_are_bridged_and_counted() -> None:
     points[10:15, POINT["nose"]] = 99.0
     visibility = np.ones((31, 33))
     visibility[10:15, POINT["nose"]] = 0.0
-    motion = motion_of(points, visibility, times)
+    motion = compute_motion(points, visibility, times)
     assert motion.at("nose")[:, 0] == pytest.approx(motion.times, abs=1e-9)
     assert motion.seen[POINT["nose"]] == pytest.approx(26 / 31)
 
@@ -134,7 +134,7 @@ def test_hidden_frames_are_bridged_and_counted() -> None:
 def test_uneven_frames_come_out_even() -> None:
     times = np.array([0, 0.01, 0.1, 0.15, 0.3, 0.5, 0.9, 1.0])
     points = np.repeat(np.stack([times, -times], axis=1)[:, None], 33, axis=1)
-    motion = motion_of(points, np.ones((8, 33)), times)
+    motion = compute_motion(points, np.ones((8, 33)), times)
     assert motion.times == pytest.approx(TIMES)
     assert motion.at("nose") == pytest.approx(np.stack([TIMES, -TIMES], axis=1), abs=1e-9)
 
@@ -157,4 +157,4 @@ def test_an_image_becomes_square_and_its_heights_grow_upwards() -> None:
 def test_frames_without_a_motion_are_refused(times: list[float], sentence: str) -> None:
     count = len(times)
     with pytest.raises(MotionError, match=sentence):
-        motion_of(np.zeros((count, 33, 2)), np.ones((count, 33)), np.array(times))
+        compute_motion(np.zeros((count, 33, 2)), np.ones((count, 33)), np.array(times))

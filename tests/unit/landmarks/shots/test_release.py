@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from landmarks.pose import POINT
-from landmarks.shots.kinematics import motion_of
+from landmarks.shots.kinematics import compute_motion
 from landmarks.shots.release import ShotError, arm_height, find_release, find_set_point, rise_time, shooting_hand
 from testkit.shots import TIMES, made_body, made_motion
 
@@ -18,10 +18,10 @@ def test_the_shooting_hand_is_the_one_that_gets_higher(hand: str, dimensions: in
 def test_a_hand_that_is_never_seen_does_not_shoot() -> None:
     visibility = np.ones((90, 33))
     visibility[:, POINT["right_wrist"]] = 0
-    assert shooting_hand(motion_of(made_body(), visibility, TIMES)) == "left"
+    assert shooting_hand(compute_motion(made_body(), visibility, TIMES)) == "left"
     visibility[:, POINT["left_wrist"]] = 0
     with pytest.raises(ShotError, match="neither wrist is seen"):
-        shooting_hand(motion_of(made_body(), visibility, TIMES))
+        shooting_hand(compute_motion(made_body(), visibility, TIMES))
 
 
 def test_the_arms_height_is_the_mean_of_its_three_joints() -> None:
@@ -42,7 +42,7 @@ def test_what_the_arm_did_long_before_is_not_the_shot() -> None:
     points = made_body(1.5, 1.6)
     for part in ("wrist", "elbow"):
         points[:10, POINT[f"right_{part}"], 2] = 0.2
-    _, release = find_release(motion_of(points, np.ones((90, 33)), TIMES), "right")
+    _, release = find_release(compute_motion(points, np.ones((90, 33)), TIMES), "right")
     assert release == pytest.approx(find_release(made_motion(1.5, 1.6), "right")[1], abs=1e-6)
 
 
@@ -54,9 +54,9 @@ def test_the_set_point_is_where_the_wrist_passes_the_nose() -> None:
 
 
 def test_a_person_who_stands_still_does_not_shoot() -> None:
-    still = motion_of(np.repeat(made_body()[:1], 90, axis=0), np.ones((90, 33)), TIMES)
+    still = compute_motion(np.repeat(made_body()[:1], 90, axis=0), np.ones((90, 33)), TIMES)
     with pytest.raises(ShotError, match=r"the right arm rises by 0.00 trunk lengths, expected at least 0.5 in a shot"):
         find_release(still, "right")
-    nobody = motion_of(np.zeros((90, 33, 2)), np.ones((90, 33)), TIMES)
+    nobody = compute_motion(np.zeros((90, 33, 2)), np.ones((90, 33)), TIMES)
     with pytest.raises(ShotError, match=r"expected at least 0.5 in a shot"):
         find_release(nobody, "right")

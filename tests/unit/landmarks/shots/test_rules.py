@@ -5,7 +5,7 @@ import pytest
 
 from landmarks.pose import POINT
 from landmarks.shots.keypoints import SHOT_LABELS
-from landmarks.shots.kinematics import Motion, motion_of
+from landmarks.shots.kinematics import Motion, compute_motion
 from landmarks.shots.release import ShotError
 from landmarks.shots.rules import (
     energy_transfer,
@@ -56,7 +56,7 @@ def test_a_wrist_that_stops_on_the_way_transfers_little() -> None:
     rise = 0.3 * smooth_rise(TIMES, 1.0, 0.25) + 0.6 * smooth_rise(TIMES, 1.55, 0.25)
     for part, height in (("elbow", 1.2), ("wrist", 1.3)):
         points[:, POINT[f"right_{part}"], 1] = height + 0.2 * smooth_rise(TIMES, 1.0) + rise
-    motion = motion_of(points, SEEN, TIMES)
+    motion = compute_motion(points, SEEN, TIMES)
     assert steadiness(motion, "right", 1.2, 1.75) < 0.75
     assert steadiness(made_motion(1.0, 1.05), "right", 1.2, 1.35) == 1.0
     assert "baja_transferencia" in judge_shot(motion).labels
@@ -92,7 +92,7 @@ def test_the_drive_is_the_pelvis_rise_over_the_height_to_the_nose() -> None:
 def swaying(metres: float) -> Motion:
     points = made_body()
     points[:, POINT["right_wrist"], 1] += metres * np.sin(2 * np.pi * 2 * TIMES)
-    return motion_of(points, SEEN, TIMES)
+    return compute_motion(points, SEEN, TIMES)
 
 
 def test_a_hand_that_strays_sideways_is_unstable() -> None:
@@ -107,7 +107,7 @@ def test_a_hand_that_strays_sideways_is_unstable() -> None:
 def test_the_forearms_tilt_is_its_angle_to_the_plane(across: float, degrees: float) -> None:
     points = made_body()
     points[:, POINT["right_wrist"], 1] += across
-    motion = motion_of(points, SEEN, TIMES)
+    motion = compute_motion(points, SEEN, TIMES)
     assert forearm_tilt(motion, "right", 1.2, 1.5) == pytest.approx(degrees, abs=1e-6)
     assert ("brazo_no_alineado" in judge_shot(motion).labels) is (degrees > 30)
 
@@ -124,7 +124,7 @@ def flexing(at: float, legs_s: float = 1.0) -> Motion:
     points[:, POINT["right_wrist"]] = wrist
     for part in ("index", "pinky"):
         points[:, POINT[f"right_{part}"]] = wrist + 0.1 * np.stack([np.cos(hand), 0 * hand, np.sin(hand)], axis=1)
-    return motion_of(points, SEEN, TIMES)
+    return compute_motion(points, SEEN, TIMES)
 
 
 @pytest.mark.parametrize(("at", "holds"), [(1.2, True), (1.4, False)])
@@ -145,14 +145,16 @@ def test_a_view_from_the_side_says_what_it_cannot_see() -> None:
     assert "brazo_no_alineado" not in side.labels
     assert any("at the side" in doubt for doubt in side.doubts)
     front_points = made_body()[..., [1, 2]]
-    front = judge_shot(motion_of(front_points, SEEN, TIMES))
+    front = judge_shot(compute_motion(front_points, SEEN, TIMES))
     assert front.probabilities["muneca_adelantada"] == 0.5
     assert any("in front or behind" in doubt for doubt in front.doubts)
     assert judge_shot(made_motion()).doubts == ()
 
 
 def test_frontality_is_the_breadth_of_the_shoulders() -> None:
-    assert frontality(motion_of(made_body()[..., [1, 2]], SEEN, TIMES)) == pytest.approx(0.4 / 0.6 / (0.259 / 0.288))
+    assert frontality(compute_motion(made_body()[..., [1, 2]], SEEN, TIMES)) == pytest.approx(
+        0.4 / 0.6 / (0.259 / 0.288)
+    )
     assert frontality(made_motion(dimensions=2)) == 0
     assert frontality(made_motion()) == 1
 
@@ -160,7 +162,7 @@ def test_frontality_is_the_breadth_of_the_shoulders() -> None:
 def test_points_that_are_rarely_seen_are_named() -> None:
     visibility = SEEN.copy()
     visibility[::2, POINT["left_ankle"]] = 0
-    shot = judge_shot(motion_of(made_body(), visibility, TIMES))
+    shot = judge_shot(compute_motion(made_body(), visibility, TIMES))
     assert shot.doubts == ("left_ankle is seen in 50% of the frames only",)
 
 

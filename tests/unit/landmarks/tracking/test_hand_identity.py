@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from landmarks.hands import Array
-from landmarks.tracking.hand_identity import HandTracks, SeenHand, Side
+from landmarks.tracking.hand_identity import HandednessTracker, SeenHand, Side
 from testkit.edge.hands import made_hand
 
 
@@ -17,27 +17,27 @@ def x_of(hands: Array, side: int) -> float:
 
 
 def test_a_hand_goes_to_the_side_that_its_label_names() -> None:
-    raw, _ = HandTracks().update([seen(made_hand(0.3), "right")])
+    raw, _ = HandednessTracker().update([seen(made_hand(0.3), "right")])
     assert not raw[0].any()
     assert x_of(raw, 1) == pytest.approx(0.3)
 
 
 def test_two_hands_with_one_label_the_surer_keeps_it() -> None:
-    raw, _ = HandTracks().update([seen(made_hand(0.2), "right", 0.7), seen(made_hand(0.8), "right", 0.9)])
+    raw, _ = HandednessTracker().update([seen(made_hand(0.2), "right", 0.7), seen(made_hand(0.8), "right", 0.9)])
     assert x_of(raw, 1) == pytest.approx(0.8)
     assert x_of(raw, 0) == pytest.approx(0.2)
 
 
 def test_of_three_hands_the_surest_two_are_kept() -> None:
     hands = [seen(made_hand(0.2), "left", 0.9), seen(made_hand(0.5), "left", 0.3), seen(made_hand(0.8), "right", 0.9)]
-    raw, _ = HandTracks().update(hands)
+    raw, _ = HandednessTracker().update(hands)
     assert [x_of(raw, 0), x_of(raw, 1)] == pytest.approx([0.2, 0.8])
 
 
 @pytest.mark.parametrize("wrong_around", [0.0, 0.05, 0.1])
 def test_crossing_hands_keep_their_sides(wrong_around: float) -> None:
     """Two hands pass through each other; near the crossing the tracker even swaps its labels."""
-    tracks = HandTracks(smoothing=0.0)
+    tracks = HandednessTracker(smoothing=0.0)
     for step in np.linspace(0, 1, 41):
         left_x, right_x = 0.25 + 0.5 * step, 0.75 - 0.5 * step
         swapped = abs(left_x - right_x) < 2 * wrong_around
@@ -52,7 +52,7 @@ def test_crossing_hands_keep_their_sides(wrong_around: float) -> None:
 
 
 def test_hands_that_jump_towards_each_other_and_stop_keep_their_sides() -> None:
-    tracks = HandTracks()
+    tracks = HandednessTracker()
     for left_x, right_x in ((0.26, 0.72), (0.26, 0.72), (0.36, 0.58), (0.37, 0.57), (0.37, 0.57)):
         raw, _ = tracks.update([seen(made_hand(left_x), "left"), seen(made_hand(right_x, mirrored=True), "right")])
         assert [x_of(raw, 0), x_of(raw, 1)] == pytest.approx([left_x, right_x])
@@ -60,7 +60,7 @@ def test_hands_that_jump_towards_each_other_and_stop_keep_their_sides() -> None:
 
 @pytest.mark.parametrize("wrong_frames", [1, 3, 7])
 def test_a_label_that_is_wrong_for_a_while_is_not_believed(wrong_frames: int) -> None:
-    tracks = HandTracks()
+    tracks = HandednessTracker()
     for _ in range(10):
         tracks.update([seen(made_hand(0.5), "right")])
     for _ in range(wrong_frames):
@@ -70,7 +70,7 @@ def test_a_label_that_is_wrong_for_a_while_is_not_believed(wrong_frames: int) ->
 
 
 def test_a_label_that_stays_is_believed() -> None:
-    tracks = HandTracks()
+    tracks = HandednessTracker()
     tracks.update([seen(made_hand(0.5), "left")])
     for _ in range(9):
         raw, _ = tracks.update([seen(made_hand(0.5), "right")])
@@ -79,7 +79,7 @@ def test_a_label_that_stays_is_believed() -> None:
 
 
 def test_a_hand_that_is_back_soon_keeps_its_side() -> None:
-    tracks = HandTracks()
+    tracks = HandednessTracker()
     tracks.update([seen(made_hand(0.5), "right")])
     for _ in range(7):
         tracks.update([])
@@ -88,7 +88,7 @@ def test_a_hand_that_is_back_soon_keeps_its_side() -> None:
 
 
 def test_a_hand_lost_for_eight_frames_is_found_afresh() -> None:
-    tracks = HandTracks()
+    tracks = HandednessTracker()
     tracks.update([seen(made_hand(0.5), "right")])
     for _ in range(8):
         tracks.update([])
@@ -99,7 +99,7 @@ def test_a_hand_lost_for_eight_frames_is_found_afresh() -> None:
 
 
 def test_another_hand_far_away_opens_its_own_track() -> None:
-    tracks = HandTracks()
+    tracks = HandednessTracker()
     for _ in range(5):
         tracks.update([seen(made_hand(0.2), "left")])
     raw, _ = tracks.update([seen(made_hand(0.8), "right")])
@@ -108,7 +108,7 @@ def test_another_hand_far_away_opens_its_own_track() -> None:
 
 
 def test_smoothing_is_the_weight_of_the_past() -> None:
-    tracks = HandTracks(smoothing=0.35)
+    tracks = HandednessTracker(smoothing=0.35)
     tracks.update([seen(made_hand(0.4), "right")])
     raw, smoothed = tracks.update([seen(made_hand(0.5), "right")])
     assert x_of(raw, 1) == pytest.approx(0.5)
@@ -116,7 +116,7 @@ def test_smoothing_is_the_weight_of_the_past() -> None:
 
 
 def test_absent_hands_are_zeros() -> None:
-    tracks = HandTracks()
+    tracks = HandednessTracker()
     tracks.update([seen(made_hand(0.4), "right")])
     raw, smoothed = tracks.update([])
     assert not raw.any()
@@ -124,7 +124,7 @@ def test_absent_hands_are_zeros() -> None:
 
 
 def test_frames_without_a_hand_are_counted_up_to_the_limit() -> None:
-    tracks = HandTracks(lost_frames=3)
+    tracks = HandednessTracker(lost_frames=3)
     tracks.update([seen(made_hand(), "left")])
     counts = []
     for _ in range(5):

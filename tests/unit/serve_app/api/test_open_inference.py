@@ -11,12 +11,12 @@ import httpx
 import numpy as np
 import pytest
 
-from landmarks.hands import presence_of
+from landmarks.hands import compute_presence
 from landmarks.models.card import golden_arrays
 from landmarks.models.session import ModelSession
 from landmarks.protocol.open_inference import HEADER_LENGTH, InferResponse, decode_response, encode_request
 from landmarks.protocol.tensors import Array, Datatype
-from testkit.model_files import LABELS, card_of, linear_model, made_window, write_version
+from testkit.model_files import LABELS, build_card, linear_model, made_window, write_version
 from testkit.stages.local_stages import local_client
 
 Story = Callable[[httpx.AsyncClient], Awaitable[None]]
@@ -55,7 +55,7 @@ def test_a_batch_gets_the_models_own_outputs_with_probabilities_and_labels(
     async def story(client: httpx.AsyncClient) -> None:
         answer = await ask(client, {"sequence": WINDOWS}, datatype)
         session = ModelSession.open(repository / "gesture" / "1")
-        logits = session.run({"sequence": WINDOWS, "presence": presence_of(WINDOWS)})["logits"]
+        logits = session.run({"sequence": WINDOWS, "presence": compute_presence(WINDOWS)})["logits"]
         assert answer.tensors["logits"] == pytest.approx(logits, abs=1e-5 if datatype == "FP32" else 0.05)
         probabilities = answer.tensors["probabilities"]
         assert isinstance(probabilities, np.ndarray)
@@ -88,7 +88,7 @@ def test_json_and_raw_tensors_and_predict_give_the_same_answer(repository: Path)
 
 def test_presence_goes_to_the_model_as_it_is_given(repository: Path) -> None:
     async def story(client: httpx.AsyncClient) -> None:
-        card = card_of(linear_model())
+        card = build_card(linear_model())
         answer = await ask(client, golden_arrays(card.golden.inputs))
         assert answer.tensors["logits"] == pytest.approx(golden_arrays(card.golden.outputs)["logits"], abs=1e-4)
         half = {"sequence": WINDOWS, "presence": np.full((3, 10, 2), 0.5, np.float32)}
@@ -124,7 +124,7 @@ def test_requests_of_different_lengths_at_once_each_get_their_own_answer(reposit
                 return
             answer = await ask(client, {"sequence": windows[index]})
             alone = ModelSession.open(repository / "gesture" / "1").run(
-                {"sequence": windows[index], "presence": presence_of(windows[index])}
+                {"sequence": windows[index], "presence": compute_presence(windows[index])}
             )
             assert answer.tensors["logits"] == pytest.approx(alone["logits"], abs=1e-4)
 
@@ -292,13 +292,13 @@ def test_without_a_model_nothing_is_ready_and_the_index_says_why(tmp_path: Path)
 
 def test_load_takes_up_a_new_version_at_once_and_the_index_shows_a_refused_one(repository: Path) -> None:
     async def story(client: httpx.AsyncClient) -> None:
-        write_version(repository, 2, linear_model(seed=1), card_of(linear_model(seed=1)))
+        write_version(repository, 2, linear_model(seed=1), build_card(linear_model(seed=1)))
         assert (await client.post("/v2/repository/models/gesture/load", json={})).status_code == 200
         assert (await ask(client, {"sequence": WINDOWS})).model_version == "2"
         old = await client.get("/v2/models/gesture/versions/1")
         assert (old.status_code, old.json()["code"]) == (404, "not_found")
 
-        broken = write_version(repository, 3, b"no model", card_of(linear_model()))
+        broken = write_version(repository, 3, b"no model", build_card(linear_model()))
         refused = await client.post("/v2/repository/models/gesture/load")
         assert refused.status_code == 400
         assert "SHA-256" in refused.json()["error"]

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from serve_app.api.docs.shots import example_shot
-from serve_app.api.request_body import BodyRoom
+from serve_app.api.request_body import BodyMemoryLimit
 from serve_app.errors import Overloaded
 from testkit.load import EXAMPLE
 from testkit.stages.local_stages import local_client
@@ -92,7 +92,7 @@ def test_two_headers_of_encodings_count_as_one(repository: Path) -> None:
 
 
 def test_the_room_for_bodies_is_shared_and_free_again_after_each() -> None:
-    room = BodyRoom()
+    room = BodyMemoryLimit()
     with room.hold(10) as first:
         first(6)
         with room.hold(10) as second:

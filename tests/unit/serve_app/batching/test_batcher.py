@@ -243,13 +243,13 @@ def test_a_full_queue_refuses_before_anything_is_read() -> None:
 
     async def story() -> None:
         target = batcher(run, size=1, waiting=1)
-        target.refuse_if_full()
+        target.check_capacity()
         asked = [asyncio.create_task(target.submit(number, "s")) for number in range(2)]
         await let_others_run()
         with pytest.raises(Overloaded):
-            target.refuse_if_full()
+            target.check_capacity()
         run.gate.set()
         assert await asyncio.gather(*asked) == [0, 2]
-        target.refuse_if_full()
+        target.check_capacity()
 
     tell(story)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from serve_app.batching import model_client as pipeline_module
-from serve_app.batching.model_client import ModelPipeline
+from serve_app.batching.model_client import BatchingModelClient
 from serve_app.errors import NotReady
-from serve_app.schemas import ModelStatus, Outputs, Tensors
+from serve_app.schemas import ModelStatus, TensorResponse, Tensors
 from serve_app.settings import ServiceArguments
-from testkit.model_files import card_of, linear_model
+from testkit.model_files import build_card, linear_model
 
 
 class WatchedStages:
@@ -30,12 +30,12 @@ class WatchedStages:
             await asyncio.sleep(60)
         return [str(window[0, 0]).encode() for window in batch["sequence"]]
 
-    async def outputs(self, batch: Tensors) -> Outputs:
+    async def outputs(self, batch: Tensors) -> TensorResponse:
         self.shapes.append(batch["sequence"].shape)
         version = self.versions.pop(0) if self.versions else "1"
         first = batch["sequence"][:, 0, 0]
         failed: dict[int, Exception] = {int(row): ValueError("minus") for row in np.flatnonzero(first < 0)}
-        return Outputs(version, {"first": first}, failed)
+        return TensorResponse(version, {"first": first}, failed)
 
     async def look(self) -> Sequence[ModelStatus]:
         return [await self.describe()]
@@ -45,7 +45,7 @@ class WatchedStages:
             raise self.fault
         if self.away:
             raise ConnectionError("the replica is gone")
-        return ModelStatus("gesture", "1", "made", card_of(linear_model()))
+        return ModelStatus("gesture", "1", "made", build_card(linear_model()))
 
     async def files(self) -> dict[str, bytes]:
         return {}
@@ -62,7 +62,7 @@ def window(frames: int, value: float) -> Tensors:
 def test_windows_of_different_length_are_stacked_apart_and_each_gets_its_own_answer() -> None:
     async def story() -> None:
         stages = WatchedStages()
-        pipeline = ModelPipeline("gesture", stages, ServiceArguments(batches_in_flight=1))
+        pipeline = BatchingModelClient("gesture", stages, ServiceArguments(batches_in_flight=1))
         lengths = [10, 20, 30] * 8
         answers = await asyncio.gather(
             *(pipeline.submit(window(frames, index)) for index, frames in enumerate(lengths))
@@ -76,7 +76,7 @@ def test_windows_of_different_length_are_stacked_apart_and_each_gets_its_own_ans
 def test_a_stage_that_hangs_gives_its_slot_back_at_the_deadline() -> None:
     async def story() -> None:
         stages = WatchedStages()
-        pipeline = ModelPipeline("gesture", stages, ServiceArguments(batches_in_flight=1, request_deadline_s=0.1))
+        pipeline = BatchingModelClient("gesture", stages, ServiceArguments(batches_in_flight=1, request_deadline_s=0.1))
         stages.hangs = True
         with pytest.raises(TimeoutError):
             await pipeline.submit(window(10, 1))
@@ -89,7 +89,7 @@ def test_a_stage_that_hangs_gives_its_slot_back_at_the_deadline() -> None:
 def test_a_pipeline_is_not_ready_before_its_model_has_described_itself_nor_after_it_has_gone() -> None:
     async def story() -> None:
         stages = WatchedStages()
-        pipeline = ModelPipeline("gesture", stages, ServiceArguments())
+        pipeline = BatchingModelClient("gesture", stages, ServiceArguments())
         with pytest.raises(NotReady, match="the gesture model is starting"):
             _ = pipeline.card
         assert not pipeline.started
@@ -111,7 +111,7 @@ def test_a_watched_pipeline_notices_by_itself_when_its_model_returns() -> None:
     async def story() -> None:
         stages = WatchedStages()
         stages.away = True
-        pipeline = ModelPipeline("gesture", stages, ServiceArguments())
+        pipeline = BatchingModelClient("gesture", stages, ServiceArguments())
         async with pipeline.watched(lambda _: None):
             await asyncio.sleep(0.1)
             assert pipeline.status.card is None
@@ -138,7 +138,7 @@ def test_whatever_a_refresh_raises_the_watch_goes_on(
 
     async def story() -> None:
         stages = WatchedStages()
-        pipeline = ModelPipeline("gesture", stages, ServiceArguments())
+        pipeline = BatchingModelClient("gesture", stages, ServiceArguments())
         stages.fault = fault
         async with pipeline.watched(failures.append):
             await asyncio.sleep(0.05)
@@ -155,7 +155,7 @@ def test_whatever_a_refresh_raises_the_watch_goes_on(
 
 def test_a_watch_that_has_ended_shows_as_not_ready() -> None:
     async def story() -> None:
-        pipeline = ModelPipeline("gesture", WatchedStages(), ServiceArguments())
+        pipeline = BatchingModelClient("gesture", WatchedStages(), ServiceArguments())
         async with pipeline.watched(lambda _: None):
             while pipeline.status.card is None:  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.001)
@@ -172,7 +172,7 @@ def test_a_watch_that_has_ended_shows_as_not_ready() -> None:
 
 def test_a_watch_that_is_left_leaves_the_model_as_it_was() -> None:
     async def story() -> None:
-        pipeline = ModelPipeline("gesture", WatchedStages(), ServiceArguments())
+        pipeline = BatchingModelClient("gesture", WatchedStages(), ServiceArguments())
         async with pipeline.watched(lambda _: None):
             while pipeline.status.card is None:  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.001)
@@ -185,7 +185,7 @@ def test_a_watch_that_is_left_leaves_the_model_as_it_was() -> None:
 def test_tensor_and_json_questions_share_no_batch_and_each_gets_its_own_kind_of_answer() -> None:
     async def story() -> None:
         stages = WatchedStages()
-        pipeline = ModelPipeline("gesture", stages, ServiceArguments(batches_in_flight=1))
+        pipeline = BatchingModelClient("gesture", stages, ServiceArguments(batches_in_flight=1))
         first = asyncio.ensure_future(pipeline.submit(window(10, 1)))
         both = asyncio.gather(pipeline.outputs([window(10, 2), window(10, 3)]), pipeline.outputs([window(10, 5)]))
         last = await pipeline.submit(window(10, 4))
@@ -200,7 +200,7 @@ def test_tensor_and_json_questions_share_no_batch_and_each_gets_its_own_kind_of_
 def test_a_row_that_fails_fails_its_own_request_alone() -> None:
     async def story() -> None:
         stages = WatchedStages()
-        pipeline = ModelPipeline("gesture", stages, ServiceArguments(batches_in_flight=1))
+        pipeline = BatchingModelClient("gesture", stages, ServiceArguments(batches_in_flight=1))
         answers = await asyncio.gather(
             *(pipeline.outputs([window(10, value)]) for value in (1, -2, 3)), return_exceptions=True
         )
@@ -214,7 +214,7 @@ def test_rows_of_one_request_are_never_answered_by_two_versions() -> None:
     async def story() -> None:
         stages = WatchedStages()
         arguments = ServiceArguments(batches_in_flight=1, max_batch_size=1)
-        pipeline = ModelPipeline("gesture", stages, arguments)
+        pipeline = BatchingModelClient("gesture", stages, arguments)
         stages.versions = ["1", "2"]
         version, tensors = await pipeline.outputs([window(10, 1), window(10, 2)])
         assert (version, tensors["first"].tolist()) == ("1", [1, 2]), "asked again, and one version answered both"

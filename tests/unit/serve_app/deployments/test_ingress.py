@@ -11,7 +11,7 @@ from ray.serve.exceptions import BackPressureError
 from ray.serve.handle import DeploymentHandle
 
 from serve_app.deployments import ingress as deployments
-from serve_app.deployments.ingress import ATTEMPTS, RayShotStages, RayStages, asked
+from serve_app.deployments.ingress import ATTEMPTS, RayInferenceClient, RayShotInferenceClient, call_with_retries
 from serve_app.errors import NotReady, Overloaded
 from serve_app.shots.analysis import POSES
 
@@ -80,7 +80,9 @@ def tell(story: Callable[[], Awaitable[Any]]) -> Any:
         return runner.run(run())
 
 
-def make_stages(model: Replica, postprocess: Replica, kind: type[RayStages] = RayStages) -> RayStages:
+def make_stages(
+    model: Replica, postprocess: Replica, kind: type[RayInferenceClient] = RayInferenceClient
+) -> RayInferenceClient:
     return kind("gesture", cast("DeploymentHandle[Any]", model), cast("DeploymentHandle[Any]", postprocess))
 
 
@@ -91,7 +93,7 @@ SHOTS = {"points": np.zeros((2, 6, 33, 3), np.float32), POSES: np.zeros((2, 6, 3
 @pytest.mark.parametrize("fault", DIED, ids=repr)
 def test_a_call_whose_replica_died_is_made_again(fault: Exception) -> None:
     stage = Replica(fault)
-    assert tell(lambda: asked("gesture", stage)) == 42
+    assert tell(lambda: call_with_retries("gesture", stage)) == 42
     assert len(stage.calls) == 2
 
 
@@ -99,20 +101,22 @@ def test_a_call_whose_replica_died_is_made_again(fault: Exception) -> None:
 def test_after_several_attempts_the_client_is_told_to_come_back(fault: Exception) -> None:
     stage = Replica(*[fault] * ATTEMPTS)
     with pytest.raises(NotReady, match="being replaced"):
-        tell(lambda: asked("gesture", stage))
+        tell(lambda: call_with_retries("gesture", stage))
     assert len(stage.calls) == ATTEMPTS
 
 
 def test_a_full_queue_is_said_at_once() -> None:
     stage = Replica(BackPressureError(num_queued_requests=64, max_queued_requests=64))
     with pytest.raises(Overloaded, match="gesture model's queue is full"):
-        tell(lambda: asked("gesture", stage))
+        tell(lambda: call_with_retries("gesture", stage))
     assert len(stage.calls) == 1
 
 
 @pytest.mark.parametrize("slow", ["model", "postprocess"])
-@pytest.mark.parametrize(("kind", "batch"), [(RayStages, BATCH), (RayShotStages, SHOTS)])
-def test_a_batch_that_is_slow_is_computed_once(slow: str, kind: type[RayStages], batch: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("kind", "batch"), [(RayInferenceClient, BATCH), (RayShotInferenceClient, SHOTS)])
+def test_a_batch_that_is_slow_is_computed_once(
+    slow: str, kind: type[RayInferenceClient], batch: dict[str, Any]
+) -> None:
     model, postprocess = (Replica(*([SLOW_S] if slow == name else [])) for name in ("model", "postprocess"))
     assert tell(lambda: make_stages(model, postprocess, kind).answer(batch)) == 42
     assert (len(model.calls), len(postprocess.calls)) == (1, 1)
@@ -131,7 +135,7 @@ def test_only_the_stage_whose_replica_died_is_called_again_and_it_is_given_value
 def test_shots_without_poses_don_t_ask_the_model() -> None:
     model, postprocess = Replica(), Replica()
     batch = {"points": SHOTS["points"]}
-    assert tell(lambda: make_stages(model, postprocess, RayShotStages).answer(batch)) == 42
+    assert tell(lambda: make_stages(model, postprocess, RayShotInferenceClient).answer(batch)) == 42
     assert (model.calls, postprocess.calls) == ([], [(batch, None)])
 
 

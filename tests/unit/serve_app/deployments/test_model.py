@@ -3,7 +3,7 @@
 import threading
 from pathlib import Path
 
-from serve_app.deployments.model import Inference
+from serve_app.deployments.model import ModelReplica
 
 WITHIN_S = 30
 
@@ -11,10 +11,10 @@ WITHIN_S = 30
 def test_a_replica_that_starts_without_its_repository_waits_for_it(repository: Path) -> None:
     away = repository.with_name("away")
     repository.rename(away)
-    started: list[Inference] = []
+    started: list[ModelReplica] = []
 
     def start() -> None:
-        started.append(Inference("gesture", [str(repository)], patience_s=WITHIN_S))
+        started.append(ModelReplica("gesture", [str(repository)], startup_timeout_s=WITHIN_S))
 
     starting = threading.Thread(target=start)
     starting.start()
@@ -26,4 +26,4 @@ def test_a_replica_that_starts_without_its_repository_waits_for_it(repository: P
 
 
 def test_when_its_patience_is_over_it_comes_up_and_says_why(tmp_path: Path) -> None:
-    assert "no gesture model could be loaded" in (Inference("gesture", [str(tmp_path)]).describe().reason or "")
+    assert "no gesture model could be loaded" in (ModelReplica("gesture", [str(tmp_path)]).describe().reason or "")

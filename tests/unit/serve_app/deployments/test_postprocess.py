@@ -10,16 +10,16 @@ import pytest
 from serve_app.deployments import postprocess
 from serve_app.deployments.postprocess import Postprocess, softmax
 from serve_app.errors import InvalidInput, RequestError
-from serve_app.schemas import Scored
+from serve_app.schemas import ModelOutput
 
 LABELS = ("none", "hello", "yes")
 
 
-def scored(logits: list[list[float]], temperature: float = 1.0) -> Scored:
-    return Scored("7", LABELS, temperature, {"logits": np.array(logits, dtype=np.float32)})
+def scored(logits: list[list[float]], temperature: float = 1.0) -> ModelOutput:
+    return ModelOutput("7", LABELS, temperature, {"logits": np.array(logits, dtype=np.float32)})
 
 
-def answers(message: Scored) -> list[dict[str, object]]:
+def answers(message: ModelOutput) -> list[dict[str, object]]:
     return [json.loads(answer) for answer in asyncio.run(Postprocess().predict(message)) if isinstance(answer, bytes)]
 
 

@@ -10,12 +10,12 @@ from landmarks.hands import split_hands
 from landmarks.models.card import ModelCard
 from serve_app.errors import InvalidInput
 from serve_app.gestures.request import gesture_window
-from testkit.model_files import card_of, linear_model
+from testkit.model_files import build_card, linear_model
 
 
 @pytest.fixture(scope="module")
 def card() -> ModelCard:
-    return card_of(linear_model())
+    return build_card(linear_model())
 
 
 def body(**changes: Any) -> bytes:

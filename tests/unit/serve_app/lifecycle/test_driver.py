@@ -23,15 +23,15 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_it_is_for_serve_run_with_a_config_alone(config: Path) -> None:
-    assert driver.config_of(["/venv/bin/serve", "run", str(config)]) == config
-    assert driver.config_of(["serve", "run", "--blocking", str(config)]) == config
+    assert driver.find_config(["/venv/bin/serve", "run", str(config)]) == config
+    assert driver.find_config(["serve", "run", "--blocking", str(config)]) == config
     for other in (
         ["serve", "deploy", str(config)],
         ["serve"],
         ["serve", "run", "serve_app.app:build"],
         ["train.py", "run", str(config)],
     ):
-        assert driver.config_of(other) is None
+        assert driver.find_config(other) is None
 
 
 def test_other_programs_keep_their_signals_and_their_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import Message
 from starlette.websockets import WebSocket
 
-from serve_app.lifecycle.in_flight import SERVICE_RESTART, InFlight, Socket, Tracked
+from serve_app.lifecycle.in_flight import SERVICE_RESTART, InFlight, InFlightMiddleware, Socket
 from testkit.websocket_client import live_socket
 
 LIMIT_S = 10.0
@@ -30,7 +30,7 @@ def application(in_flight: InFlight, gate: asyncio.Event) -> Starlette:
             await socket.send_text(text)
 
     routes = [Route("/slow", slow), WebSocketRoute("/live", listen)]
-    return Starlette(routes=routes, middleware=[Middleware(Tracked, in_flight=in_flight)])
+    return Starlette(routes=routes, middleware=[Middleware(InFlightMiddleware, in_flight=in_flight)])
 
 
 async def request(app: Starlette, path: str) -> list[Message]:
@@ -95,7 +95,7 @@ def test_a_request_that_fails_is_under_way_no_more() -> None:
             raise RuntimeError
 
         with pytest.raises(RuntimeError):
-            await Tracked(broken, in_flight)({"type": "http"}, None, None)  # type: ignore[arg-type]
+            await InFlightMiddleware(broken, in_flight)({"type": "http"}, None, None)  # type: ignore[arg-type]
         assert in_flight.requests == 0
 
     asyncio.run(story())

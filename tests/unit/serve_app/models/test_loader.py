@@ -11,11 +11,11 @@ import msgspec
 import pytest
 
 from landmarks.models.card import CARD_FILE, MODEL_FILE, write_card
-from serve_app.deployments.model import Inference
-from serve_app.models.loader import ServingModel
+from serve_app.deployments.model import ModelReplica
+from serve_app.models.loader import ModelLoader
 from serve_app.models.repository import ModelRepository
 from serve_app.settings import ModelSettings
-from testkit.model_files import card_of, linear_model, write_version
+from testkit.model_files import build_card, linear_model, write_version
 
 
 def spoil_hash(folder: Path) -> None:
@@ -82,13 +82,13 @@ BROKEN: list[tuple[Callable[[Path], None], str]] = [
 ]
 
 
-def serving(root: Path | str) -> ServingModel:
-    model = ServingModel("gesture", [str(root)])
+def serving(root: Path | str) -> ModelLoader:
+    model = ModelLoader("gesture", [str(root)])
     model.look()
     return model
 
 
-def version_of(model: ServingModel) -> str | None:
+def version_of(model: ModelLoader) -> str | None:
     return model.current.version if model.current else None
 
 
@@ -106,7 +106,7 @@ def test_folders_that_are_no_version_are_not_looked_at(repository: Path) -> None
 
 def test_a_published_version_is_taken_up_at_the_next_look(repository: Path) -> None:
     model = serving(repository)
-    write_version(repository, 2, linear_model(seed=2), card_of(linear_model(seed=2)))
+    write_version(repository, 2, linear_model(seed=2), build_card(linear_model(seed=2)))
     model.look()
     assert version_of(model) == "2"
     assert model.refused == {}
@@ -129,7 +129,7 @@ def test_a_replica_starts_beside_a_broken_version_and_says_why_once(
     repository: Path, service_log: pytest.LogCaptureFixture, spoil: Callable[[Path], None], reason: str
 ) -> None:
     spoil(write_version(repository, 2))
-    inference = Inference("gesture", [str(repository)], patience_s=60)
+    inference = ModelReplica("gesture", [str(repository)], startup_timeout_s=60)
     asyncio.run(inference.look())
     status = asyncio.run(inference.look())
     assert status.version == "1"
@@ -201,7 +201,7 @@ def test_no_model_at_all_is_a_reason_and_not_a_crash(tmp_path: Path) -> None:
 def test_the_first_source_that_loads_wins_and_the_failed_ones_are_named(tmp_path: Path, repository: Path) -> None:
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"")
-    model = ServingModel("gesture", [str(tmp_path / "absent.pt"), str(broken), str(repository)])
+    model = ModelLoader("gesture", [str(tmp_path / "absent.pt"), str(broken), str(repository)])
     model.look()
     assert version_of(model) == "1"
     assert list(model.refused) == [str(broken)]
@@ -221,7 +221,7 @@ def test_a_repository_may_be_any_fsspec_uri(repository: Path) -> None:
 
 
 def test_a_repository_that_can_not_be_opened_is_named(tmp_path: Path) -> None:
-    model = ServingModel("gesture", ["nosuch://bucket", str(tmp_path)])
+    model = ModelLoader("gesture", ["nosuch://bucket", str(tmp_path)])
     model.look()
     assert model.current is None
     assert "nosuch" in model.refused["nosuch://bucket"]
@@ -231,7 +231,7 @@ def replace_files(folder: Path, seed: int) -> None:
     """Another model under the same version, as somebody who copies over it does."""
     model = linear_model(seed=seed)
     (folder / MODEL_FILE).write_bytes(model)
-    write_card(card_of(model), folder / CARD_FILE)
+    write_card(build_card(model), folder / CARD_FILE)
 
 
 def test_a_version_replaced_in_place_is_taken_up_and_logged(
@@ -243,7 +243,7 @@ def test_a_version_replaced_in_place_is_taken_up_and_logged(
     model.look()
     model.look()
     assert model.current is not None
-    assert model.current.session.card.sha256 == card_of(linear_model(seed=7)).sha256
+    assert model.current.session.card.sha256 == build_card(linear_model(seed=7)).sha256
     assert service_log.text.count("is replaced in place") == 1
 
 
@@ -252,11 +252,11 @@ def test_a_single_file_replaced_in_place_is_taken_up(repository: Path) -> None:
     model = serving(folder / MODEL_FILE)
     replace_files(folder, seed=7)
     model.look()
-    assert version_of(model) == f"sha-{card_of(linear_model(seed=7)).sha256[:12]}"
+    assert version_of(model) == f"sha-{build_card(linear_model(seed=7)).sha256[:12]}"
 
 
 def test_a_version_replaced_by_a_broken_one_is_refused_and_the_one_in_memory_goes_on(repository: Path) -> None:
-    write_version(repository, 2, linear_model(seed=2), card_of(linear_model(seed=2)))
+    write_version(repository, 2, linear_model(seed=2), build_card(linear_model(seed=2)))
     model = serving(repository)
     truncate(repository / "gesture" / "2")
     for _ in range(3):
@@ -276,7 +276,7 @@ def test_files_in_a_bucket_replaced_in_place_are_taken_up(repository: Path) -> N
         files.pipe(f"/replaced/gesture/3/{name}", (source / name).read_bytes())
     model.look()
     assert model.current is not None
-    assert model.current.session.card.sha256 == card_of(linear_model(seed=7)).sha256
+    assert model.current.session.card.sha256 == build_card(linear_model(seed=7)).sha256
 
 
 def test_a_repository_may_be_a_chained_uri(repository: Path) -> None:
@@ -287,8 +287,8 @@ def test_a_repository_may_be_a_chained_uri(repository: Path) -> None:
 
 
 def test_a_gesture_model_is_no_shot_model(repository: Path) -> None:
-    write_version(repository, 1, card=card_of(linear_model(), name="shot"))
-    model = ServingModel("shot", [str(repository)])
+    write_version(repository, 1, card=build_card(linear_model(), name="shot"))
+    model = ModelLoader("shot", [str(repository)])
     model.look()
     assert model.current is None
     assert "it is a gesture model, expected a shot model" in model.reason

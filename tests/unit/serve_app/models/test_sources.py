@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from serve_app.deployments.model import Inference
-from serve_app.models.loader import ServingModel
-from serve_app.models.repository import OpenModel
+from serve_app.deployments.model import ModelReplica
+from serve_app.models.loader import ModelLoader
+from serve_app.models.repository import LoadedModel
 from testkit.model_files import write_version
 
 
-def version_of(model: ServingModel) -> str | None:
+def version_of(model: ModelLoader) -> str | None:
     return model.current.version if model.current else None
 
 
@@ -38,7 +38,7 @@ class RaisingSource:
         self._fail("fingerprint")
         return str(version)
 
-    def open(self, version: int, *, threads: int | None = None) -> OpenModel:
+    def open(self, version: int, *, threads: int | None = None) -> LoadedModel:
         self._fail("open")
         raise AssertionError(version, threads)
 
@@ -54,7 +54,7 @@ class RaisingSource:
 def test_whatever_a_source_raises_the_next_one_is_tried_and_the_log_says_why_once(
     repository: Path, service_log: pytest.LogCaptureFixture, at: str, error: Exception
 ) -> None:
-    model = ServingModel("gesture", [str(repository)])
+    model = ModelLoader("gesture", [str(repository)])
     model._sources.insert(0, RaisingSource(at, error))
     for _ in range(3):
         model.look()
@@ -66,7 +66,7 @@ def test_whatever_a_source_raises_the_next_one_is_tried_and_the_log_says_why_onc
 
 def test_a_source_that_can_not_be_listed_any_more_keeps_its_model(repository: Path, tmp_path: Path) -> None:
     write_version(tmp_path / "spare", 9)
-    model = ServingModel("gesture", [str(repository), str(tmp_path / "spare")])
+    model = ModelLoader("gesture", [str(repository), str(tmp_path / "spare")])
     model.look()
     shutil.rmtree(repository / "gesture")
     (repository / "gesture").symlink_to(repository / "gesture")
@@ -91,7 +91,7 @@ class HangingSource(RaisingSource):
 def test_what_is_known_stays_known_while_a_look_is_under_way(tmp_path: Path) -> None:
     source = HangingSource()
     source.go_on.set()
-    inference = Inference("shot", [str(tmp_path)])
+    inference = ModelReplica("shot", [str(tmp_path)])
     inference._model._sources = [source]
     assert asyncio.run(inference.look()).published
     source.go_on.clear()
@@ -123,7 +123,7 @@ def test_a_wrong_path_is_logged_once_with_what_is_missing(
 ) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "named" / "gesture" / "newest").mkdir(parents=True)
-    model = ServingModel("gesture", [str(tmp_path / below), str(repository)])
+    model = ModelLoader("gesture", [str(tmp_path / below), str(repository)])
     for _ in range(3):
         model.look()
     assert version_of(model) == "1"
@@ -133,13 +133,13 @@ def test_a_wrong_path_is_logged_once_with_what_is_missing(
 
 
 def test_a_missing_bucket_is_logged(repository: Path, service_log: pytest.LogCaptureFixture) -> None:
-    model = ServingModel("gesture", ["memory://no-such-bucket", str(repository)])
+    model = ModelLoader("gesture", ["memory://no-such-bucket", str(repository)])
     model.look()
     assert "no gesture model from memory://no-such-bucket: there is no such folder" in service_log.text
 
 
 def test_a_single_file_at_a_uri_is_said_to_be_none(repository: Path) -> None:
-    model = ServingModel("gesture", ["memory://bucket/model.onnx", str(repository)])
+    model = ModelLoader("gesture", ["memory://bucket/model.onnx", str(repository)])
     model.look()
     assert version_of(model) == "1"
     assert "is a URI, expected a local file" in model.refused["memory://bucket/model.onnx"]
@@ -159,7 +159,7 @@ def test_a_path_that_is_no_file_is_refused_and_the_next_source_answers(
         path.symlink_to(path)
     else:
         path = tmp_path / f"{'x' * 300}{ending}"
-    model = ServingModel("gesture", [str(path), str(repository)])
+    model = ModelLoader("gesture", [str(path), str(repository)])
     model.look()
     assert version_of(model) == "1"
     assert list(model.refused) == [str(path)]

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from ray.serve._private.logging_utils import redirected_print
 
-from serve_app.deployments.model import Inference
-from serve_app.observability.logging import JsonLines, TextLines
-from serve_app.schemas import Scored, Tensors
+from serve_app.deployments.model import ModelReplica
+from serve_app.observability.logging import JsonFormatter, TextFormatter
+from serve_app.schemas import ModelOutput, Tensors
 from serve_app.settings import PROJECT_ROOT, Environment
 from testkit.load import EXAMPLE
 from testkit.stages.local_stages import local_client
@@ -27,7 +27,7 @@ def lines() -> Iterator[io.StringIO]:
     """What the service logs as JSON meanwhile."""
     written = io.StringIO()
     handler = logging.StreamHandler(written)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonFormatter())
     package = logging.getLogger("serve_app")
     package.addHandler(handler)
     yield written
@@ -39,7 +39,7 @@ def test_a_record_is_one_object_on_one_line() -> None:
         raise ValueError("two\nlines")
     except ValueError:
         record = logging.LogRecord("serve_app.x", logging.ERROR, "x.py", 1, "it %s", ("fails\n",), sys.exc_info())
-    text = JsonLines().format(record)
+    text = JsonFormatter().format(record)
     assert "\n" not in text
     line = json.loads(text)
     assert (line["level"], line["logger"], line["message"]) == ("ERROR", "serve_app.x", "it fails\n")
@@ -49,7 +49,7 @@ def test_a_record_is_one_object_on_one_line() -> None:
     assert "request_id" not in line
 
 
-@pytest.mark.parametrize("formatter", [TextLines(), JsonLines()], ids=["text", "json"])
+@pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()], ids=["text", "json"])
 def test_a_traceback_is_text_where_serve_replaces_print(
     formatter: logging.Formatter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,7 +59,7 @@ def test_a_traceback_is_text_where_serve_replaces_print(
     except ValueError:
         record = logging.LogRecord("serve_app.x", logging.ERROR, "x.py", 1, "it fails", (), sys.exc_info())
     text = formatter.format(record)
-    trace = json.loads(text)["exception"] if isinstance(formatter, JsonLines) else text.partition("\n")[2]
+    trace = json.loads(text)["exception"] if isinstance(formatter, JsonFormatter) else text.partition("\n")[2]
     lines = trace.splitlines()
     assert lines[0] == "Traceback (most recent call last):"
     assert lines[-1] == "ValueError: the reason"
@@ -69,14 +69,14 @@ def test_a_traceback_is_text_where_serve_replaces_print(
 def test_a_stage_that_fails_is_logged_under_the_request_that_it_failed(
     repository: Path, lines: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = Inference.infer
+    right = ModelReplica.infer
 
-    async def wrong_on_zeros(self: Inference, batch: Tensors) -> Scored:
+    async def wrong_on_zeros(self: ModelReplica, batch: Tensors) -> ModelOutput:
         if (batch["sequence"] == 0).all(axis=(1, 2)).any():
             raise ArithmeticError("the model failed on a window of zeros")
         return await right(self, batch)
 
-    monkeypatch.setattr(Inference, "infer", wrong_on_zeros)
+    monkeypatch.setattr(ModelReplica, "infer", wrong_on_zeros)
 
     async def story() -> None:
         async with asyncio.timeout(20), local_client(repository) as client:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from serve_app.observability.metrics import InferenceCounts, PostprocessCounts, PreprocessCounts, exposition
+from serve_app.observability.metrics import IngressMetrics, ModelMetrics, PostprocessMetrics, exposition
 from testkit.load import EXAMPLE
 from testkit.model_files import write_version
 from testkit.stages.local_stages import LocalStages, local_app, local_client
@@ -201,10 +201,10 @@ def test_a_shot_is_counted_too(repository: Path) -> None:
 
 @pytest.mark.parametrize("windows", [1, 63, 64, 65, 200])
 def test_hands_are_counted_exactly_however_many_windows_came_between_two_scrapes(windows: int) -> None:
-    counts = PreprocessCounts()
+    counts = IngressMetrics()
     presence = np.array([[1, 0]] * 10 + [[1, 1]] * 5, dtype=np.float32)
     for _ in range(windows):
-        counts.saw_hands("gesture", "pi", presence)
+        counts.record_presence("gesture", "pi", presence)
     for _ in range(2):
         seen = samples_in(exposition([counts.snapshot()]).decode())
         assert value(seen, "helen_frames_total", key="pi") == 15 * windows
@@ -213,14 +213,14 @@ def test_hands_are_counted_exactly_however_many_windows_came_between_two_scrapes
 
 
 def test_the_series_of_two_replicas_stay_apart() -> None:
-    first, second = PreprocessCounts().snapshot(), PreprocessCounts().snapshot()
+    first, second = IngressMetrics().snapshot(), IngressMetrics().snapshot()
     seen = samples_in(exposition([first, type(second)("preprocess", "elsewhere:1", second.families)]).decode())
     assert {labels["replica"] for labels, _ in seen["helen_open_streams"]} == {first.replica, "elsewhere:1"}
     assert value(seen, "helen_replicas", stage="preprocess") == 2
 
 
 def test_a_batch_that_fails_is_a_rise_from_zero() -> None:
-    counts = InferenceCounts("gesture")
+    counts = ModelMetrics("gesture")
     before = samples_in(exposition([counts.snapshot()]).decode())
     assert before["helen_failed_batches_total"][0][1] == 0
     counts.failed()
@@ -228,7 +228,7 @@ def test_a_batch_that_fails_is_a_rise_from_zero() -> None:
 
 
 def test_a_model_that_was_replaced_is_no_longer_served() -> None:
-    counts = InferenceCounts("gesture")
+    counts = ModelMetrics("gesture")
     counts.serves("1", 0.2, 0)
     counts.serves("2", 0.3, 1)
     seen = samples_in(exposition([counts.snapshot()]).decode())
@@ -238,7 +238,7 @@ def test_a_model_that_was_replaced_is_no_longer_served() -> None:
 
 
 def test_every_family_has_a_help_and_one_type() -> None:
-    text = exposition([each.snapshot() for each in (PreprocessCounts(), InferenceCounts("g"), PostprocessCounts())])
+    text = exposition([each.snapshot() for each in (IngressMetrics(), ModelMetrics("g"), PostprocessMetrics())])
     types = [line.split()[2] for line in text.decode().splitlines() if line.startswith("# TYPE")]
     assert len(types) == len(set(types))
     assert all(name.startswith("helen_") for name in types)

@@ -15,8 +15,8 @@ from landmarks.models.session import ModelSession
 from landmarks.shots.keypoints import SHOT_LABELS
 from serve_app.api.docs.shots import example_shot
 from serve_app.errors import RequestError
-from serve_app.schemas import Scored
-from serve_app.shots.analysis import judge_scored, with_poses
+from serve_app.schemas import ModelOutput
+from serve_app.shots.analysis import add_model_input, analyze_with_model
 from serve_app.shots.request import shot_tensors
 from testkit.model_files import write_version
 from testkit.stages.local_stages import local_client
@@ -118,7 +118,7 @@ def example_body() -> bytes:
 
 def test_the_model_gets_the_window_at_thirty_frames_a_second(with_shots: Path) -> None:
     card = ModelSession.open(with_shots / "shot" / "1").card
-    item = with_poses(shot_tensors(example_body(), "es"), card)
+    item = add_model_input(shot_tensors(example_body(), "es"), card)
     # The example lasts 19/30 s and its release is found at about 0.45 s: all of it lies in the window.
     assert item["x"].shape == (20, 33, 3) and item["x"].dtype == np.float32
     assert item["request"][3] == pytest.approx(0.45, abs=0.03)
@@ -143,7 +143,7 @@ def test_a_window_longer_than_the_model_takes_is_the_rules(with_shots: Path) -> 
 def test_an_answer_that_is_not_finite_is_the_models_fault(logits: list[float], preds: list[float]) -> None:
     outputs = {"logits": np.array([logits], np.float32), "preds": np.array([preds], np.float32)}
     with pytest.raises(RequestError, match="model version 7 gave an answer that is not finite"):
-        judge_scored(shot_tensors(example_body(), "es"), Scored("7", SHOT_LABELS, 1.0, outputs), 0)
+        analyze_with_model(shot_tensors(example_body(), "es"), ModelOutput("7", SHOT_LABELS, 1.0, outputs), 0)
 
 
 def test_the_shot_model_answers_v2_with_its_own_outputs_and_probabilities(with_shots: Path) -> None:

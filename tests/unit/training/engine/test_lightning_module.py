@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from training.data.recordings import Windows
 from training.engine.checkpoints import read_checkpoint
-from training.engine.lightning_module import RECIPES, GestureTraining, Recipe, build_network, fit, prepared
+from training.engine.lightning_module import RECIPES, GestureModule, TrainingConfig, build_network, fit, prepared
 from training.simulate import make_windows
 
 NETWORKS = ("ensemble", "recipe", "tcn")
@@ -67,9 +67,9 @@ class Seen(torch.nn.Module):
         return self.weight.expand(len(sequence), -1)
 
 
-def steps_on(windows: Windows, recipe: Recipe) -> list[torch.Tensor]:
+def steps_on(windows: Windows, recipe: TrainingConfig) -> list[torch.Tensor]:
     seen = Seen(len(windows.class_labels))
-    module = GestureTraining(seen, recipe, windows, seed=0, about={})  # type: ignore[arg-type]
+    module = GestureModule(seen, recipe, windows, seed=0, about={})  # type: ignore[arg-type]
     module.log = lambda *_, **__: None  # type: ignore[method-assign]
     module.training_step(tuple(prepared(windows, recipe, for_augmentation=True).tensors), 0)  # type: ignore[arg-type]
     return seen.batches
@@ -101,7 +101,7 @@ def test_nothing_is_held_still_where_a_label_is_itself_still() -> None:
 def member_gradients(windows: Windows, *, others_say: float) -> torch.Tensor:
     """The gradient of the first member's output layer after a step, the other members biased towards a class."""
     torch.manual_seed(0)
-    module = GestureTraining(build_network(RECIPES["ensemble"], windows), RECIPES["ensemble"], windows, 0, {})
+    module = GestureModule(build_network(RECIPES["ensemble"], windows), RECIPES["ensemble"], windows, 0, {})
     module.log = lambda *_, **__: None  # type: ignore[method-assign]
     first, *others = (module.network.get_submodule(f"members.{index}.head.2") for index in range(3))
     for other in others:

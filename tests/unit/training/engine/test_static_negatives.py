@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from training.data.recordings import Windows
-from training.engine.static_negatives import hold_still, still_labels
+from training.engine.static_negatives import make_static_windows, still_labels
 from training.simulate import make_windows
 
 
@@ -13,7 +13,7 @@ def generator() -> torch.Generator:
 
 def test_a_window_held_still_is_one_of_its_moments_all_the_time() -> None:
     sequence = torch.rand(4, 9, 84, generator=generator())
-    held, presence = hold_still(sequence, torch.ones(4, 9, 2), 0.0, generator())
+    held, presence = make_static_windows(sequence, torch.ones(4, 9, 2), 0.0, generator())
     assert (presence == 1).all()
     for before, after in zip(sequence, held, strict=True):
         assert torch.equal(after, after[:1].expand(9, -1))
@@ -24,13 +24,13 @@ def test_what_is_held_is_a_moment_at_which_something_is_there() -> None:
     presence = torch.zeros(200, 9, 2)
     presence[:, 4, 1] = 1
     sequence = torch.rand(200, 9, 84, generator=generator()) * presence.repeat_interleave(42, dim=-1)
-    held, there = hold_still(sequence, presence, 0.01, generator())
+    held, there = make_static_windows(sequence, presence, 0.01, generator())
     assert (there == torch.tensor([0.0, 1.0])).all()
     assert (held[..., :42] == 0).all() and (held[..., 42:] != 0).all()
 
 
 def test_the_trackers_noise_stays() -> None:
-    held, _ = hold_still(torch.zeros(50, 9, 84), torch.ones(50, 9, 2), 0.01, generator())
+    held, _ = make_static_windows(torch.zeros(50, 9, 84), torch.ones(50, 9, 2), 0.01, generator())
     assert held.std() == pytest.approx(0.01, rel=0.05)
 
 
@@ -59,6 +59,6 @@ def test_windows_that_show_nothing_say_nothing_about_their_label() -> None:
 
 
 def test_a_batch_of_which_no_window_was_chosen_stays_empty() -> None:
-    still, there = hold_still(torch.zeros(0, 20, 84), torch.zeros(0, 20, 2), 0.004, torch.Generator())
+    still, there = make_static_windows(torch.zeros(0, 20, 84), torch.zeros(0, 20, 2), 0.004, torch.Generator())
     assert still.shape == (0, 20, 84)
     assert there.shape == (0, 20, 2)

@@ -6,7 +6,7 @@ import pytest
 
 from landmarks.models.card import CARD_FILE, MODEL_FILE
 from landmarks.models.session import ModelSession
-from testkit.model_files import card_of, linear_model
+from testkit.model_files import build_card, linear_model
 from training.engine.whole_files import write_model, write_whole
 
 
@@ -23,6 +23,6 @@ def test_files_that_can_not_all_be_written_leave_what_was_there(tmp_path: Path) 
 def test_a_model_and_its_card_replace_those_before(tmp_path: Path) -> None:
     for seed in (1, 2):
         model = linear_model(seed=seed)
-        write_model(tmp_path / "new" / MODEL_FILE, model, card_of(model))
+        write_model(tmp_path / "new" / MODEL_FILE, model, build_card(model))
         assert ModelSession.open(tmp_path / "new").model == model
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [CARD_FILE, MODEL_FILE]

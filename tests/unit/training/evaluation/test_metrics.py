@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from training.evaluation.metrics import HeldOut, Rejection, auroc, pooled
+from training.evaluation.metrics import OpenSetMetrics, Predictions, auroc, pooled
 
 
-def held_out(*rows: tuple[list[float], int]) -> HeldOut:
-    return HeldOut(np.array([row for row, _ in rows]), np.array([truth for _, truth in rows], dtype=np.int64))
+def held_out(*rows: tuple[list[float], int]) -> Predictions:
+    return Predictions(np.array([row for row, _ in rows]), np.array([truth for _, truth in rows], dtype=np.int64))
 
 
 MADE = held_out(([0.9, 0.1], 0), ([0.8, 0.2], 1), ([0.3, 0.7], 1), ([0.6, 0.4], 0))
@@ -65,7 +65,7 @@ def test_an_unknown_sign_is_accepted_where_some_sign_wins_over_none_from_the_thr
         ([0.2, 0.8, 0.0], -1),  # unknown, accepted up to 0.8
         ([0.9, 0.1, 0.0], -1),  # unknown, rejected
     )
-    rejection = Rejection.of(answers, none)
+    rejection = OpenSetMetrics.of(answers, none)
     assert len(rejection.score) == 5
     assert rejection.unknown_accepted(0.8) == 0.5
     assert rejection.unknown_accepted(0.85) == 0.0
@@ -74,10 +74,10 @@ def test_an_unknown_sign_is_accepted_where_some_sign_wins_over_none_from_the_thr
 
 
 def test_without_none_every_window_counts() -> None:
-    assert len(Rejection.of(held_out(([0.4, 0.6], 1), ([0.5, 0.5], -1)), None).score) == 2
+    assert len(OpenSetMetrics.of(held_out(([0.4, 0.6], 1), ([0.5, 0.5], -1)), None).score) == 2
 
 
 def test_rejections_of_several_folds_are_one_set() -> None:
-    one = Rejection.of(held_out(([0.4, 0.6], 1), ([0.9, 0.1], -1)), None)
-    both = Rejection.pooled([one, one])
+    one = OpenSetMetrics.of(held_out(([0.4, 0.6], 1), ([0.9, 0.1], -1)), None)
+    both = OpenSetMetrics.pooled([one, one])
     assert both.unknown.tolist() == [False, True, False, True]

@@ -1,17 +1,17 @@
 import numpy as np
 import pytest
 
-from training.evaluation.metrics import HeldOut
+from training.evaluation.metrics import Predictions
 from training.evaluation.temperature import HIGHEST, LOWEST, fit_temperature
 
 
-def answered(*, sharper: float) -> HeldOut:
+def answered(*, sharper: float) -> Predictions:
     """Answers whose truth was drawn from their own probabilities, which were then raised to the power ``sharper``."""
     draw = np.random.default_rng(0)
     logits = 2 * draw.standard_normal((4000, 5))
     honest = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     truth = (honest.cumsum(axis=1) < draw.random((4000, 1))).sum(axis=1)
-    return HeldOut(honest, truth).raised(sharper)
+    return Predictions(honest, truth).raised(sharper)
 
 
 @pytest.mark.parametrize("sharper", [0.5, 1.0, 2.0])
@@ -35,16 +35,16 @@ def test_no_temperature_beside_it_is_likelier() -> None:
 
 @pytest.mark.parametrize("truth, bound", [(0, LOWEST), (2, HIGHEST)])
 def test_answers_that_are_all_right_or_all_wrong_stay_at_the_bounds(truth: int, bound: float) -> None:
-    answers = HeldOut(np.array([[0.6, 0.3, 0.1]] * 4), np.full(4, truth))
+    answers = Predictions(np.array([[0.6, 0.3, 0.1]] * 4), np.full(4, truth))
     assert fit_temperature(answers) == pytest.approx(bound, rel=1e-6)
 
 
 def test_a_probability_of_zero_for_the_truth_leaves_the_temperature_finite() -> None:
-    answers = HeldOut(np.array([[1.0, 0.0], [0.9, 0.1], [0.2, 0.8]]), np.array([1, 0, 1]))
+    answers = Predictions(np.array([[1.0, 0.0], [0.9, 0.1], [0.2, 0.8]]), np.array([1, 0, 1]))
     assert LOWEST <= fit_temperature(answers) <= HIGHEST
 
 
 @pytest.mark.parametrize("targets", [[], [0, -1]])
 def test_what_can_not_say_how_sure_to_be_is_refused(targets: list[int]) -> None:
     with pytest.raises(ValueError, match="trained labels"):
-        fit_temperature(HeldOut(np.full((len(targets), 2), 0.5), np.array(targets, dtype=np.int64)))
+        fit_temperature(Predictions(np.full((len(targets), 2), 0.5), np.array(targets, dtype=np.int64)))

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from training.networks.bigru import GestureGRU, GRUConfig, SeedGRU, TrimmedSeedGRU
+from training.networks.bigru import GestureGRU, GRUConfig, LegacyGRU, TrimmedLegacyGRU
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
@@ -10,11 +10,11 @@ from training.networks.bigru import GestureGRU, GRUConfig, SeedGRU, TrimmedSeedG
 def test_the_trimmed_network_is_the_source_systems_network(layers: int, bidirectional: bool, frames: int) -> None:
     torch.manual_seed(0)
     config = GRUConfig(84, 5, hidden_dim=16, num_layers=layers, bidirectional=bidirectional)
-    network = SeedGRU(config).eval()
+    network = LegacyGRU(config).eval()
     sequence = torch.rand(3, frames, 84)
     with torch.no_grad():
         whole = network(sequence, torch.ones(3, frames, 2))
-        trimmed = TrimmedSeedGRU(network).eval()(sequence)
+        trimmed = TrimmedLegacyGRU(network).eval()(sequence)
     torch.testing.assert_close(trimmed, whole, rtol=0, atol=1e-6)
 
 

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from training.data.skeletons import KINECT_BODY, NATOPS_ARMS, TWO_HANDS, Layout
+from training.data.skeletons import KINECT_BODY, NATOPS_ARMS, TWO_HANDS, SkeletonLayout
 from training.networks.features import PointFeatures
 
 REACH, TRACK, PLACE, SIZE, SPEED, PRESENCE = 0, 40, 42, 44, 45, 57
@@ -100,7 +100,7 @@ def test_any_finite_input_gives_finite_features_within_eight(value: float) -> No
 
 
 @pytest.mark.parametrize("layout", [TWO_HANDS, KINECT_BODY, NATOPS_ARMS])
-def test_bodies_go_through_the_same_features(layout: Layout) -> None:
+def test_bodies_go_through_the_same_features(layout: SkeletonLayout) -> None:
     points = torch.rand(2, 5, layout.width)
     features = PointFeatures(layout)(points, torch.ones(2, 5, layout.parts))
     assert features.shape == (2, 5, layout.features)

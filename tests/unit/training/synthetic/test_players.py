@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from landmarks.pose import POINT, Floats
-from landmarks.shots.kinematics import joint_angle, joint_angles, motion_of, wrist_flexion
+from landmarks.shots.kinematics import compute_motion, joint_angle, joint_angles, wrist_flexion
 from landmarks.shots.release import Hand
 from training.synthetic.players import RELEASE_NEAR_S, flight, shoot, step
-from training.synthetic.shot_parameters import Form, Player
+from training.synthetic.shot_parameters import Player, ShotParameters
 
 TIMES = np.arange(360) / 120
 PLAYER = Player(1.8, 1.0, 1.0, 1.0, 1.0, 1.0, "right")
-FORM = Form(
+FORM = ShotParameters(
     legs_lead=0.1,
     wrist_lag=0.05,
     knee_bend=50,
@@ -70,7 +70,7 @@ def test_bones_keep_their_length(first: str, second: str, share: float) -> None:
 
 def test_the_bodys_angles_are_the_forms() -> None:
     points = shoot(PLAYER, FORM, TIMES)
-    motion = motion_of(points, np.ones(points.shape[:2]), TIMES)
+    motion = compute_motion(points, np.ones(points.shape[:2]), TIMES)
     angles = joint_angles(motion, "right")
     assert angles["elbow"][-1] == pytest.approx(165, abs=1)
     assert angles["elbow"].min() == pytest.approx(80, abs=6)
@@ -89,7 +89,7 @@ def test_a_step_is_fastest_at_its_centre(centre: float) -> None:
 
 def test_the_elbow_extends_fastest_when_it_is_said_to() -> None:
     points = shoot(PLAYER, FORM, TIMES)
-    motion = motion_of(points, np.ones(points.shape[:2]), TIMES)
+    motion = compute_motion(points, np.ones(points.shape[:2]), TIMES)
     speed = motion.speed(joint_angles(motion, "right")["elbow"])
     assert motion.times[int(np.argmax(speed))] == pytest.approx(RELEASE_NEAR_S, abs=0.03)
 
@@ -144,7 +144,7 @@ def test_faults_of_form_leave_the_plane() -> None:
 
 def test_drawn_forms_have_faults_and_good_shots() -> None:
     draw = np.random.default_rng(0)
-    forms = [Form.drawn(draw) for _ in range(400)]
+    forms = [ShotParameters.drawn(draw) for _ in range(400)]
     for fault in (
         [not -0.05 < form.legs_lead < 0.15 for form in forms],
         [form.wrist_lag < 0 for form in forms],

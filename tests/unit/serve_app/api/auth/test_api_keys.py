@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from serve_app.api.auth import api_keys
-from serve_app.api.auth.api_keys import KeyRing, keys_in
+from serve_app.api.auth.api_keys import ApiKeyStore, parse_keys
 from serve_app.settings import Environment
 
 
@@ -35,31 +35,31 @@ def write(file: Path, text: str) -> None:
     ],
 )
 def test_a_key_file_has_a_key_a_line_with_or_without_a_name(text: str, names: list[str]) -> None:
-    assert list(keys_in(text).values()) == names
+    assert list(parse_keys(text).values()) == names
 
 
 @pytest.mark.usefixtures("looks_each_time")
 def test_a_key_that_is_added_works_and_one_that_is_removed_does_not(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     write(file, "old first\n")
-    ring = KeyRing(["always"], file)
-    assert (ring.owner_of(b"first"), ring.owner_of(b"second")) == ("old", None)
+    ring = ApiKeyStore(["always"], file)
+    assert (ring.find_owner(b"first"), ring.find_owner(b"second")) == ("old", None)
     write(file, "old first\nnew second\n")
-    assert (ring.owner_of(b"first"), ring.owner_of(b"second")) == ("old", "new")
+    assert (ring.find_owner(b"first"), ring.find_owner(b"second")) == ("old", "new")
     write(file, "new second\n")
-    assert (ring.owner_of(b"first"), ring.owner_of(b"second")) == (None, "new")
-    assert ring.owner_of(b"always") is not None
+    assert (ring.find_owner(b"first"), ring.find_owner(b"second")) == (None, "new")
+    assert ring.find_owner(b"always") is not None
 
 
 @pytest.mark.usefixtures("looks_each_time")
 def test_a_change_in_place_of_the_same_length_is_seen_too(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_text("first")
-    ring = KeyRing((), file)
+    ring = ApiKeyStore((), file)
     file.write_text("other")
     status = file.stat()
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns + 1_000_000))
-    assert (ring.owner_of(b"first"), ring.owner_of(b"other") is None) == (None, False)
+    assert (ring.find_owner(b"first"), ring.find_owner(b"other") is None) == (None, False)
 
 
 @pytest.mark.usefixtures("looks_each_time")
@@ -68,35 +68,35 @@ def test_a_file_that_goes_away_shuts_nobody_out_and_is_read_when_it_is_back(
 ) -> None:
     file = tmp_path / "keys"
     file.write_text("first")
-    ring = KeyRing((), file)
+    ring = ApiKeyStore((), file)
     file.unlink()
     with caplog.at_level(logging.WARNING, "serve_app.api.auth.api_keys"):
-        assert ring.owner_of(b"first")
-        assert ring.owner_of(b"first")
+        assert ring.find_owner(b"first")
+        assert ring.find_owner(b"first")
     assert len(caplog.records) == 1
     assert "the keys that it had go on" in caplog.text
     file.write_text("second")
-    assert (ring.owner_of(b"first"), ring.owner_of(b"second") is None) == (None, False)
+    assert (ring.find_owner(b"first"), ring.find_owner(b"second") is None) == (None, False)
 
 
 def test_the_file_is_not_looked_at_for_every_request(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_text("first")
-    ring = KeyRing((), file)
+    ring = ApiKeyStore((), file)
     write(file, "second")
     ring._look_at = float("inf")
-    assert ring.owner_of(b"second") is None
+    assert ring.find_owner(b"second") is None
     ring._look_at = 0.0
-    assert ring.owner_of(b"second")
+    assert ring.find_owner(b"second")
 
 
 def test_a_file_without_a_key_shuts_everyone_out(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_text("# all are gone\n")
-    ring = KeyRing((), file)
+    ring = ApiKeyStore((), file)
     assert ring
-    assert ring.owner_of(b"") is None
-    assert not KeyRing()
+    assert ring.find_owner(b"") is None
+    assert not ApiKeyStore()
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])
@@ -107,14 +107,14 @@ def test_a_file_that_cannot_be_read_at_the_start_is_an_error_that_names_it(
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(ValueError, match=f"HELEN_API_KEYS_FILE is {file}, which can't be read"):
-        KeyRing((), file)
+        ApiKeyStore((), file)
 
 
 def test_the_ring_holds_no_key(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_text("pi very-secret")
-    assert "very-secret" not in repr(vars(KeyRing(["also-secret"], file)))
-    assert "also-secret" not in repr(vars(KeyRing(["also-secret"], file)))
+    assert "very-secret" not in repr(vars(ApiKeyStore(["also-secret"], file)))
+    assert "also-secret" not in repr(vars(ApiKeyStore(["also-secret"], file)))
 
 
 @pytest.mark.parametrize(("given", "file"), [("/etc/helen/keys", Path("/etc/helen/keys")), ("", None)])

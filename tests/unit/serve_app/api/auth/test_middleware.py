@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from serve_app.api.auth import api_keys
-from serve_app.api.auth.api_keys import KeyRing
+from serve_app.api.auth.api_keys import ApiKeyStore
 from serve_app.settings import Environment
 from testkit.load import EXAMPLE
 from testkit.stages.local_stages import local_client
@@ -72,7 +72,7 @@ def test_a_key_file_that_changes_needs_no_restart(
     file.write_text("# nobody yet\n")
 
     async def story() -> None:
-        async with asyncio.timeout(10), local_client(repository, KeyRing((), file)) as client:
+        async with asyncio.timeout(10), local_client(repository, ApiKeyStore((), file)) as client:
             headers = {"Authorization": "Bearer s3cret"}
             assert (await client.get("/metadata")).status_code == 401
             assert (await client.get("/metadata", headers=headers)).status_code == 403

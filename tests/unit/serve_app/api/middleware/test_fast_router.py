@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from serve_app.api.middleware.fast_router import Shortcut
+from serve_app.api.middleware.fast_router import ExactPathRouter
 from serve_app.errors import InvalidInput
 
 
@@ -24,7 +24,7 @@ async def behind(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 ROUTE = Route("/models/{name}/infer", endpoint, methods=["POST"])
-SHORTCUT = Shortcut(behind, {"/models/gesture/infer": (ROUTE, {"name": "gesture"})})
+SHORTCUT = ExactPathRouter(behind, {"/models/gesture/infer": (ROUTE, {"name": "gesture"})})
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from starlette.applications import Starlette
 
-from landmarks.hands import presence_of
+from landmarks.hands import compute_presence
 from landmarks.models.session import ModelSession
 from serve_app.api.stream import endpoint as stream
 from serve_app.api.stream.messages import FRAME_NUMBER
@@ -35,7 +35,7 @@ async def closed_with(socket: LiveSocket) -> tuple[int, str]:
 
 def expected_labels(repository: Path, windows: list[Any]) -> list[str]:
     session = ModelSession.open(repository / "gesture" / "1")
-    logits = [session.run({"sequence": w[None], "presence": presence_of(w)[None]})["logits"][0] for w in windows]
+    logits = [session.run({"sequence": w[None], "presence": compute_presence(w)[None]})["logits"][0] for w in windows]
     return [LABELS[int(row.argmax())] for row in logits]
 
 
@@ -369,7 +369,7 @@ def test_a_session_that_fails_is_told_so_and_closed(repository: Path, monkeypatc
     async def story(app: Starlette, _: GatedStages) -> None:
         async with accepted_socket(app) as socket:
             await socket.opened()
-            monkeypatch.setattr(StreamSession, "take_binary", fails)
+            monkeypatch.setattr(StreamSession, "feed_binary", fails)
             socket.send(PACKED[0])
             told = await socket.answer()
             assert (told["code"], "bug" in told["error"]) == ("internal", False)

@@ -8,11 +8,11 @@ import pytest
 from landmarks.hands import Array
 from landmarks.models.card import ModelCard
 from serve_app.api.stream.frames import BinaryFrames
-from serve_app.api.stream.messages import FRAME_NUMBER, INVALID_DATA, SessionOver
-from testkit.model_files import card_of, linear_model, made_window
+from serve_app.api.stream.messages import FRAME_NUMBER, INVALID_DATA, SessionClosed
+from testkit.model_files import build_card, linear_model, made_window
 
-CARD = card_of(linear_model())  # 84 numbers a frame, windows of 6 to 30 frames
-CARD_Z = card_of(linear_model(use_z=True), use_z=True)
+CARD = build_card(linear_model())  # 84 numbers a frame, windows of 6 to 30 frames
+CARD_Z = build_card(linear_model(use_z=True), use_z=True)
 DTYPES = {"fp16": "<f2", "fp32": "<f4"}
 DICE = np.random.default_rng(0)
 
@@ -62,7 +62,7 @@ def read(reader: BinaryFrames, message: bytes) -> Array:
 def test_fp32_in_a_session_of_fp16_is_found_out_with_the_first_message(
     card: ModelCard, make: MakeHands, frames: int, number: int | None
 ) -> None:
-    with pytest.raises(SessionOver, match=r'numbers of fp32, expected fp16: .* "encoding": "fp32"') as over:
+    with pytest.raises(SessionClosed, match=r'numbers of fp32, expected fp16: .* "encoding": "fp32"') as over:
         read(BinaryFrames("fp16", card), packed(make(card, frames), "fp32", number))
     assert over.value.close_code == INVALID_DATA
 
@@ -73,7 +73,7 @@ def test_fp32_in_a_session_of_fp16_is_found_out_with_the_first_message(
 def test_fp16_in_a_session_of_fp32_is_found_out_with_the_first_message(
     card: ModelCard, make: MakeHands, frames: int
 ) -> None:
-    with pytest.raises(SessionOver, match=r'numbers of fp16, expected fp32: .* "encoding": "fp16"'):
+    with pytest.raises(SessionClosed, match=r'numbers of fp16, expected fp32: .* "encoding": "fp16"'):
         read(BinaryFrames("fp32", card), packed(make(card, frames), "fp16"))
 
 
@@ -95,7 +95,7 @@ def test_a_beginning_without_hands_proves_nothing_and_the_first_hand_does() -> N
     empty = np.zeros((1, 84), np.float32)
     for _ in range(3):
         assert not read(reader, packed(empty, "fp32")).any()
-    with pytest.raises(SessionOver, match="numbers of fp32"):
+    with pytest.raises(SessionClosed, match="numbers of fp32"):
         read(reader, packed(made_window(1, seed=1), "fp32"))
 
 

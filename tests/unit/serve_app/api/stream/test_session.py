@@ -6,20 +6,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from landmarks.hands import Array, presence_of
+from landmarks.hands import Array, compute_presence
 from landmarks.models.card import ModelCard
-from serve_app.api.stream.messages import FRAME_NUMBER, Opening, SessionOver, read_opening
-from serve_app.api.stream.session import DueWindow, FrameRate, RefusedMessage, StreamSession
+from serve_app.api.stream.messages import FRAME_NUMBER, OpenMessage, SessionClosed, parse_open_message
+from serve_app.api.stream.session import FrameRate, PendingWindow, RefusedMessage, StreamSession
 from serve_app.errors import InvalidInput
-from testkit.model_files import card_of, linear_model, made_window
+from testkit.model_files import build_card, linear_model, made_window
 
-CARD = card_of(linear_model())  # 84 numbers a frame, windows of 6 to 30 frames
-CARD_Z = card_of(linear_model(use_z=True), use_z=True)
+CARD = build_card(linear_model())  # 84 numbers a frame, windows of 6 to 30 frames
+CARD_Z = build_card(linear_model(use_z=True), use_z=True)
 FRAMES = made_window(100, seed=3)
 
 
 def session(card: ModelCard = CARD, **opening: Any) -> StreamSession:
-    return StreamSession(read_opening(json.dumps(opening).encode(), card), card)
+    return StreamSession(parse_open_message(json.dumps(opening).encode(), card), card)
 
 
 def packed(frames: Array, number: int | None = None, dtype: str = "<f2") -> bytes:
@@ -28,14 +28,14 @@ def packed(frames: Array, number: int | None = None, dtype: str = "<f2") -> byte
 
 def take(live: StreamSession, message: bytes | str) -> None:
     if isinstance(message, bytes):
-        live.take_binary(message)
+        live.feed_binary(message)
     else:
-        live.take_text(message.encode())
+        live.feed_text(message.encode())
 
 
-def next_window(live: StreamSession) -> DueWindow:
-    due = live.next_due()
-    assert isinstance(due, DueWindow)
+def next_window(live: StreamSession) -> PendingWindow:
+    due = live.next_window()
+    assert isinstance(due, PendingWindow)
     return due
 
 
@@ -43,7 +43,7 @@ def due_numbers(live: StreamSession, frames: Array = FRAMES) -> list[int]:
     """The numbers of the frames after which a window is due, each taken at once."""
     numbers = []
     for frame in frames:
-        live.take_binary(packed(frame))
+        live.feed_binary(packed(frame))
         if live.due:
             numbers.append(next_window(live).number)
     return numbers
@@ -67,7 +67,7 @@ def test_a_window_is_the_last_frames_with_their_presence(card: ModelCard, encodi
     frames[::4, card.feature_dim // 2 :] = 0
     live = session(card, encoding=encoding)
     for count, frame in enumerate(frames, 1):
-        live.take_binary(packed(frame, dtype=dtype))
+        live.feed_binary(packed(frame, dtype=dtype))
         if count < card.min_seq_len:
             assert not live.due
             continue
@@ -75,12 +75,12 @@ def test_a_window_is_the_last_frames_with_their_presence(card: ModelCard, encodi
         expected = frames[max(0, count - card.seq_len) : count].astype(dtype).astype(np.float32)
         assert (window.number, window.skipped) == (count, 0)
         assert np.array_equal(window.sequence, expected)
-        assert np.array_equal(window.presence, presence_of(expected))
+        assert np.array_equal(window.presence, compute_presence(expected))
 
 
 def test_a_message_of_several_frames_holds_the_oldest_first_and_asks_once_for_the_last() -> None:
     live = session(stride=2)
-    live.take_binary(packed(FRAMES[:30], 77))
+    live.feed_binary(packed(FRAMES[:30], 77))
     assert live.frames == 30
     window = next_window(live)
     assert (window.number, window.skipped) == (77, 0)
@@ -92,7 +92,7 @@ def test_a_message_of_several_frames_holds_the_oldest_first_and_asks_once_for_th
 def test_json_frames_are_multiplied_by_their_mask(mask: list[float]) -> None:
     live = session(encoding="json", min_frames=6)
     for number, frame in enumerate(FRAMES[:6]):
-        live.take_text(json.dumps({"frame": frame.tolist(), "mask": mask, "n": number}).encode())
+        live.feed_text(json.dumps({"frame": frame.tolist(), "mask": mask, "n": number}).encode())
     window = next_window(live)
     assert window.number == 5
     assert np.array_equal(window.sequence[:, :42], FRAMES[:6, :42])
@@ -103,19 +103,19 @@ def test_json_frames_are_multiplied_by_their_mask(mask: list[float]) -> None:
 def test_the_newest_window_takes_the_place_of_one_that_nobody_took_and_says_how_many_were_skipped() -> None:
     live = session()
     for frame in FRAMES[:20]:
-        live.take_binary(packed(frame))
+        live.feed_binary(packed(frame))
     window = next_window(live)
     assert (window.number, len(window.sequence), window.skipped) == (20, 20, 14)
-    live.take_binary(packed(FRAMES[20]))
+    live.feed_binary(packed(FRAMES[20]))
     assert next_window(live).skipped == 0
 
 
 def test_a_reset_empties_the_window_and_the_next_one_is_due_when_it_is_long_enough_again() -> None:
     live = session(stride=4)
     due_numbers(live, FRAMES[:12])
-    live.take_text(b'{"type":"reset"}')
+    live.feed_text(b'{"type":"reset"}')
     assert due_numbers(live, FRAMES[50:60]) == [18, 22]
-    live.take_text(b'{"type":"predict"}')
+    live.feed_text(b'{"type":"predict"}')
     assert np.array_equal(next_window(live).sequence, FRAMES[50:60].astype("<f2").astype(np.float32))
 
 
@@ -124,17 +124,17 @@ def test_with_reset_after_frames_without_a_hand_empty_the_window_and_it_begins_w
     empty = np.zeros_like(FRAMES)
     assert due_numbers(live, np.concatenate([FRAMES[:8], empty[:2], FRAMES[:1]])) == [6, 7, 8, 9, 10, 11]
     assert due_numbers(live, np.concatenate([empty[:5], FRAMES[:7]])) == [12, 13, 22, 23]
-    live.take_text(b'{"type":"predict"}')
+    live.feed_text(b'{"type":"predict"}')
     assert next_window(live).presence.tolist() == [[1, 1]] * 7
 
 
 def test_with_stride_0_only_numbered_frames_and_requests_are_predicted() -> None:
     live = session(stride=0)
-    live.take_binary(packed(FRAMES[:10]))
+    live.feed_binary(packed(FRAMES[:10]))
     assert not live.due
-    live.take_binary(packed(FRAMES[10], 500))
+    live.feed_binary(packed(FRAMES[10], 500))
     assert (next_window(live).number, live.due) == (500, False)
-    live.take_text(b'{"type":"predict","n":501,"frames":8}')
+    live.feed_text(b'{"type":"predict","n":501,"frames":8}')
     window = next_window(live)
     assert window.number == 501
     assert np.array_equal(window.sequence, FRAMES[3:11].astype("<f2").astype(np.float32))
@@ -154,9 +154,9 @@ def test_with_stride_0_only_numbered_frames_and_requests_are_predicted() -> None
 )
 def test_a_request_for_frames_that_are_not_held_is_refused(frames: int, message: dict[str, Any], sentence: str) -> None:
     live = session(stride=0)
-    live.take_binary(packed(FRAMES[:frames]))
+    live.feed_binary(packed(FRAMES[:frames]))
     with pytest.raises(InvalidInput, match=sentence):
-        live.take_text(json.dumps(message).encode())
+        live.feed_text(json.dumps(message).encode())
     assert not live.due
     assert live.number == message.get("n", frames), "so that the client knows what was refused"
 
@@ -164,14 +164,14 @@ def test_a_request_for_frames_that_are_not_held_is_refused(frames: int, message:
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 2e6])
 def test_a_message_with_a_number_out_of_range_is_refused_whole_and_the_session_goes_on(value: float) -> None:
     live = session(encoding="fp32")
-    live.take_binary(packed(FRAMES[:6], dtype="<f4"))
+    live.feed_binary(packed(FRAMES[:6], dtype="<f4"))
     next_window(live)
     spoilt = FRAMES[:3].copy()
     spoilt[2, 17] = value
     with pytest.raises(InvalidInput, match=r"frames\[2\]\[17\] is .*, expected a"):
-        live.take_binary(packed(spoilt, dtype="<f4"))
+        live.feed_binary(packed(spoilt, dtype="<f4"))
     assert not live.due
-    live.take_binary(packed(FRAMES[6], dtype="<f4"))
+    live.feed_binary(packed(FRAMES[6], dtype="<f4"))
     assert np.array_equal(next_window(live).sequence, FRAMES[:7])
 
 
@@ -188,7 +188,7 @@ def test_a_message_with_a_number_out_of_range_is_refused_whole_and_the_session_g
 def test_a_json_frame_with_a_wrong_field_is_refused_by_name(message: dict[str, Any], sentence: str) -> None:
     live = session(encoding="json")
     with pytest.raises(InvalidInput, match=sentence):
-        live.take_text(json.dumps(message).encode())
+        live.feed_text(json.dumps(message).encode())
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_a_message_that_is_none_of_the_session_s_ends_it(
     opening: dict[str, Any], message: bytes | str, code: int, sentence: str
 ) -> None:
     live = session(**opening)
-    with pytest.raises(SessionOver, match=sentence) as over:
+    with pytest.raises(SessionClosed, match=sentence) as over:
         take(live, message)
     assert over.value.close_code == code
 
@@ -233,13 +233,13 @@ def test_a_message_that_is_none_of_the_session_s_ends_it(
     ],
 )
 def test_an_opening_message_that_is_none_is_refused_by_field(text: str, sentence: str) -> None:
-    with pytest.raises(SessionOver, match=sentence) as over:
-        read_opening(text.encode(), CARD)
+    with pytest.raises(SessionClosed, match=sentence) as over:
+        parse_open_message(text.encode(), CARD)
     assert over.value.close_code == 1007
 
 
 def test_an_empty_opening_message_means_the_defaults() -> None:
-    assert read_opening(b"{}", CARD) == Opening(encoding="fp16", stride=1, min_frames=None, reset_after=0)
+    assert parse_open_message(b"{}", CARD) == OpenMessage(encoding="fp16", stride=1, min_frames=None, reset_after=0)
     ready = session().ready()
     assert (ready["seq_len"], ready["min_frames"], ready["feature_dim"]) == (30, 6, 84)
 
@@ -266,21 +266,21 @@ def test_a_refused_message_counts_with_all_its_frames(
 def test_what_is_to_be_told_comes_in_the_order_of_the_messages_and_the_newest_window_has_one_turn() -> None:
     live = session()
     error = InvalidInput("no")
-    live.take_binary(packed(FRAMES[:6], 6))
+    live.feed_binary(packed(FRAMES[:6], 6))
     live.number = 7
     live.refuse(error)
-    live.take_binary(packed(FRAMES[7], 8))
+    live.feed_binary(packed(FRAMES[7], 8))
     live.number = 9
     live.refuse(error)
     told = []
     while live.due:
-        told.append(live.next_due())
+        told.append(live.next_window())
     assert [(type(due), due.number) for due in told] == [
         (RefusedMessage, 7),
-        (DueWindow, 8),
+        (PendingWindow, 8),
         (RefusedMessage, 9),
     ]
-    assert isinstance(told[1], DueWindow)
+    assert isinstance(told[1], PendingWindow)
     assert told[1].skipped == 1
 
 
@@ -291,6 +291,6 @@ def test_a_session_may_send_its_rate_for_ever_and_a_second_of_it_at_once_but_no_
     burst = FrameRate(30, 0.0)
     burst.spend(30, 0.0)
     burst.spend(15, 0.5)
-    with pytest.raises(SessionOver, match="more than 30 frames a second came") as over:
+    with pytest.raises(SessionClosed, match="more than 30 frames a second came") as over:
         burst.spend(1, 0.5)
     assert over.value.close_code == 1008
