@@ -12,6 +12,12 @@ from landmarks.hands import Array, drop_z
 from testkit.model_files import write_version
 
 
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """What async tests run on: the loop of the service and of the client."""
+    return "asyncio"
+
+
 @pytest.fixture
 def data_dir() -> Path:
     """The folder of real recordings; a test that asks for it is skipped, saying so, where there is none."""

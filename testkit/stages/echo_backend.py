@@ -1,7 +1,7 @@
 """Doubler: what tests of the batcher let it run, and how they submit to it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 from serve_app.batching.batcher import MicroBatcher
 from serve_app.batching.linger import Linger
@@ -54,11 +54,6 @@ async def submit_all(
         return answer
 
     return await asyncio.gather(*(submit(item) for item in items))
-
-
-def tell(story: Callable[[], Awaitable[None]]) -> None:
-    """Run a story, with a deadline."""
-    asyncio.run(asyncio.wait_for(story(), 10))
 
 
 async def let_others_run() -> None:

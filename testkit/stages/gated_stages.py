@@ -1,15 +1,14 @@
 """The real stages behind a gate, and the app in front of them: what tests of live sessions begin with."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
 
 from serve_app.schemas import ModelStatus, Tensors
 from testkit.stages.local_stages import LocalStages, local_app
-
-Story = Callable[[Starlette, "GatedStages"], Awaitable[None]]
 
 
 class GatedStages(LocalStages):
@@ -34,10 +33,11 @@ class GatedStages(LocalStages):
         return self.status
 
 
-def tell(repository: Path, story: Story, api_keys: Sequence[str] = (), **arguments: float) -> None:
-    async def run() -> None:
-        stages = GatedStages(repository)
-        async with asyncio.timeout(30), local_app(stages, api_keys, **arguments) as app:
-            await story(app, stages)
-
-    asyncio.run(run())
+@asynccontextmanager
+async def serving(
+    repository: Path, api_keys: Sequence[str] = (), **arguments: float
+) -> AsyncIterator[tuple[Starlette, GatedStages]]:
+    """The app of a service of its own, and the stages behind it."""
+    stages = GatedStages(repository)
+    async with asyncio.timeout(30), local_app(stages, api_keys, **arguments) as app:
+        yield app, stages

@@ -155,7 +155,8 @@ def test_in_the_closed_loop_each_connection_has_one_request_under_way() -> None:
     assert 2 < len(asked) == answers.statuses[200] == answers.asked <= 2 * (0.3 / 0.02 + 1)
 
 
-def test_connections_come_from_the_addresses_in_turn() -> None:
+@pytest.mark.anyio
+async def test_connections_come_from_the_addresses_in_turn() -> None:
     async def peers() -> list[str]:
         seen: list[str] = []
 
@@ -169,12 +170,13 @@ def test_connections_come_from_the_addresses_in_turn() -> None:
             await on_free(target, rate=100, seconds=0.2, connections=3, wait_s=0.01)
         return seen
 
-    assert asyncio.run(peers()) == ["127.0.0.1", "127.0.0.2", "127.0.0.1"]
+    assert (await peers()) == ["127.0.0.1", "127.0.0.2", "127.0.0.1"]
 
 
-def test_a_server_that_is_not_there_is_an_error() -> None:
+@pytest.mark.anyio
+async def test_a_server_that_is_not_there_is_an_error() -> None:
     with pytest.raises(BenchError, match="accepted 0 of 1 connections"):
-        asyncio.run(in_turn(target_of(9), rate=1, seconds=1, connections=1))
+        await in_turn(target_of(9), rate=1, seconds=1, connections=1)
 
 
 def test_the_line_counts_what_was_due_after_the_warm_up(

@@ -20,7 +20,7 @@ BACK_WITHIN_S = 60
 async def replaced(service: RunningService, deployment: str, killed: list[int]) -> None:
     """Wait until a deployment has a replica again that isn't one of those killed."""
     async with asyncio.timeout(BACK_WITHIN_S):
-        while not set(await asyncio.to_thread(service.replica_pids, deployment)) - set(killed):  # noqa: ASYNC110
+        while not set(await asyncio.to_thread(service.replica_pids, deployment)) - set(killed):
             await asyncio.sleep(0.2)
 
 
@@ -56,8 +56,9 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.2)
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("deployment", ["GestureGRU", "Postprocess"])
-def test_a_killed_stage_is_replaced_and_no_request_is_lost(service: RunningService, deployment: str) -> None:
+async def test_a_killed_stage_is_replaced_and_no_request_is_lost(service: RunningService, deployment: str) -> None:
     async def story() -> Load:
         async with constant_load(service.url, clients=4) as load:
             await load.until_version("1", 10)
@@ -69,5 +70,5 @@ def test_a_killed_stage_is_replaced_and_no_request_is_lost(service: RunningServi
             await load.until_version("1", BACK_WITHIN_S)
         return load
 
-    load = asyncio.run(story())
+    load = await story()
     assert set(load.statuses) == {200}, load.statuses

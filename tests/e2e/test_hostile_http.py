@@ -92,24 +92,25 @@ def statuses_in(received: bytes) -> list[str]:
     return [status.decode() for status in re.findall(rb"HTTP/1\.[01] (\d{3}) ", received)]
 
 
-def test_hostile_connections_are_refused_side_by_side_and_no_replica_is_restarted(service: RunningService) -> None:
+@pytest.mark.anyio
+async def test_hostile_connections_are_refused_side_by_side_and_no_replica_is_restarted(
+    service: RunningService,
+) -> None:
     before = {name: service.replica_pids(name) for name in ("Preprocess", "GestureGRU", "Postprocess")}
 
-    async def story() -> dict[str, list[str]]:
-        async with asyncio.TaskGroup() as group:
-            asked = {
-                name: group.create_task(spoken(service.url, parts, expected))
-                for name, (parts, expected) in HOSTILE.items()
-            }
-        return {name: task.result() for name, task in asked.items()}
-
-    assert asyncio.run(story()) == {name: expected for name, (_, expected) in HOSTILE.items()}
+    async with asyncio.TaskGroup() as group:
+        asked = {
+            name: group.create_task(spoken(service.url, parts, expected)) for name, (parts, expected) in HOSTILE.items()
+        }
+    answers = {name: task.result() for name, task in asked.items()}
+    assert answers == {name: expected for name, (_, expected) in HOSTILE.items()}
     assert httpx.post(f"{service.url}/predict", json=EXAMPLE, timeout=30).status_code == 200
     for name, pids in before.items():
         assert set(pids) <= set(service.replica_pids(name)), name
 
 
-def test_a_hundred_silent_connections_keep_nobody_from_an_answer(service: RunningService) -> None:
+@pytest.mark.anyio
+async def test_a_hundred_silent_connections_keep_nobody_from_an_answer(service: RunningService) -> None:
     async def story() -> httpx.Response:
         address = httpx.URL(service.url)
         silent = [await asyncio.open_connection(address.host, address.port) for _ in range(100)]
@@ -122,14 +123,12 @@ def test_a_hundred_silent_connections_keep_nobody_from_an_answer(service: Runnin
             for _, writer in silent:
                 writer.close()
 
-    assert asyncio.run(story()).status_code == 200
+    assert (await story()).status_code == 200
 
 
-def test_hostile_inputs_over_the_wire_get_no_5xx(service: RunningService) -> None:
-    async def story() -> None:
-        async with httpx.AsyncClient(base_url=service.url, timeout=60) as client:
-            ask = over_http(client)
-            _, failures = await fuzz(ask, 11, range(200), lambda done: None)
-            assert not failures, "\n".join(failures[:5])
-
-    asyncio.run(story())
+@pytest.mark.anyio
+async def test_hostile_inputs_over_the_wire_get_no_5xx(service: RunningService) -> None:
+    async with httpx.AsyncClient(base_url=service.url, timeout=60) as client:
+        ask = over_http(client)
+        _, failures = await fuzz(ask, 11, range(200), lambda done: None)
+        assert not failures, "\n".join(failures[:5])

@@ -67,7 +67,8 @@ def next_version(service: RunningService) -> Any:
     wait_for(service, lambda fields: fields["version"] == "1", LIVE_WITHIN_S, lasting_s=EVERYONE_LOOKED_S)
 
 
-def test_a_published_version_is_live_within_ten_seconds_and_a_deleted_one_gone_with_no_failed_request(
+@pytest.mark.anyio
+async def test_a_published_version_is_live_within_ten_seconds_and_a_deleted_one_gone_with_no_failed_request(
     service: RunningService, next_version: Callable[[], int]
 ) -> None:
     async def story() -> Load:
@@ -80,12 +81,13 @@ def test_a_published_version_is_live_within_ten_seconds_and_a_deleted_one_gone_w
             await load.until_version("1", LIVE_WITHIN_S)
         return load
 
-    load = asyncio.run(story())
+    load = await story()
     assert set(load.statuses) == {200}, load.statuses
     assert load.statuses[200] > 50
 
 
-def test_a_broken_version_is_refused_with_its_reason_while_the_old_one_answers(
+@pytest.mark.anyio
+async def test_a_broken_version_is_refused_with_its_reason_while_the_old_one_answers(
     service: RunningService, next_version: Callable[[Callable[[Path], None]], int]
 ) -> None:
     def truncate(folder: Path) -> None:
@@ -98,7 +100,7 @@ def test_a_broken_version_is_refused_with_its_reason_while_the_old_one_answers(
             said = await asyncio.to_thread(wait_for, service, lambda fields: fields["models"]["gesture"]["refused"], 10)
         return load, said
 
-    load, said = asyncio.run(story())
+    load, said = await story()
     (reason,) = said["models"]["gesture"]["refused"].values()
     assert "SHA-256" in reason
     assert said["version"] == "1"
@@ -106,7 +108,8 @@ def test_a_broken_version_is_refused_with_its_reason_while_the_old_one_answers(
     assert set(load.answered) == {"1"}
 
 
-def test_a_pin_in_the_user_config_rolls_back_without_restarting_a_replica(
+@pytest.mark.anyio
+async def test_a_pin_in_the_user_config_rolls_back_without_restarting_a_replica(
     service: RunningService, next_version: Callable[[], int]
 ) -> None:
     version = next_version()
@@ -121,7 +124,7 @@ def test_a_pin_in_the_user_config_rolls_back_without_restarting_a_replica(
         return load
 
     try:
-        load = asyncio.run(story())
+        load = await story()
     finally:
         deploy_pin(service, "latest")
         # It holds once the published version is back; before that, the clean-up would race with the replicas.

@@ -96,7 +96,8 @@ def test_made_windows_get_the_same_label_as_the_model_file_called_directly(servi
     same_labels(service, windows)
 
 
-def test_a_burst_of_good_and_bad_windows_gives_each_its_own_answer(service: RunningService) -> None:
+@pytest.mark.anyio
+async def test_a_burst_of_good_and_bad_windows_gives_each_its_own_answer(service: RunningService) -> None:
     session = ModelSession.open(service.repository / "gesture" / "1")
     windows = [made_window(6 + index % 25, seed=index) for index in range(200)]
     bodies: list[dict[str, Any]] = [{"sequence": window.tolist()} for window in windows]
@@ -115,7 +116,7 @@ def test_a_burst_of_good_and_bad_windows_gives_each_its_own_answer(service: Runn
         else:
             del bodies[index]["sequence"]
             sentences[index] = "sequence is missing, expected it in the body"
-    answers = asyncio.run(post_all(service, bodies, at_once=200))
+    answers = await post_all(service, bodies, at_once=200)
     for index, answer in enumerate(answers):
         if index in sentences:
             assert (answer.status_code, answer.json()["error"]) == (400, sentences[index])
@@ -141,7 +142,8 @@ def test_a_body_too_large_is_refused(service: RunningService) -> None:
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
 
 
-def test_more_callers_than_the_service_admits_get_a_429_in_json_and_the_rest_their_answers(
+@pytest.mark.anyio
+async def test_more_callers_than_the_service_admits_get_a_429_in_json_and_the_rest_their_answers(
     service: RunningService,
 ) -> None:
     async def story() -> list[httpx.Response]:
@@ -158,7 +160,7 @@ def test_more_callers_than_the_service_admits_get_a_429_in_json_and_the_rest_the
                 os.kill(pid, signal.SIGCONT)
         return await asyncio.wait_for(asked, 60)
 
-    answers = asyncio.run(story())
+    answers = await story()
     statuses = Counter(answer.status_code for answer in answers)
     assert set(statuses) == {200, 429}, (statuses, {answer.text for answer in answers if answer.status_code > 429})
     assert statuses[200] >= MAX_WAITING

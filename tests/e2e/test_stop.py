@@ -115,7 +115,8 @@ def deploy(service: RunningService, **arguments: float) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_from_another_folder_it_serves_and_deploys_and_a_second_ctrl_c_ends_it_at_once() -> None:
+@pytest.mark.anyio
+async def test_from_another_folder_it_serves_and_deploys_and_a_second_ctrl_c_ends_it_at_once() -> None:
     async def story(service: RunningService) -> Load:
         before = set(service.replica_pids("Preprocess"))
         async with constant_load(service.url, clients=2) as load:
@@ -129,7 +130,7 @@ def test_from_another_folder_it_serves_and_deploys_and_a_second_ctrl_c_ends_it_a
         return load
 
     with running_service(PROJECT_ROOT / "models", command=ELSEWHERE + "serve run {config}") as service:
-        load = asyncio.run(story(service))
+        load = await story(service)
         assert set(load.statuses) == {200}, load.statuses
         with half_sent(service):
             os.killpg(service.pid, signal.SIGINT)  # as a terminal does: to everything that runs in it

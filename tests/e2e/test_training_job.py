@@ -33,7 +33,8 @@ def run(service: RunningService, *command: str) -> "subprocess.CompletedProcess[
     return done
 
 
-def test_a_job_trains_beside_the_service_and_its_model_goes_live_without_a_failed_request(
+@pytest.mark.anyio
+async def test_a_job_trains_beside_the_service_and_its_model_goes_live_without_a_failed_request(
     service: RunningService, tmp_path: Path
 ) -> None:
     simulate.main(["--output", str(tmp_path / "made"), "--windows", "8"])
@@ -58,7 +59,7 @@ def test_a_job_trains_beside_the_service_and_its_model_goes_live_without_a_faile
             await load.until_version("1", LIVE_WITHIN_S)
         return load, trained.stdout
 
-    load, said = asyncio.run(story())
+    load, said = await story()
     assert "epoch 3/3" in said, "the job's log did not stream"
     assert set(load.statuses) == {200}, load.statuses
 

@@ -88,38 +88,34 @@ HEADERS: list[Header] = [
 ]
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("keys", [(), ("a-key",)], ids=["without keys", "with keys"])
-def test_headers_that_are_no_text_or_no_number(repository: Path, keys: Sequence[str]) -> None:
-    async def story() -> None:
-        async with asyncio.timeout(30), local_app(LocalStages(repository), keys) as app:
-            requests = [
-                {"method": method, "path": path, "headers": [header, *own]}
-                for path in (*PATHS, *ODD_PATHS)
-                for method in ("GET", "POST")
-                for header in HEADERS
-                for own in ([], [KEY])[: 1 + len(keys)]
-            ]
-            await all_refused_in_words(app, requests)
-
-    asyncio.run(story())
+async def test_headers_that_are_no_text_or_no_number(repository: Path, keys: Sequence[str]) -> None:
+    async with asyncio.timeout(30), local_app(LocalStages(repository), keys) as app:
+        requests = [
+            {"method": method, "path": path, "headers": [header, *own]}
+            for path in (*PATHS, *ODD_PATHS)
+            for method in ("GET", "POST")
+            for header in HEADERS
+            for own in ([], [KEY])[: 1 + len(keys)]
+        ]
+        await all_refused_in_words(app, requests)
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("query", [b"\xff\xfe", b"lang=%ff&=%zz&&\xb2", b"lang=%ED%A0%80"])
-def test_queries_that_are_no_text(repository: Path, query: bytes) -> None:
-    async def story() -> None:
-        async with asyncio.timeout(30), local_app(LocalStages(repository), ["a-key"]) as app:
-            requests = [
-                {"method": method, "path": f"{path}{slash}", "headers": [KEY], "query": query}
-                for path in (*PATHS, *ODD_PATHS)
-                for method in ("GET", "POST", "DELETE")
-                for slash in ("", "/")
-            ]
-            await all_refused_in_words(app, requests)
-            signed_in = await asked(app, "POST", "/docs", FORM, query, b"key=a-key")
-            assert signed_in == (303, None)
-            assert (await asked(app, "POST", "/docs", FORM, query, b"key=\xff%ff%zz&&=;"))[0] == 403
-
-    asyncio.run(story())
+async def test_queries_that_are_no_text(repository: Path, query: bytes) -> None:
+    async with asyncio.timeout(30), local_app(LocalStages(repository), ["a-key"]) as app:
+        requests = [
+            {"method": method, "path": f"{path}{slash}", "headers": [KEY], "query": query}
+            for path in (*PATHS, *ODD_PATHS)
+            for method in ("GET", "POST", "DELETE")
+            for slash in ("", "/")
+        ]
+        await all_refused_in_words(app, requests)
+        signed_in = await asked(app, "POST", "/docs", FORM, query, b"key=a-key")
+        assert signed_in == (303, None)
+        assert (await asked(app, "POST", "/docs", FORM, query, b"key=\xff%ff%zz&&=;"))[0] == 403
 
 
 BODIES = {
@@ -147,19 +143,17 @@ BODIES = {
 }
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("body", BODIES.values(), ids=list(BODIES))
-def test_bodies_that_are_no_text_or_no_number(repository: Path, body: bytes) -> None:
-    async def story() -> None:
-        async with asyncio.timeout(30), local_app(LocalStages(repository)) as app:
-            length = (b"inference-header-content-length", b"%d" % len(body))
-            requests = [
-                {"method": "POST", "path": path, "headers": headers, "body": body}
-                for path in PATHS
-                for headers in ([], [length])
-            ]
-            await all_refused_in_words(app, requests)
-            for path in ("/predict", "/analyze", "/v2/models/gesture/infer"):
-                status, error = await asked(app, "POST", path, body=body)
-                assert status == 400 and error is not None and error["code"] == "invalid_input"
-
-    asyncio.run(story())
+async def test_bodies_that_are_no_text_or_no_number(repository: Path, body: bytes) -> None:
+    async with asyncio.timeout(30), local_app(LocalStages(repository)) as app:
+        length = (b"inference-header-content-length", b"%d" % len(body))
+        requests = [
+            {"method": "POST", "path": path, "headers": headers, "body": body}
+            for path in PATHS
+            for headers in ([], [length])
+        ]
+        await all_refused_in_words(app, requests)
+        for path in ("/predict", "/analyze", "/v2/models/gesture/infer"):
+            status, error = await asked(app, "POST", path, body=body)
+            assert status == 400 and error is not None and error["code"] == "invalid_input"

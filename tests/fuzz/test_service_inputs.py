@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,24 +54,20 @@ def bodies(*fields: str) -> st.SearchStrategy[bytes]:
     return st.binary(max_size=64) | (JSON | some).map(lambda value: json.dumps(value).encode())
 
 
-def tell(repository: Path, story: Callable[[ASGIApp], Awaitable[None]]) -> None:
-    """Run a story against a service of its own."""
-
-    async def run() -> None:
-        async with asyncio.timeout(300), local_app(LocalStages(repository)) as app:
-            await story(app)
-
-    asyncio.run(run())
+@asynccontextmanager
+async def serving(repository: Path) -> AsyncIterator[ASGIApp]:
+    """The app of a service of its own."""
+    async with asyncio.timeout(300), local_app(LocalStages(repository)) as app:
+        yield app
 
 
-def test_no_hostile_input_of_any_kind_is_answered_with_a_5xx(repository: Path) -> None:
-    async def story(app: ASGIApp) -> None:
+@pytest.mark.anyio
+async def test_no_hostile_input_of_any_kind_is_answered_with_a_5xx(repository: Path) -> None:
+    async with serving(repository) as app:
         outcomes, failures = await fuzz(lambda hostile: ask_app(app, hostile), 7, range(1200), lambda done: None)
         assert not failures, "\n".join(failures[:10])
         assert len({kind for kind, _ in outcomes}) == len(KINDS)
         assert sum(count for (_, outcome), count in outcomes.items() if outcome == "200") > 20
-
-    tell(repository, story)
 
 
 def test_a_numbered_hostile_input_is_the_same_each_time() -> None:
@@ -78,8 +75,9 @@ def test_a_numbered_hostile_input_is_the_same_each_time() -> None:
     assert hostile_input(3, 0) != hostile_input(4, 0)
 
 
-def test_every_edge_of_fp16_is_answered_or_refused_on_v2_and_in_a_session(repository: Path) -> None:
-    async def story(app: ASGIApp) -> None:
+@pytest.mark.anyio
+async def test_every_edge_of_fp16_is_answered_or_refused_on_v2_and_in_a_session(repository: Path) -> None:
+    async with serving(repository) as app:
         for frame in fp16_edges():
             number = float(np.frombuffer(frame, "<f2")[0])
             head = {"name": "sequence", "shape": [1, 6, 84], "datatype": "FP16"}
@@ -89,8 +87,6 @@ def test_every_edge_of_fp16_is_answered_or_refused_on_v2_and_in_a_session(reposi
             assert await ask_app(app, asked) == ("200" if np.isfinite(number) else "400"), number
             live = Hostile("fp16", path="/stream", messages=('{"encoding":"fp16","min_frames":6}', *[frame] * 8))
             assert await ask_app(app, live) == "left by the client", number
-
-    tell(repository, story)
 
 
 @pytest.mark.parametrize(
@@ -171,8 +167,9 @@ def reads_or_refuses(read: Callable[[], Any], refusal: type[Exception]) -> None:
 OPERATIONS = [(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods if path != "/stream"]
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize(("path", "method"), OPERATIONS, ids=str)
-def test_what_the_openapi_document_allows_and_what_it_forbids_is_answered_as_it_says(
+async def test_what_the_openapi_document_allows_and_what_it_forbids_is_answered_as_it_says(
     path: str, method: str, repository: Path
 ) -> None:
     async def described() -> ASGIApp:
@@ -180,7 +177,7 @@ def test_what_the_openapi_document_allows_and_what_it_forbids_is_answered_as_it_
             return app
 
     schema = schemathesis.openapi.from_dict(DOCUMENT)
-    schema.app = asyncio.run(described())
+    schema.app = await described()
     operation = schema[path][method]
     cases = operation.as_strategy()
     if operation.body:

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -41,35 +42,26 @@ async def logged(nginx: Front, count: int) -> list[str]:
         await asyncio.sleep(0.05)
 
 
-def tell(
-    story: Callable[[Front], Awaitable[None]], folder: Path, upstream: str | None = None, changes: Changes = ()
-) -> None:
-    """Run a story against nginx in front of ``upstream``, by default a port where nobody listens."""
+@asynccontextmanager
+async def running_nginx(folder: Path, upstream: str | None = None, changes: Changes = ()) -> AsyncIterator[Front]:
+    """nginx in front of ``upstream``, by default a port where nobody listens."""
     program("nginx")
-
-    async def run() -> None:
-        async with asyncio.timeout(DEADLINE_S):
-            async with front(folder, upstream or f"127.0.0.1:{free_ports(1)[0]}", changes) as running:
-                await story(running)
-
-    asyncio.run(run())
+    async with (
+        asyncio.timeout(DEADLINE_S),
+        front(folder, upstream or f"127.0.0.1:{free_ports(1)[0]}", changes) as running,
+    ):
+        yield running
 
 
-def tell_of_the_service(
-    story: Callable[[Front], Awaitable[None]], repository: Path, folder: Path, changes: Changes = ()
-) -> None:
-    """Run a story against nginx in front of the whole service."""
-    program("nginx")
-
-    async def run() -> None:
-        async with (
-            asyncio.timeout(DEADLINE_S),
-            serving(repository) as url,
-            front(folder, url.removeprefix("http://"), changes) as running,
-        ):
-            await story(running)
-
-    asyncio.run(run())
+@asynccontextmanager
+async def serving_behind_nginx(repository: Path, folder: Path, changes: Changes = ()) -> AsyncIterator[Front]:
+    """nginx in front of the whole service."""
+    async with (
+        asyncio.timeout(DEADLINE_S),
+        serving(repository) as url,
+        running_nginx(folder, url.removeprefix("http://"), changes) as running,
+    ):
+        yield running
 
 
 def is_the_contracts_error(answer: httpx.Response, status: int, code: str) -> None:
@@ -79,8 +71,9 @@ def is_the_contracts_error(answer: httpx.Response, status: int, code: str) -> No
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
 
 
-def test_a_window_is_answered_over_tls_under_its_request_id(repository: Path, tmp_path: Path) -> None:
-    async def story(nginx: Front) -> None:
+@pytest.mark.anyio
+async def test_a_window_is_answered_over_tls_under_its_request_id(repository: Path, tmp_path: Path) -> None:
+    async with serving_behind_nginx(repository, tmp_path) as nginx:
         async with nginx.client() as client:
             answer = await client.post("/predict", json=EXAMPLE, headers={"x-request-id": "pi-7.42"})
             assert answer.status_code == 200, answer.text
@@ -99,11 +92,10 @@ def test_a_window_is_answered_over_tls_under_its_request_id(repository: Path, tm
         assert [line["request_id"] for line in lines[:2]] == ["pi-7.42", "pi-7.43"]
         assert [line["status"] for line in lines] == [200, 400, 200]
 
-    tell_of_the_service(story, repository, tmp_path)
 
-
-def test_plain_http_is_sent_to_https_and_strangers_names_get_nothing(tmp_path: Path) -> None:
-    async def story(nginx: Front) -> None:
+@pytest.mark.anyio
+async def test_plain_http_is_sent_to_https_and_strangers_names_get_nothing(tmp_path: Path) -> None:
+    async with running_nginx(tmp_path) as nginx:
         async with httpx.AsyncClient(transport=Loopback()) as client:
             answer = await client.get(f"http://{NAME}:{nginx.plain}/shots?a=b", headers={"host": NAME})
             assert (answer.status_code, answer.headers["location"]) == (301, f"https://{NAME}/shots?a=b")
@@ -113,51 +105,44 @@ def test_plain_http_is_sent_to_https_and_strangers_names_get_nothing(tmp_path: P
             with pytest.raises(httpx.TransportError):
                 await client.get(f"https://elsewhere.example:{nginx.tls}/")
 
-    tell(story, tmp_path)
+
+@pytest.mark.anyio
+async def test_a_body_too_large_is_refused_before_the_service_sees_it(tmp_path: Path) -> None:
+    async with running_nginx(tmp_path) as nginx, nginx.client() as client:
+        for path, most in (("/predict", 1_048_576), ("/analyze", 16_777_216), ("/api/analyze/", 16_777_216)):
+            answer = await client.post(path, content=b" " * (most + 1))
+            is_the_contracts_error(answer, 413, "body_too_large")
+            assert answer.json()["error"].endswith(f"expected at most {most}")
+            passed = await client.post(path, content=b" " * most)
+            is_the_contracts_error(passed, 503, "not_ready")
 
 
-def test_a_body_too_large_is_refused_before_the_service_sees_it(tmp_path: Path) -> None:
-    async def story(nginx: Front) -> None:
-        async with nginx.client() as client:
-            for path, most in (("/predict", 1_048_576), ("/analyze", 16_777_216), ("/api/analyze/", 16_777_216)):
-                answer = await client.post(path, content=b" " * (most + 1))
-                is_the_contracts_error(answer, 413, "body_too_large")
-                assert answer.json()["error"].endswith(f"expected at most {most}")
-                passed = await client.post(path, content=b" " * most)
-                is_the_contracts_error(passed, 503, "not_ready")
-
-    tell(story, tmp_path)
-
-
-def test_an_address_that_asks_too_often_gets_a_429_in_json(repository: Path, tmp_path: Path) -> None:
-    async def story(nginx: Front) -> None:
-        async with nginx.client() as client:
-            answers = [await client.get("/health") for _ in range(8)]
-            assert [answer.status_code for answer in answers] == [200] * 4 + [429] * 4
-            is_the_contracts_error(answers[-1], 429, "overloaded")
-            assert int(answers[-1].headers["retry-after"]) >= 1
-
-    tell_of_the_service(story, repository, tmp_path, [(r"rate=\w+/s", "rate=1r/m"), (r"burst=\d+", "burst=3")])
+@pytest.mark.anyio
+async def test_an_address_that_asks_too_often_gets_a_429_in_json(repository: Path, tmp_path: Path) -> None:
+    async with (
+        serving_behind_nginx(repository, tmp_path, [(r"rate=\w+/s", "rate=1r/m"), (r"burst=\d+", "burst=3")]) as nginx,
+        nginx.client() as client,
+    ):
+        answers = [await client.get("/health") for _ in range(8)]
+        assert [answer.status_code for answer in answers] == [200] * 4 + [429] * 4
+        is_the_contracts_error(answers[-1], 429, "overloaded")
+        assert int(answers[-1].headers["retry-after"]) >= 1
 
 
-def test_while_the_service_is_away_clients_are_told_to_come_back(tmp_path: Path) -> None:
-    async def story(nginx: Front) -> None:
-        async with nginx.client() as client:
-            answer = await client.post("/predict", json=EXAMPLE)
-            is_the_contracts_error(answer, 503, "not_ready")
-            assert answer.headers["retry-after"] == "1"
-
-    tell(story, tmp_path)
+@pytest.mark.anyio
+async def test_while_the_service_is_away_clients_are_told_to_come_back(tmp_path: Path) -> None:
+    async with running_nginx(tmp_path) as nginx, nginx.client() as client:
+        answer = await client.post("/predict", json=EXAMPLE)
+        is_the_contracts_error(answer, 503, "not_ready")
+        assert answer.headers["retry-after"] == "1"
 
 
-def test_the_counts_are_not_for_the_outside(repository: Path, tmp_path: Path) -> None:
-    async def story(nginx: Front) -> None:
-        async with nginx.client() as client:
-            for path in ("/metrics", "/metrics/", "/metrics//", "/metrics%2f"):
-                is_the_contracts_error(await client.get(path), 404, "not_found")
-            assert (await client.get("/metadata")).status_code == 200
-
-    tell_of_the_service(story, repository, tmp_path)
+@pytest.mark.anyio
+async def test_the_counts_are_not_for_the_outside(repository: Path, tmp_path: Path) -> None:
+    async with serving_behind_nginx(repository, tmp_path) as nginx, nginx.client() as client:
+        for path in ("/metrics", "/metrics/", "/metrics//", "/metrics%2f"):
+            is_the_contracts_error(await client.get(path), 404, "not_found")
+        assert (await client.get("/metadata")).status_code == 200
 
 
 @contextlib.asynccontextmanager
@@ -177,87 +162,82 @@ async def mirror() -> AsyncIterator[str]:
         yield place
 
 
-def test_a_live_session_passes(tmp_path: Path) -> None:
+@pytest.mark.anyio
+async def test_a_live_session_passes(tmp_path: Path) -> None:
     program("nginx")
 
-    async def story() -> None:
-        async with (
-            asyncio.timeout(DEADLINE_S),
-            mirror() as upstream,
-            front(tmp_path, upstream) as nginx,
-            websockets.connect(
+    async with (
+        asyncio.timeout(DEADLINE_S),
+        mirror() as upstream,
+        front(tmp_path, upstream) as nginx,
+        websockets.connect(
+            f"wss://{NAME}:{nginx.tls}/stream",
+            host="127.0.0.1",
+            ssl=nginx.trust(),
+            additional_headers={"X-Request-Id": "pi-7"},
+        ) as session,
+    ):
+        for index in range(50):
+            await session.send(f"frame {index}")
+            assert await session.recv() == f"pi-7 frame {index}"
+
+
+@pytest.mark.anyio
+async def test_a_live_session_of_the_service_itself_passes_and_one_without_a_key_is_refused(
+    repository: Path, tmp_path: Path
+) -> None:
+    program("nginx")
+
+    async with (
+        asyncio.timeout(DEADLINE_S),
+        serving(repository, ApiKeyStore(["of-the-pi"])) as url,
+        front(tmp_path, url.removeprefix("http://")) as nginx,
+    ):
+        address, trust = f"wss://{NAME}:{nginx.tls}/stream", nginx.trust()
+        headers = {"X-API-Key": "of-the-pi"}
+        async with websockets.connect(address, host="127.0.0.1", ssl=trust, additional_headers=headers) as session:
+            await session.send("{}")
+            assert json.loads(await session.recv())["type"] == "ready"
+            await session.send(b"".join(PACKED[:6]))
+            assert json.loads(await session.recv())["frames"] == 6
+        with pytest.raises(websockets.InvalidStatus) as refused:
+            await websockets.connect(address, host="127.0.0.1", ssl=trust)
+        assert refused.value.response.status_code == 401
+
+
+@pytest.mark.anyio
+async def test_its_own_pages_may_ask_a_service_on_loopback_without_keys_and_pages_elsewhere_may_not(
+    repository: Path, tmp_path: Path
+) -> None:
+    program("nginx")
+
+    async with (
+        asyncio.timeout(DEADLINE_S),
+        serving(repository, site=Site(hosts=frozenset())) as url,
+        front(tmp_path, url.removeprefix("http://")) as nginx,
+        nginx.client() as client,
+    ):
+        for origin, status in ((f"https://{NAME}", 200), ("https://elsewhere.example", 403), ("null", 403)):
+            headers = {"Origin": origin, "X-Forwarded-Host": "elsewhere.example"}
+            answer = await client.post("/predict", json=EXAMPLE, headers=headers)
+            assert answer.status_code == status, answer.text
+            session = websockets.connect(
                 f"wss://{NAME}:{nginx.tls}/stream",
                 host="127.0.0.1",
                 ssl=nginx.trust(),
-                additional_headers={"X-Request-Id": "pi-7"},
-            ) as session,
-        ):
-            for index in range(50):
-                await session.send(f"frame {index}")
-                assert await session.recv() == f"pi-7 frame {index}"
-
-    asyncio.run(story())
-
-
-def test_a_live_session_of_the_service_itself_passes_and_one_without_a_key_is_refused(
-    repository: Path, tmp_path: Path
-) -> None:
-    program("nginx")
-
-    async def story() -> None:
-        async with (
-            asyncio.timeout(DEADLINE_S),
-            serving(repository, ApiKeyStore(["of-the-pi"])) as url,
-            front(tmp_path, url.removeprefix("http://")) as nginx,
-        ):
-            address, trust = f"wss://{NAME}:{nginx.tls}/stream", nginx.trust()
-            headers = {"X-API-Key": "of-the-pi"}
-            async with websockets.connect(address, host="127.0.0.1", ssl=trust, additional_headers=headers) as session:
-                await session.send("{}")
-                assert json.loads(await session.recv())["type"] == "ready"
-                await session.send(b"".join(PACKED[:6]))
-                assert json.loads(await session.recv())["frames"] == 6
-            with pytest.raises(websockets.InvalidStatus) as refused:
-                await websockets.connect(address, host="127.0.0.1", ssl=trust)
-            assert refused.value.response.status_code == 401
-
-    asyncio.run(story())
+                additional_headers={"Origin": origin},
+            )
+            if status == 200:
+                async with session:
+                    pass
+            else:
+                with pytest.raises(websockets.InvalidStatus) as refused:
+                    await session
+                assert refused.value.response.status_code == 403
 
 
-def test_its_own_pages_may_ask_a_service_on_loopback_without_keys_and_pages_elsewhere_may_not(
-    repository: Path, tmp_path: Path
-) -> None:
-    program("nginx")
-
-    async def story() -> None:
-        async with (
-            asyncio.timeout(DEADLINE_S),
-            serving(repository, site=Site(hosts=frozenset())) as url,
-            front(tmp_path, url.removeprefix("http://")) as nginx,
-            nginx.client() as client,
-        ):
-            for origin, status in ((f"https://{NAME}", 200), ("https://elsewhere.example", 403), ("null", 403)):
-                headers = {"Origin": origin, "X-Forwarded-Host": "elsewhere.example"}
-                answer = await client.post("/predict", json=EXAMPLE, headers=headers)
-                assert answer.status_code == status, answer.text
-                session = websockets.connect(
-                    f"wss://{NAME}:{nginx.tls}/stream",
-                    host="127.0.0.1",
-                    ssl=nginx.trust(),
-                    additional_headers={"Origin": origin},
-                )
-                if status == 200:
-                    async with session:
-                        pass
-                else:
-                    with pytest.raises(websockets.InvalidStatus) as refused:
-                        await session
-                    assert refused.value.response.status_code == 403
-
-    asyncio.run(story())
-
-
-def test_headers_that_a_client_makes_up_do_not_reach_the_service(tmp_path: Path) -> None:
+@pytest.mark.anyio
+async def test_headers_that_a_client_makes_up_do_not_reach_the_service(tmp_path: Path) -> None:
     program("nginx")
     made_up = {
         "X-Forwarded-For": "6.6.6.6",
@@ -269,19 +249,16 @@ def test_headers_that_a_client_makes_up_do_not_reach_the_service(tmp_path: Path)
         "X-API-Key": "kept",
     }
 
-    async def story() -> None:
-        async with asyncio.timeout(DEADLINE_S), mirror() as upstream, front(tmp_path, upstream) as nginx:
-            async with nginx.client() as client:
-                answer = await client.get("/anything", headers=made_up)
-            reached = dict(answer.json())
-            assert reached["x-forwarded-for"] == "127.0.0.1"
-            assert reached["x-forwarded-proto"] == "https"
-            assert reached["x-api-key"] == "kept"
-            assert re.fullmatch(r"[0-9a-f]{32}", reached["x-request-id"])
-            assert reached["x-request-id"] == answer.headers["x-request-id"]
-            assert {"forwarded", "proxy", "serve_multiplexed_model_id"}.isdisjoint(reached)
-
-    asyncio.run(story())
+    async with asyncio.timeout(DEADLINE_S), mirror() as upstream, front(tmp_path, upstream) as nginx:
+        async with nginx.client() as client:
+            answer = await client.get("/anything", headers=made_up)
+        reached = dict(answer.json())
+        assert reached["x-forwarded-for"] == "127.0.0.1"
+        assert reached["x-forwarded-proto"] == "https"
+        assert reached["x-api-key"] == "kept"
+        assert re.fullmatch(r"[0-9a-f]{32}", reached["x-request-id"])
+        assert reached["x-request-id"] == answer.headers["x-request-id"]
+        assert {"forwarded", "proxy", "serve_multiplexed_model_id"}.isdisjoint(reached)
 
 
 def seconds(directive: str, text: str) -> list[int]:

@@ -57,33 +57,32 @@ def is_the_refusal(answer: httpx.Response) -> None:
     assert "under way" in answer.json()["error"], "it blames the client's address"
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("path", ["/predict", "/analyze", "/api/analyze", INFER, "/v2/models/shot/versions/1/infer"])
-def test_one_request_too_many_is_refused_and_takes_no_place(path: str, tmp_path: Path) -> None:
+async def test_one_request_too_many_is_refused_and_takes_no_place(path: str, tmp_path: Path) -> None:
     program("nginx")
 
-    async def story() -> None:
-        slow = Slow()
-        async with (
-            asyncio.timeout(DEADLINE_S),
-            listening(slow.app) as place,
-            front(tmp_path, place, FEWER) as nginx,
-            nginx.client() as client,
-        ):
-            under_way = [asyncio.create_task(client.post(path, json={})) for _ in range(PLACES)]
-            await slow.until_held(PLACES)
-            for _ in range(2):
-                is_the_refusal(await client.post(path, json={}))
-            assert (await client.get("/health")).status_code == 200
-            slow.go.set()
-            assert [answer.status_code for answer in await asyncio.gather(*under_way)] == [200] * PLACES
-            assert slow.held == PLACES
-            assert [(await client.post(path, json={})).status_code for _ in range(2 * PLACES)] == [200] * 2 * PLACES
-        assert "helen_models" not in (tmp_path / "error.log").read_text(), "each refusal is a line"
-
-    asyncio.run(story())
+    slow = Slow()
+    async with (
+        asyncio.timeout(DEADLINE_S),
+        listening(slow.app) as place,
+        front(tmp_path, place, FEWER) as nginx,
+        nginx.client() as client,
+    ):
+        under_way = [asyncio.create_task(client.post(path, json={})) for _ in range(PLACES)]
+        await slow.until_held(PLACES)
+        for _ in range(2):
+            is_the_refusal(await client.post(path, json={}))
+        assert (await client.get("/health")).status_code == 200
+        slow.go.set()
+        assert [answer.status_code for answer in await asyncio.gather(*under_way)] == [200] * PLACES
+        assert slow.held == PLACES
+        assert [(await client.post(path, json={})).status_code for _ in range(2 * PLACES)] == [200] * 2 * PLACES
+    assert "helen_models" not in (tmp_path / "error.log").read_text(), "each refusal is a line"
 
 
-def test_bodies_that_do_not_come_hold_no_place(tmp_path: Path) -> None:
+@pytest.mark.anyio
+async def test_bodies_that_do_not_come_hold_no_place(tmp_path: Path) -> None:
     program("nginx")
 
     async def begin(nginx: Front) -> asyncio.StreamWriter:
@@ -92,47 +91,42 @@ def test_bodies_that_do_not_come_hold_no_place(tmp_path: Path) -> None:
         await writer.drain()
         return writer
 
-    async def story() -> None:
-        slow = Slow()
-        slow.go.set()
-        async with (
-            asyncio.timeout(DEADLINE_S),
-            listening(slow.app) as place,
-            front(tmp_path, place, FEWER) as nginx,
-            nginx.client() as client,
-        ):
-            writers = [await begin(nginx) for _ in range(2 * PLACES)]
-            assert [(await client.post(INFER, json={})).status_code for _ in range(5)] == [200] * 5
-            assert slow.held == 5
-            for writer in writers:
-                writer.close()
-
-    asyncio.run(story())
+    slow = Slow()
+    slow.go.set()
+    async with (
+        asyncio.timeout(DEADLINE_S),
+        listening(slow.app) as place,
+        front(tmp_path, place, FEWER) as nginx,
+        nginx.client() as client,
+    ):
+        writers = [await begin(nginx) for _ in range(2 * PLACES)]
+        assert [(await client.post(INFER, json={})).status_code for _ in range(5)] == [200] * 5
+        assert slow.held == 5
+        for writer in writers:
+            writer.close()
 
 
-def test_beyond_the_bound_the_service_accepts_or_nginx_refuses_and_afterwards_all_is_well(
+@pytest.mark.anyio
+async def test_beyond_the_bound_the_service_accepts_or_nginx_refuses_and_afterwards_all_is_well(
     repository: Path, tmp_path: Path
 ) -> None:
     program("nginx")
 
-    async def story() -> None:
-        async with (
-            asyncio.timeout(DEADLINE_S),
-            serving(repository) as url,
-            front(tmp_path, url.removeprefix("http://"), FEWER) as nginx,
-            nginx.client() as client,
-        ):
-            answers = await asyncio.gather(*(client.post("/predict", json=EXAMPLE) for _ in range(50)))
-            counts = Counter(answer.status_code for answer in answers)
-            assert counts[200] >= PLACES and counts[200] + counts[429] == 50
-            for answer in answers:
-                if answer.status_code == 429:
-                    is_the_refusal(answer)
-            for _ in range(PLACES):
-                answer = await client.post("/predict", json=EXAMPLE)
-                assert answer.status_code == 200, answer.text
-
-    asyncio.run(story())
+    async with (
+        asyncio.timeout(DEADLINE_S),
+        serving(repository) as url,
+        front(tmp_path, url.removeprefix("http://"), FEWER) as nginx,
+        nginx.client() as client,
+    ):
+        answers = await asyncio.gather(*(client.post("/predict", json=EXAMPLE) for _ in range(50)))
+        counts = Counter(answer.status_code for answer in answers)
+        assert counts[200] >= PLACES and counts[200] + counts[429] == 50
+        for answer in answers:
+            if answer.status_code == 429:
+                is_the_refusal(answer)
+        for _ in range(PLACES):
+            answer = await client.post("/predict", json=EXAMPLE)
+            assert answer.status_code == 200, answer.text
 
 
 def bounded() -> re.Pattern[str]:

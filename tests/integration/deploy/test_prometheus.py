@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import yaml
 
 from serve_app.api.auth.api_keys import ApiKeyStore
@@ -46,13 +47,14 @@ async def ask_everything(client: httpx.AsyncClient, **headers: str) -> None:
     assert (await client.post("/predict", json=EXAMPLE, headers=headers)).status_code == 200
 
 
-def test_every_panel_and_alert_is_about_series_that_a_scrape_has(repository: Path) -> None:
+@pytest.mark.anyio
+async def test_every_panel_and_alert_is_about_series_that_a_scrape_has(repository: Path) -> None:
     async def story() -> str:
         async with asyncio.timeout(DEADLINE_S), local_client(repository) as client:
             await ask_everything(client)
             return (await client.get("/metrics")).text
 
-    there = set(samples_in(asyncio.run(story())))
+    there = set(samples_in(await story()))
     named = {name for expression in EXPRESSIONS for name in names_in(expression)}
     assert named
     assert named - there == set()
@@ -62,13 +64,14 @@ def test_every_panel_and_alert_is_about_series_that_a_scrape_has(repository: Pat
     assert {name for name in there if not aside.fullmatch(name)} - named == set()
 
 
-def test_the_documentation_names_every_series_and_no_other(repository: Path) -> None:
+@pytest.mark.anyio
+async def test_the_documentation_names_every_series_and_no_other(repository: Path) -> None:
     async def story() -> str:
         async with asyncio.timeout(DEADLINE_S), local_client(repository) as client:
             await ask_everything(client)
             return (await client.get("/metrics")).text
 
-    families = set(re.findall(r"^# TYPE (helen_\w+)", asyncio.run(story()), flags=re.MULTILINE))
+    families = set(re.findall(r"^# TYPE (helen_\w+)", (await story()), flags=re.MULTILINE))
     named = set(re.findall(r"\b(helen_\w+[a-z])", (PROJECT_ROOT / "docs" / "deploy.md").read_text())) - {
         "helen_process"
     }
@@ -161,43 +164,43 @@ async def until(asked: Callable[[], Awaitable[bool]]) -> None:
         await asyncio.sleep(0.2)
 
 
-def test_a_real_prometheus_scrapes_with_the_key_and_can_draw_every_panel(repository: Path, tmp_path: Path) -> None:
+@pytest.mark.anyio
+async def test_a_real_prometheus_scrapes_with_the_key_and_can_draw_every_panel(
+    repository: Path, tmp_path: Path
+) -> None:
     program("prometheus")
 
-    async def story() -> None:
-        async with (
-            asyncio.timeout(DEADLINE_S),
-            serving(repository, ApiKeyStore([KEY])) as url,
-            prometheus(shortened(tmp_path, url.removeprefix("http://"))) as server,
-        ):
+    async with (
+        asyncio.timeout(DEADLINE_S),
+        serving(repository, ApiKeyStore([KEY])) as url,
+        prometheus(shortened(tmp_path, url.removeprefix("http://"))) as server,
+    ):
 
-            async def answer_of(query: str) -> list[Any]:
-                asked = await server.get("/api/v1/query", params={"query": query})
-                assert asked.status_code in (200, 503), asked.text  # 503: it is still starting
-                found: list[Any] = asked.json()["data"]["result"] if asked.status_code == 200 else []
-                return found
+        async def answer_of(query: str) -> list[Any]:
+            asked = await server.get("/api/v1/query", params={"query": query})
+            assert asked.status_code in (200, 503), asked.text  # 503: it is still starting
+            found: list[Any] = asked.json()["data"]["result"] if asked.status_code == 200 else []
+            return found
 
-            async def scraped() -> bool:
-                return [sample["value"][1] for sample in await answer_of('up{job="helen"}')] == ["1"]
+        async def scraped() -> bool:
+            return [sample["value"][1] for sample in await answer_of('up{job="helen"}')] == ["1"]
 
-            await until(scraped)
-            async with httpx.AsyncClient(base_url=url, headers={"authorization": f"Bearer {KEY}"}) as client:
-                for expression in EXPRESSIONS:
-                    drawn = expression.replace("$__rate_interval", "30s")
+        await until(scraped)
+        async with httpx.AsyncClient(base_url=url, headers={"authorization": f"Bearer {KEY}"}) as client:
+            for expression in EXPRESSIONS:
+                drawn = expression.replace("$__rate_interval", "30s")
 
-                    async def has_samples(query: str = drawn) -> bool:
-                        await ask_everything(client)
-                        found = await answer_of(query)
-                        return bool(found) and all(sample["value"][1] != "NaN" for sample in found)
+                async def has_samples(query: str = drawn) -> bool:
+                    await ask_everything(client)
+                    found = await answer_of(query)
+                    return bool(found) and all(sample["value"][1] != "NaN" for sample in found)
 
-                    await until(has_samples)
+                await until(has_samples)
 
-            async def rules_are_evaluated() -> bool:
-                rules = (await server.get("/api/v1/rules")).json()["data"]["groups"][0]["rules"]
-                assert {rule["name"] for rule in rules} == {rule["alert"] for rule in RULES}
-                assert "err" not in {rule["health"] for rule in rules}, rules
-                return {rule["health"] for rule in rules} == {"ok"}
+        async def rules_are_evaluated() -> bool:
+            rules = (await server.get("/api/v1/rules")).json()["data"]["groups"][0]["rules"]
+            assert {rule["name"] for rule in rules} == {rule["alert"] for rule in RULES}
+            assert "err" not in {rule["health"] for rule in rules}, rules
+            return {rule["health"] for rule in rules} == {"ok"}
 
-            await until(rules_are_evaluated)
-
-    asyncio.run(story())
+        await until(rules_are_evaluated)

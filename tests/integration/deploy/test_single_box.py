@@ -46,7 +46,7 @@ def mode(path: Path) -> int:
 def test_the_box_gets_the_program_a_model_keys_units_and_nginx(box: Path) -> None:
     for path in (
         "opt/helen/serve_app/app.py",
-        "opt/helen/landmarks/session.py",
+        "opt/helen/landmarks/models/session.py",
         "opt/helen/deploy/fastpath.env",
         "opt/helen/requirements.txt",
         "opt/helen/constraints.txt",

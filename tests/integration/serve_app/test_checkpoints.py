@@ -1,6 +1,5 @@
 """The source system's ``.pt``, converted once by a child process and served as ONNX."""
 
-import asyncio
 import importlib.util
 import os
 import threading
@@ -148,7 +147,8 @@ def test_a_truncated_checkpoint_is_refused_and_the_next_source_answers(checkpoin
     assert "not all of one" in model.refused[str(checkpoint)]
 
 
-def test_without_torch_a_replica_comes_up_at_once_and_answers_with_what_to_install(
+@pytest.mark.anyio
+async def test_without_torch_a_replica_comes_up_at_once_and_answers_with_what_to_install(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch, service_log: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else object())
@@ -163,7 +163,7 @@ def test_without_torch_a_replica_comes_up_at_once_and_answers_with_what_to_insta
     assert started.wait(30), "it waits for what doesn't come by itself"
     wanted = "pip install -r training/requirements.txt"
     with pytest.raises(NotReady, match=wanted):
-        asyncio.run(replicas[0].infer({}))
-    asyncio.run(replicas[0].look())
+        await replicas[0].infer({})
+    await replicas[0].look()
     assert len([record for record in service_log.records if "is refused" in record.getMessage()]) == 1
     checkpoint.unlink()  # the replica goes on looking, and torch is there again after this test

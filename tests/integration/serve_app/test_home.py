@@ -101,7 +101,8 @@ SIZES = {"phone": (320, 640), "desktop": (1200, 900)}
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
-def test_it_fits_a_phone_of_320_pixels_and_a_desktop(repository: Path, tmp_path: Path) -> None:
+@pytest.mark.anyio
+async def test_it_fits_a_phone_of_320_pixels_and_a_desktop(repository: Path, tmp_path: Path) -> None:
     browser = installed()
     if browser is None:
         pytest.skip("no Chromium is installed")
@@ -133,6 +134,6 @@ def test_it_fits_a_phone_of_320_pixels_and_a_desktop(repository: Path, tmp_path:
                         assert ground == {"light": "rgb(246, 245, 242)", "dark": "rgb(22, 24, 28)"}[scheme]
                         pictures[f"{size}-{language}-{scheme}"] = await tab.picture()
 
-    asyncio.run(story())
+    await story()
     for name, picture in pictures.items():  # for people to look at
         (tmp_path / f"{name}.png").write_bytes(picture)

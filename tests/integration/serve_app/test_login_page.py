@@ -15,85 +15,73 @@ PAGE = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
 DEADLINE_S = 120
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("path", ["/shots", "/docs", "/nowhere"])
-def test_a_browser_without_a_key_gets_the_form_and_a_program_json(repository: Path, path: str) -> None:
-    async def story() -> None:
-        async with asyncio.timeout(30), local_client(repository, KEYS) as client:
-            form = await client.get(path, headers=PAGE)
-            assert form.status_code == 401
-            assert form.headers["content-type"].startswith("text/html")
-            assert '<form method="post">' in form.text
-            assert 'role="alert"' not in form.text
-            assert "default-src 'none'" in form.headers["content-security-policy"]
-            assert form.headers["referrer-policy"] == "same-origin", "the form would come with the Origin null"
-            assert (await client.get(path)).json()["code"] == "unauthorized"
-
-    asyncio.run(story())
+async def test_a_browser_without_a_key_gets_the_form_and_a_program_json(repository: Path, path: str) -> None:
+    async with asyncio.timeout(30), local_client(repository, KEYS) as client:
+        form = await client.get(path, headers=PAGE)
+        assert form.status_code == 401
+        assert form.headers["content-type"].startswith("text/html")
+        assert '<form method="post">' in form.text
+        assert 'role="alert"' not in form.text
+        assert "default-src 'none'" in form.headers["content-security-policy"]
+        assert form.headers["referrer-policy"] == "same-origin", "the form would come with the Origin null"
+        assert (await client.get(path)).json()["code"] == "unauthorized"
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("key", KEYS)
-def test_a_key_in_the_form_opens_the_page_and_its_files_for_that_browser(repository: Path, key: str) -> None:
-    async def story() -> None:
-        async with asyncio.timeout(30), local_client(repository, KEYS) as client:
-            answer = await client.post("/shots", headers=PAGE, data={"key": key})
-            assert (answer.status_code, answer.headers["location"]) == (303, "shots")
-            cookie = answer.headers["set-cookie"]
-            assert "HttpOnly" in cookie and "SameOriginMiddleware=Strict" in cookie and "Path=/" in cookie
-            assert "expires" not in cookie.lower() and "max-age" not in cookie.lower()
-            for path in ("/shots", "/shots/shots.js", "/metadata"):
-                assert (await client.get(path)).status_code == 200
-            client.cookies.clear()
-            assert (await client.get("/shots/shots.js")).status_code == 401
-
-    asyncio.run(story())
+async def test_a_key_in_the_form_opens_the_page_and_its_files_for_that_browser(repository: Path, key: str) -> None:
+    async with asyncio.timeout(30), local_client(repository, KEYS) as client:
+        answer = await client.post("/shots", headers=PAGE, data={"key": key})
+        assert (answer.status_code, answer.headers["location"]) == (303, "shots")
+        cookie = answer.headers["set-cookie"]
+        assert "HttpOnly" in cookie and "SameOriginMiddleware=Strict" in cookie and "Path=/" in cookie
+        assert "expires" not in cookie.lower() and "max-age" not in cookie.lower()
+        for path in ("/shots", "/shots/shots.js", "/metadata"):
+            assert (await client.get(path)).status_code == 200
+        client.cookies.clear()
+        assert (await client.get("/shots/shots.js")).status_code == 401
 
 
-def test_behind_tls_the_cookie_stays_there(repository: Path) -> None:
-    async def story() -> None:
-        async with asyncio.timeout(30), local_client(repository, KEYS) as client:
-            for url, secure in (("https://helen/shots", True), ("http://helen/shots", False)):
-                answer = await client.post(url, headers=PAGE, data={"key": KEYS[0]})
-                assert ("Secure" in answer.headers["set-cookie"]) == secure
-
-    asyncio.run(story())
+@pytest.mark.anyio
+async def test_behind_tls_the_cookie_stays_there(repository: Path) -> None:
+    async with asyncio.timeout(30), local_client(repository, KEYS) as client:
+        for url, secure in (("https://helen/shots", True), ("http://helen/shots", False)):
+            answer = await client.post(url, headers=PAGE, data={"key": KEYS[0]})
+            assert ("Secure" in answer.headers["set-cookie"]) == secure
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize(
     "form", [{"key": "first-ke"}, {"key": ""}, {"other": "first-key"}, {"key": "first-key", "pad": "x" * 5000}]
 )
-def test_what_is_no_key_gets_the_form_again(repository: Path, form: dict[str, str]) -> None:
+async def test_what_is_no_key_gets_the_form_again(repository: Path, form: dict[str, str]) -> None:
     assert MAX_FORM_BYTES < 5000
 
-    async def story() -> None:
-        async with asyncio.timeout(30), local_client(repository, KEYS) as client:
-            answer = await client.post("/shots", headers=PAGE, data=form)
-            assert answer.status_code == 403
-            assert 'role="alert"' in answer.text
-            assert "set-cookie" not in answer.headers
-
-    asyncio.run(story())
+    async with asyncio.timeout(30), local_client(repository, KEYS) as client:
+        answer = await client.post("/shots", headers=PAGE, data=form)
+        assert answer.status_code == 403
+        assert 'role="alert"' in answer.text
+        assert "set-cookie" not in answer.headers
 
 
-def test_a_cookie_with_a_key_that_went_is_refused_and_a_header_counts_first(repository: Path) -> None:
-    async def story() -> None:
-        async with asyncio.timeout(30), local_client(repository, KEYS) as client:
-            old = {"Cookie": "helen_key=gone"}
-            assert (await client.get("/metadata", headers=old)).status_code == 403
-            assert (await client.get("/shots", headers=old | PAGE)).status_code == 403
-            assert (await client.get("/metadata", headers=old | {"X-API-Key": KEYS[0]})).status_code == 200
-            good = {"Cookie": f"helen_key={KEYS[0]}"}
-            assert (await client.get("/metadata", headers=good | {"X-API-Key": "wrong"})).status_code == 403
-
-    asyncio.run(story())
+@pytest.mark.anyio
+async def test_a_cookie_with_a_key_that_went_is_refused_and_a_header_counts_first(repository: Path) -> None:
+    async with asyncio.timeout(30), local_client(repository, KEYS) as client:
+        old = {"Cookie": "helen_key=gone"}
+        assert (await client.get("/metadata", headers=old)).status_code == 403
+        assert (await client.get("/shots", headers=old | PAGE)).status_code == 403
+        assert (await client.get("/metadata", headers=old | {"X-API-Key": KEYS[0]})).status_code == 200
+        good = {"Cookie": f"helen_key={KEYS[0]}"}
+        assert (await client.get("/metadata", headers=good | {"X-API-Key": "wrong"})).status_code == 403
 
 
-def test_a_program_cannot_sign_in_by_form(repository: Path) -> None:
-    async def story() -> None:
-        async with asyncio.timeout(30), local_client(repository, KEYS) as client:
-            answer = await client.post("/shots", data={"key": KEYS[0]})
-            assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
-
-    asyncio.run(story())
+@pytest.mark.anyio
+async def test_a_program_cannot_sign_in_by_form(repository: Path) -> None:
+    async with asyncio.timeout(30), local_client(repository, KEYS) as client:
+        answer = await client.post("/shots", data={"key": KEYS[0]})
+        assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
 
 
 async def sign_in(tab: Tab, key: str) -> None:
@@ -101,7 +89,8 @@ async def sign_in(tab: Tab, key: str) -> None:
     await tab.evaluate(f"document.querySelector('#key').value = '{key}'; document.querySelector('form').submit()")
 
 
-def test_somebody_types_a_key_and_has_the_example_judged(repository: Path, tmp_path: Path) -> None:
+@pytest.mark.anyio
+async def test_somebody_types_a_key_and_has_the_example_judged(repository: Path, tmp_path: Path) -> None:
     browser = installed()
     if browser is None:
         pytest.skip("no Chromium is installed")
@@ -124,6 +113,6 @@ def test_somebody_types_a_key_and_has_the_example_judged(repository: Path, tmp_p
             assert await tab.evaluate("document.querySelector('#message').textContent") == ""
             pictures["judged"] = await tab.picture()
 
-    asyncio.run(story())
+    await story()
     for name, picture in pictures.items():  # for people to look at
         (tmp_path / f"{name}.png").write_bytes(picture)

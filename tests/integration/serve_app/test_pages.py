@@ -15,33 +15,29 @@ from testkit.stages.local_stages import local_client, serving
 DEADLINE_S = 60
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("name", ["shots", "docs"])
-def test_every_file_of_the_page_is_served_with_its_type(repository: Path, name: str) -> None:
-    async def story() -> None:
-        async with asyncio.timeout(20), local_client(repository) as client:
-            page = await client.get(f"/{name}")
-            assert page.status_code == 200
-            assert page.headers["content-type"].startswith("text/html")
-            assert "script-src 'self'" in page.headers["content-security-policy"]
-            wanted = re.findall(rf'(?:href|src)="({name}/[^"]+)"', page.text)
-            assert len(wanted) == 2
-            for path in wanted:
-                file = await client.get(f"/{path}")
-                assert file.status_code == 200
-                assert file.headers["content-type"].startswith(MEDIA_TYPES[path.removeprefix(f"{name}/")])
-
-    asyncio.run(story())
+async def test_every_file_of_the_page_is_served_with_its_type(repository: Path, name: str) -> None:
+    async with asyncio.timeout(20), local_client(repository) as client:
+        page = await client.get(f"/{name}")
+        assert page.status_code == 200
+        assert page.headers["content-type"].startswith("text/html")
+        assert "script-src 'self'" in page.headers["content-security-policy"]
+        wanted = re.findall(rf'(?:href|src)="({name}/[^"]+)"', page.text)
+        assert len(wanted) == 2
+        for path in wanted:
+            file = await client.get(f"/{path}")
+            assert file.status_code == 200
+            assert file.headers["content-type"].startswith(MEDIA_TYPES[path.removeprefix(f"{name}/")])
 
 
-def test_nothing_but_the_pages_files_is_served(repository: Path) -> None:
+@pytest.mark.anyio
+async def test_nothing_but_the_pages_files_is_served(repository: Path) -> None:
     assert {path.name for path in FOLDER.iterdir()} == {*MEDIA_TYPES, "home.html", "shots.html", "docs.html"}
 
-    async def story() -> None:
-        async with asyncio.timeout(20), local_client(repository) as client:
-            for name in ("other.js", "..%2Fsettings.py", "shots.html", "docs.html"):
-                assert (await client.get(f"/shots/{name}")).status_code == 404
-
-    asyncio.run(story())
+    async with asyncio.timeout(20), local_client(repository) as client:
+        for name in ("other.js", "..%2Fsettings.py", "shots.html", "docs.html"):
+            assert (await client.get(f"/shots/{name}")).status_code == 404
 
 
 def test_every_word_is_there_in_both_languages() -> None:

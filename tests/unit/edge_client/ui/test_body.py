@@ -75,8 +75,9 @@ SHOWN = {
 }
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("body", SHOWN.values(), ids=SHOWN)
-def test_any_json_object_reaches_sse_and_socketio_listeners(url: str, body: bytes) -> None:
+async def test_any_json_object_reaches_sse_and_socketio_listeners(url: str, body: bytes) -> None:
     pytest.importorskip("aiohttp", reason="python-socketio's own client needs aiohttp")
     expected = msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf"))
 
@@ -93,7 +94,7 @@ def test_any_json_object_reaches_sse_and_socketio_listeners(url: str, body: byte
         return message
 
     with listening(url + "/events") as events:
-        assert asyncio.run(post_to_a_socketio_listener()) == expected
+        assert (await post_to_a_socketio_listener()) == expected
         wait_until(lambda: len(events) > 1)
         assert events[1] == expected
     assert httpx.get(url + "/recent").status_code == 200

@@ -39,15 +39,16 @@ def test_other_sites_cannot_post_gestures(url: str) -> None:
     assert answer.status_code == 403
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("headers", [{"Origin": "http://evil.example"}, {"Host": "evil.example"}])
-def test_other_sites_cannot_open_a_pages_socket(url: str, headers: dict[str, str]) -> None:
+async def test_other_sites_cannot_open_a_pages_socket(url: str, headers: dict[str, str]) -> None:
     async def open_page() -> None:
         async with asyncio.timeout(DEADLINE_S):
             async with connect(url.replace("http", "ws", 1) + "/page", additional_headers=headers):
                 pass
 
     with pytest.raises(InvalidStatus, match="403"):
-        asyncio.run(open_page())
+        await open_page()
 
 
 @pytest.mark.parametrize("host", [NAMED, NAMED + ":5000", "RASPBERRYPI.lan.", f"{OWN}.lan:5000", f"{OWN}.local"])

@@ -46,7 +46,8 @@ def test_a_gesture_reaches_every_sse_listener_after_the_hello(url: str) -> None:
         assert first[:2] == second[:2] == [{"type": "hello", "status": "ok"}, GESTURE]
 
 
-def test_a_gesture_reaches_socketio_listeners_as_message(url: str) -> None:
+@pytest.mark.anyio
+async def test_a_gesture_reaches_socketio_listeners_as_message(url: str) -> None:
     async def listen() -> Any:
         client = socketio.AsyncClient()
         received: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -64,7 +65,7 @@ def test_a_gesture_reaches_socketio_listeners_as_message(url: str) -> None:
         return message
 
     pytest.importorskip("aiohttp", reason="python-socketio's own client needs aiohttp")
-    assert asyncio.run(listen()) == GESTURE
+    assert (await listen()) == GESTURE
 
 
 def test_the_publishers_event_arrives_whole(url: str) -> None:

@@ -78,29 +78,28 @@ def test_recent_events_are_told_newest_first(url: str) -> None:
     assert [event["number"] for event in httpx.get(url + "/recent").json()] == list(range(EVENTS_SHOWN + 4, 4, -1))
 
 
-def test_a_page_gets_the_last_events_then_new_ones_and_states_over_one_socket(hub: Hub, url: str) -> None:
+@pytest.mark.anyio
+async def test_a_page_gets_the_last_events_then_new_ones_and_states_over_one_socket(hub: Hub, url: str) -> None:
     for number in range(EVENTS_SHOWN + 1):
         post(url, {"number": number})
 
-    async def read() -> None:
-        async with connected_page(url) as page:
-            past = [await next_message(page) for _ in range(EVENTS_SHOWN)]
-            assert [message["gesture"]["number"] for message in past] == list(range(1, EVENTS_SHOWN + 1))
-            assert all(message["past"] and message["at"] > 1.7e9 for message in past)
-            hub.show({"fps": 30})
-            assert await next_message(page) == {"state": {"fps": 30}}
-            await asyncio.to_thread(post, url, {"number": 99})
-            newest = await next_message(page)
-            assert (newest["gesture"], newest["past"]) == ({"number": 99}, False)
-        await asyncio.to_thread(post, url, {"number": 100})
-        async with connected_page(url, after=newest["id"]) as page:
-            missed = await next_message(page)
-            assert (missed["gesture"], missed["past"]) == ({"number": 100}, True)
-
-    asyncio.run(read())
+    async with connected_page(url) as page:
+        past = [await next_message(page) for _ in range(EVENTS_SHOWN)]
+        assert [message["gesture"]["number"] for message in past] == list(range(1, EVENTS_SHOWN + 1))
+        assert all(message["past"] and message["at"] > 1.7e9 for message in past)
+        hub.show({"fps": 30})
+        assert await next_message(page) == {"state": {"fps": 30}}
+        await asyncio.to_thread(post, url, {"number": 99})
+        newest = await next_message(page)
+        assert (newest["gesture"], newest["past"]) == ({"number": 99}, False)
+    await asyncio.to_thread(post, url, {"number": 100})
+    async with connected_page(url, after=newest["id"]) as page:
+        missed = await next_message(page)
+        assert (missed["gesture"], missed["past"]) == ({"number": 100}, True)
 
 
-def test_a_page_that_leaves_is_counted_no_more_and_one_too_many_is_told_so(hub: Hub, url: str) -> None:
+@pytest.mark.anyio
+async def test_a_page_that_leaves_is_counted_no_more_and_one_too_many_is_told_so(hub: Hub, url: str) -> None:
     def health() -> dict[str, int]:
         answer: dict[str, int] = httpx.get(url + "/health").json()
         return answer
@@ -115,11 +114,12 @@ def test_a_page_that_leaves_is_counted_no_more_and_one_too_many_is_told_so(hub: 
             await page.wait_closed()
             assert page.close_code == TRY_AGAIN_LATER
 
-    asyncio.run(read())
+    await read()
     assert health()["faults"] == 0
 
 
-def test_stopping_ends_a_pages_socket_without_a_word_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.anyio
+async def test_stopping_ends_a_pages_socket_without_a_word_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     async def stop() -> None:
         async with contextlib.AsyncExitStack() as stack:
             with running_screen(Hub()) as url:
@@ -127,11 +127,12 @@ def test_stopping_ends_a_pages_socket_without_a_word_in_the_log(caplog: pytest.L
             await page.wait_closed()
             assert page.close_code == SERVICE_RESTART
 
-    asyncio.run(stop())
+    await stop()
     assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
-def test_a_slow_listener_loses_the_oldest() -> None:
+@pytest.mark.anyio
+async def test_a_slow_listener_loses_the_oldest() -> None:
     async def listen() -> list[bytes]:
         channel = Broadcaster(64)
         stream = channel.follow(0)
@@ -142,7 +143,7 @@ def test_a_slow_listener_loses_the_oldest() -> None:
         received += [await anext(stream) for _ in range(64)]
         return [message.body for message in received if message]
 
-    received = asyncio.run(asyncio.wait_for(listen(), DEADLINE_S))
+    received = await asyncio.wait_for(listen(), DEADLINE_S)
     assert received == [b"first", *(str(number).encode() for number in range(36, 100))]
 
 
@@ -184,7 +185,8 @@ def test_a_fault_of_a_route_is_a_500_in_json_and_is_counted(hub: Hub, url: str) 
     assert httpx.get(url + "/health").json()["faults"] == 1
 
 
-def test_a_fault_of_a_pages_stream_ends_that_page_alone_and_is_counted(hub: Hub, url: str) -> None:
+@pytest.mark.anyio
+async def test_a_fault_of_a_pages_stream_ends_that_page_alone_and_is_counted(hub: Hub, url: str) -> None:
     async def read() -> None:
         async with connected_page(url) as page, connected_page(url) as other:
             hub.event_id = None  # type: ignore[assignment, method-assign]
@@ -196,7 +198,7 @@ def test_a_fault_of_a_pages_stream_ends_that_page_alone_and_is_counted(hub: Hub,
         async with connected_page(url) as page:
             assert (await next_message(page))["gesture"] == {"number": 0}
 
-    asyncio.run(read())
+    await read()
     assert httpx.get(url + "/health").json()["faults"] == 2
 
 

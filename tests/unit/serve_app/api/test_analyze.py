@@ -3,7 +3,8 @@
 import asyncio
 import json
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +19,18 @@ from serve_app.shots.request import MAX_FRAMES
 from testkit.load import EXAMPLE
 from testkit.stages.local_stages import local_client
 
-Story = Callable[[httpx.AsyncClient], Awaitable[None]]
+
+@asynccontextmanager
+async def serving(repository: Path, **arguments: float) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a service of its own."""
+    async with asyncio.timeout(20), local_client(repository, (), **arguments) as client:
+        yield client
 
 
-def tell(repository: Path, story: Story, **arguments: float) -> None:
-    async def run() -> None:
-        async with asyncio.timeout(20), local_client(repository, (), **arguments) as client:
-            await story(client)
-
-    asyncio.run(run())
-
-
+@pytest.mark.anyio
 @pytest.mark.parametrize("path", ["/analyze", "/api/analyze"])
-def test_a_shot_gets_all_the_fields_of_the_contract(repository: Path, path: str) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+async def test_a_shot_gets_all_the_fields_of_the_contract(repository: Path, path: str) -> None:
+    async with serving(repository) as client:
         answer = await client.post(path, json=example_shot())
         assert answer.status_code == 200
         fields = answer.json()
@@ -44,24 +43,20 @@ def test_a_shot_gets_all_the_fields_of_the_contract(repository: Path, path: str)
         assert fields["source"] == "heuristic"
         assert (fields["hand"], fields["elapsed_ms"] > 0) == ("right", True)
 
-    tell(repository, story)
 
-
-def test_without_any_model_shots_are_judged_by_the_rules(tmp_path: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_without_any_model_shots_are_judged_by_the_rules(tmp_path: Path) -> None:
+    async with serving(tmp_path / "nothing") as client:
         assert (await client.post("/analyze", json=example_shot())).json()["source"] == "heuristic"
 
-    tell(tmp_path / "nothing", story)
 
-
-def test_legs_come_before_the_arm_by_the_delay(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_legs_come_before_the_arm_by_the_delay(repository: Path) -> None:
+    async with serving(repository) as client:
         fields = (await client.post("/analyze", json=example_shot())).json()
         events = fields["events"]
         assert round((events["arm"] - events["legs"]) * 1000) == pytest.approx(fields["metrics"]["delay_ms"], abs=2)
         assert 60 < fields["metrics"]["delay_ms"] < 200
-
-    tell(repository, story)
 
 
 def moved(seconds: float, **fields: Any) -> dict[str, Any]:
@@ -71,29 +66,28 @@ def moved(seconds: float, **fields: Any) -> dict[str, Any]:
     return shot | fields
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("seconds", [-5.0, 0.0, 1234.5678, 9_999_990.25])
-def test_times_are_answered_in_the_clients_own_clock(repository: Path, seconds: float) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+async def test_times_are_answered_in_the_clients_own_clock(repository: Path, seconds: float) -> None:
+    async with serving(repository) as client:
         base = (await client.post("/analyze", json=example_shot())).json()
         late = (await client.post("/analyze", json=moved(seconds))).json()
         assert late["release_time_sec"] - seconds == pytest.approx(base["release_time_sec"], abs=0.002)
         given = (await client.post("/analyze", json=moved(seconds, release_time_sec=seconds + 0.45))).json()
         assert given["release_time_sec"] - seconds == pytest.approx(0.45, abs=0.002)
 
-    tell(repository, story)
 
-
-def test_the_window_is_what_is_judged(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_the_window_is_what_is_judged(repository: Path) -> None:
+    async with serving(repository) as client:
         narrow = await client.post("/analyze", json=moved(0, release_time_sec=0.45, pre_ms=100, post_ms=20))
         assert narrow.status_code == 400
         assert narrow.json()["error"] == "frames show no shot: 4 frames, expected at least 6 to see a motion"
 
-    tell(repository, story)
 
-
-def test_the_videos_shape_changes_what_is_seen(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_the_videos_shape_changes_what_is_seen(repository: Path) -> None:
+    async with serving(repository) as client:
         shot = example_shot()
         for frame in shot["frames"]:
             for point in frame["keypoints"]:
@@ -103,8 +97,6 @@ def test_the_videos_shape_changes_what_is_seen(repository: Path) -> None:
         wide = (await client.post("/analyze", json=shot | {"width": 1280, "height": 720})).json()
         assert any("at the side" in doubt for doubt in square["doubts"])
         assert any("in front" in doubt for doubt in wide["doubts"])
-
-    tell(repository, story)
 
 
 def late_arm() -> dict[str, Any]:
@@ -118,6 +110,7 @@ def late_arm() -> dict[str, Any]:
     return shot
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("accepted", "language", "title"),
     [
@@ -127,8 +120,8 @@ def late_arm() -> dict[str, Any]:
         ("", "es", "Une las piernas con el brazo"),
     ],
 )
-def test_advice_comes_in_the_clients_language(repository: Path, accepted: str, language: str, title: str) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+async def test_advice_comes_in_the_clients_language(repository: Path, accepted: str, language: str, title: str) -> None:
+    async with serving(repository) as client:
         answer = await client.post("/analyze", json=late_arm(), headers={"accept-language": accepted})
         assert answer.headers["content-language"] == language
         assert answer.headers["vary"] == "Accept-Language"
@@ -136,8 +129,6 @@ def test_advice_comes_in_the_clients_language(repository: Path, accepted: str, l
         assert fields["metrics"]["delay_ms"] > 150
         advice = {row["id"]: row for row in fields["recommendations"]}
         assert advice["baja_transferencia"]["title"] == title
-
-    tell(repository, story)
 
 
 def broken(**change: Any) -> dict[str, Any]:
@@ -159,6 +150,7 @@ def backwards() -> dict[str, Any]:
     return shot
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
@@ -182,18 +174,17 @@ def backwards() -> dict[str, Any]:
         ),
     ],
 )
-def test_bad_frames_get_a_400_that_names_the_field(repository: Path, body: dict[str, Any], sentence: str) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+async def test_bad_frames_get_a_400_that_names_the_field(repository: Path, body: dict[str, Any], sentence: str) -> None:
+    async with serving(repository) as client:
         answer = await client.post("/analyze", content=json.dumps(body), headers={"content-type": "application/json"})
         assert answer.status_code == 400
         assert answer.json()["code"] == "invalid_input"
         assert answer.json()["error"].startswith(sentence)
 
-    tell(repository, story)
 
-
-def test_nonsense_never_makes_the_service_fail(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_nonsense_never_makes_the_service_fail(repository: Path) -> None:
+    async with serving(repository) as client:
         draw = np.random.default_rng(0)
         for trial in range(40):
             count = int(draw.integers(1, 40))
@@ -223,11 +214,10 @@ def test_nonsense_never_makes_the_service_fail(repository: Path) -> None:
             if answer.status_code == 200:
                 assert 0 <= answer.json()["metrics"]["ite"] <= 100
 
-    tell(repository, story)
 
-
-def test_shots_asked_for_together_get_each_their_own_answer(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_shots_asked_for_together_get_each_their_own_answer(repository: Path) -> None:
+    async with serving(repository) as client:
         bodies = [example_shot(), late_arm(), still(), moved(7.0)] * 8
         alone = [(await client.post("/analyze", json=body)).json() for body in bodies[:4]]
         together = await asyncio.gather(*(client.post("/analyze", json=body) for body in bodies))
@@ -236,11 +226,10 @@ def test_shots_asked_for_together_get_each_their_own_answer(repository: Path) ->
             for field in ("metrics", "release_time_sec", "error"):
                 assert found.get(field) == expected.get(field)
 
-    tell(repository, story)
 
-
-def test_the_documentations_example_is_a_good_shot(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_the_documentations_example_is_a_good_shot(repository: Path) -> None:
+    async with serving(repository) as client:
         operation = (await client.get("/openapi.json")).json()["paths"]["/analyze"]["post"]
         example = operation["requestBody"]["content"]["application/json"]["example"]
         answer = await client.post("/analyze", json=example)
@@ -249,8 +238,6 @@ def test_the_documentations_example_is_a_good_shot(repository: Path) -> None:
         assert answer.json()["labels"] == []
         described = operation["responses"]["200"]["content"]["application/json"]["schema"]["properties"]
         assert set(answer.json()) | {"model_version"} == set(described)  # that one only a model has
-
-    tell(repository, story)
 
 
 def minute_of_video(rate: int = 60) -> dict[str, Any]:
@@ -265,11 +252,12 @@ def minute_of_video(rate: int = 60) -> dict[str, Any]:
     return {"frames": frames}
 
 
-def test_as_many_frames_as_it_documents_are_judged_and_gestures_are_answered_meanwhile(repository: Path) -> None:
+@pytest.mark.anyio
+async def test_as_many_frames_as_it_documents_are_judged_and_gestures_are_answered_meanwhile(repository: Path) -> None:
     sent = json.dumps(minute_of_video()).encode()
     assert len(sent) > 6_000_000
 
-    async def story(client: httpx.AsyncClient) -> None:
+    async with serving(repository) as client:
         asked = asyncio.create_task(client.post("/analyze", content=sent))
         gestures = [await client.post("/predict", json=EXAMPLE) for _ in range(3)]
         assert [gesture.status_code for gesture in gestures] == [200] * 3
@@ -281,15 +269,12 @@ def test_as_many_frames_as_it_documents_are_judged_and_gestures_are_answered_mea
         )
         assert compressed.json()["probabilities"] == answer.json()["probabilities"]
 
-    tell(repository, story)
 
-
-def test_a_frame_too_many_is_refused_in_words(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_a_frame_too_many_is_refused_in_words(repository: Path) -> None:
+    async with serving(repository) as client:
         frames = [{"index": number, "time_sec": number / 60, "keypoints": []} for number in range(MAX_FRAMES + 1)]
         answer = await client.post("/analyze", json={"frames": frames})
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
         assert answer.json()["error"].startswith("frames ")
         assert "3600" in answer.json()["error"]
-
-    tell(repository, story)

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -17,21 +18,17 @@ from testkit.stages.local_stages import local_client
 HELPERS = {"/docs", "/docs/{file}", "/openapi.json", "/shots/{file}"}
 EXAMPLE = {"sequence": [[0.1] * 84] * 10, "mask": [[1.0, 0.0]] * 10}
 
-Story = Callable[[httpx.AsyncClient], Awaitable[None]]
+
+@asynccontextmanager
+async def serving(repository: Path, **arguments: float) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a service of its own."""
+    async with asyncio.timeout(20), local_client(repository, (), **arguments) as client:
+        yield client
 
 
-def tell(repository: Path, story: Story, **arguments: float) -> None:
-    """Run a story against a service of its own."""
-
-    async def run() -> None:
-        async with asyncio.timeout(20), local_client(repository, (), **arguments) as client:
-            await story(client)
-
-    asyncio.run(run())
-
-
-def test_the_example_gets_all_the_fields_of_the_contract(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_the_example_gets_all_the_fields_of_the_contract(repository: Path) -> None:
+    async with serving(repository) as client:
         answer = await client.post("/predict", json=EXAMPLE)
         assert answer.status_code == 200
         assert answer.headers["content-type"] == "application/json"
@@ -43,11 +40,10 @@ def test_the_example_gets_all_the_fields_of_the_contract(repository: Path) -> No
         assert fields["top_probability"] == max(fields["probabilities"])
         assert fields["elapsed_ms"] > 0
 
-    tell(repository, story)
 
-
-def test_the_masked_hand_does_not_change_the_answer(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_the_masked_hand_does_not_change_the_answer(repository: Path) -> None:
+    async with serving(repository) as client:
         zeros = {"sequence": [[0.1] * 42 + [0.0] * 42] * 10}
         noise = {"sequence": [[0.1] * 42 + [0.7] * 42] * 10, "mask": [[1.0, 0.0]] * 10}
         unmasked = {"sequence": noise["sequence"]}
@@ -56,11 +52,10 @@ def test_the_masked_hand_does_not_change_the_answer(repository: Path) -> None:
         assert first == second
         assert first != third
 
-    tell(repository, story)
 
-
-def test_health_and_metadata_say_what_is_served(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_health_and_metadata_say_what_is_served(repository: Path) -> None:
+    async with serving(repository) as client:
         health = await client.get("/health")
         assert health.status_code == 200
         assert health.json() == {"status": "ok", "classes": 5, "models": {"gesture": "1", "shot": None}}
@@ -79,11 +74,10 @@ def test_health_and_metadata_say_what_is_served(repository: Path) -> None:
         }
         assert models["gesture"]["ready"] is True
 
-    tell(repository, story)
 
-
-def test_without_a_model_the_service_is_degraded_and_says_why(tmp_path: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_without_a_model_the_service_is_degraded_and_says_why(tmp_path: Path) -> None:
+    async with serving(tmp_path / "nothing") as client:
         for answer in (await client.get("/health"), await client.get("/metadata")):
             assert answer.status_code == 503
         assert (await client.get("/health")).json()["status"] == "degraded"
@@ -93,12 +87,11 @@ def test_without_a_model_the_service_is_degraded_and_says_why(tmp_path: Path) ->
         assert refused.json()["code"] == "not_ready"
         assert "no gesture model could be loaded" in refused.json()["error"]
 
-    tell(tmp_path / "nothing", story)
-
 
 JSON_TYPE = {"content-type": "application/json"}
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("method", "path", "sent", "headers", "status", "code"),
     [
@@ -119,10 +112,10 @@ JSON_TYPE = {"content-type": "application/json"}
         ("GET", "/nowhere", b"", {}, 404, "not_found"),
     ],
 )
-def test_every_error_has_the_body_of_the_contract(
+async def test_every_error_has_the_body_of_the_contract(
     repository: Path, method: str, path: str, sent: bytes, headers: dict[str, str], status: int, code: str
 ) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+    async with serving(repository, max_body_bytes=1024) as client:
         answer = await client.request(method, path, content=sent, headers=headers | {"x-request-id": "pi-7.42"})
         assert answer.status_code == status
         body = answer.json()
@@ -130,42 +123,38 @@ def test_every_error_has_the_body_of_the_contract(
         assert (body["code"], body["request_id"]) == (code, "pi-7.42")
         assert body["error"]
 
-    tell(repository, story, max_body_bytes=1024)
 
-
-def test_a_body_without_a_declared_length_is_bounded_too(repository: Path) -> None:
+@pytest.mark.anyio
+async def test_a_body_without_a_declared_length_is_bounded_too(repository: Path) -> None:
     async def drops() -> AsyncIterator[bytes]:
         for _ in range(10):
             yield b" " * 500
 
-    async def story(client: httpx.AsyncClient) -> None:
+    async with serving(repository, max_body_bytes=1024) as client:
         answer = await client.post("/predict", content=drops(), headers=JSON_TYPE)
         assert answer.status_code == 413
         assert answer.json()["error"] == "the body has more than 1024 bytes, expected at most 1024"
 
-    tell(repository, story, max_body_bytes=1024)
 
-
+@pytest.mark.anyio
 @pytest.mark.parametrize("given", ["", "a" * 129, "<script>", "two words"])
-def test_a_request_id_that_is_not_sane_is_replaced(repository: Path, given: str) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+async def test_a_request_id_that_is_not_sane_is_replaced(repository: Path, given: str) -> None:
+    async with serving(repository) as client:
         body = (await client.post("/predict", content=b"{", headers={"x-request-id": given})).json()
         assert len(body["request_id"]) == 32
         assert body["request_id"] != given
 
-    tell(repository, story)
 
-
-def test_a_body_without_a_content_type_is_read_as_json(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_a_body_without_a_content_type_is_read_as_json(repository: Path) -> None:
+    async with serving(repository) as client:
         answer = await client.post("/predict", content=json.dumps(EXAMPLE).encode())
         assert answer.status_code == 200
 
-    tell(repository, story)
 
-
-def test_more_requests_than_may_wait_get_a_429_and_the_others_their_answers(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_more_requests_than_may_wait_get_a_429_and_the_others_their_answers(repository: Path) -> None:
+    async with serving(repository, max_waiting=4, max_batch_size=2, batches_in_flight=1) as client:
         answers = await asyncio.gather(*(client.post("/predict", json=EXAMPLE) for _ in range(40)))
         statuses = sorted(answer.status_code for answer in answers)
         assert set(statuses) == {200, 429}
@@ -174,11 +163,11 @@ def test_more_requests_than_may_wait_get_a_429_and_the_others_their_answers(repo
                 assert answer.headers["retry-after"] == "1"
                 assert answer.json()["code"] == "overloaded"
 
-    tell(repository, story, max_waiting=4, max_batch_size=2, batches_in_flight=1)
 
+@pytest.mark.anyio
+async def test_a_burst_of_good_and_bad_windows_gives_each_its_own_answer(repository: Path) -> None:
+    async with serving(repository) as client:
 
-def test_a_burst_of_good_and_bad_windows_gives_each_its_own_answer(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
         async def ask(index: int) -> None:
             value = round(0.1 + index / 1000, 3)
             rows = [[value] * 84 for _ in range(6 + index % 20)]
@@ -194,11 +183,10 @@ def test_a_burst_of_good_and_bad_windows_gives_each_its_own_answer(repository: P
 
         await asyncio.gather(*(ask(index) for index in range(200)))
 
-    tell(repository, story)
 
-
-def test_the_documentation_lists_the_routes_and_its_example_works(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_the_documentation_lists_the_routes_and_its_example_works(repository: Path) -> None:
+    async with serving(repository) as client:
         document = (await client.get("/openapi.json")).json()
         assert set(document["paths"]) == {route.path for route in ROUTES} - HELPERS
         content = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
@@ -207,11 +195,10 @@ def test_the_documentation_lists_the_routes_and_its_example_works(repository: Pa
         assert (await client.post("/v2/models/gesture/infer", json=infer["example"])).status_code == 200
         assert (await client.get("/docs")).status_code == 200
 
-    tell(repository, story)
 
-
-def test_the_served_model_can_be_fetched_and_loads_elsewhere(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_the_served_model_can_be_fetched_and_loads_elsewhere(repository: Path) -> None:
+    async with serving(repository) as client:
         model = await client.get("/models/gesture/model.onnx")
         card = await client.get("/models/gesture/card.json")
         assert (model.status_code, card.status_code) == (200, 200)
@@ -221,29 +208,25 @@ def test_the_served_model_can_be_fetched_and_loads_elsewhere(repository: Path) -
         assert (known.status_code, known.content) == (304, b"")
         assert known.headers["etag"] == f'"{session.card.sha256}"'
 
-    tell(repository, story)
 
-
+@pytest.mark.anyio
 @pytest.mark.parametrize(
     "path", ["/models/shots/model.onnx", "/models/gesture/secret", "/models/gesture/..%2fcard.json"]
 )
-def test_nothing_but_a_served_models_own_files_can_be_fetched(repository: Path, path: str) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+async def test_nothing_but_a_served_models_own_files_can_be_fetched(repository: Path, path: str) -> None:
+    async with serving(repository) as client:
         answer = await client.get(path)
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
-    tell(repository, story)
 
-
+@pytest.mark.anyio
 @pytest.mark.parametrize("path", ["/predict", "/analyze", "/v2/models/gesture/infer", "/v2/repository/index"])
-def test_a_body_that_does_not_come_within_the_deadline_is_the_clients_fault(path: str, repository: Path) -> None:
+async def test_a_body_that_does_not_come_within_the_deadline_is_the_clients_fault(path: str, repository: Path) -> None:
     async def half_a_body() -> AsyncIterator[bytes]:
         yield b"{"
         await asyncio.sleep(30)
 
-    async def story(client: httpx.AsyncClient) -> None:
+    async with serving(repository, request_deadline_s=0.2) as client:
         answer = await client.post(path, content=half_a_body())
         assert (answer.status_code, answer.json()["code"]) == (408, "body_too_slow")
         assert answer.json()["error"] == "the body was not all there within 0.2 s"
-
-    tell(repository, story, request_deadline_s=0.2)

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import shutil
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +20,15 @@ from landmarks.protocol.tensors import Array, Datatype
 from testkit.model_files import LABELS, build_card, linear_model, made_window, write_version
 from testkit.stages.local_stages import local_client
 
-Story = Callable[[httpx.AsyncClient], Awaitable[None]]
 INFER = "/v2/models/gesture/infer"
 WINDOWS = np.stack([made_window(10, seed=seed) for seed in range(3)])
 
 
-def tell(repository: Path, story: Story, keys: Sequence[str] = (), **arguments: float) -> None:
-    """Run a story against a service of its own."""
-
-    async def run() -> None:
-        async with asyncio.timeout(30), local_client(repository, keys, **arguments) as client:
-            await story(client)
-
-    asyncio.run(run())
+@asynccontextmanager
+async def serving(repository: Path, keys: Sequence[str] = (), **arguments: float) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a service of its own."""
+    async with asyncio.timeout(30), local_client(repository, keys, **arguments) as client:
+        yield client
 
 
 async def ask(
@@ -48,11 +45,12 @@ def in_json(windows: Array = WINDOWS, **fields: Any) -> dict[str, Any]:
     return {"inputs": [tensor]} | fields
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("datatype", ["FP32", "FP16"])
-def test_a_batch_gets_the_models_own_outputs_with_probabilities_and_labels(
+async def test_a_batch_gets_the_models_own_outputs_with_probabilities_and_labels(
     repository: Path, datatype: Datatype
 ) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+    async with serving(repository) as client:
         answer = await ask(client, {"sequence": WINDOWS}, datatype)
         session = ModelSession.open(repository / "gesture" / "1")
         logits = session.run({"sequence": WINDOWS, "presence": compute_presence(WINDOWS)})["logits"]
@@ -65,11 +63,10 @@ def test_a_batch_gets_the_models_own_outputs_with_probabilities_and_labels(
         assert (answer.model_name, answer.model_version) == ("gesture", "1")
         assert answer.elapsed_ms > 0
 
-    tell(repository, story)
 
-
-def test_json_and_raw_tensors_and_predict_give_the_same_answer(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_json_and_raw_tensors_and_predict_give_the_same_answer(repository: Path) -> None:
+    async with serving(repository) as client:
         raw = await ask(client, {"sequence": WINDOWS[:1]})
         answer = await client.post(INFER, json=in_json(WINDOWS[:1], id="seven"))
         assert answer.headers["content-type"] == "application/json"
@@ -83,11 +80,10 @@ def test_json_and_raw_tensors_and_predict_give_the_same_answer(repository: Path)
         assert predicted["prediction"].encode() == raw.tensors["label"][0]
         assert predicted["probabilities"] == pytest.approx(raw.tensors["probabilities"][0], abs=1e-6)
 
-    tell(repository, story)
 
-
-def test_presence_goes_to_the_model_as_it_is_given(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_presence_goes_to_the_model_as_it_is_given(repository: Path) -> None:
+    async with serving(repository) as client:
         card = build_card(linear_model())
         answer = await ask(client, golden_arrays(card.golden.inputs))
         assert answer.tensors["logits"] == pytest.approx(golden_arrays(card.golden.outputs)["logits"], abs=1e-4)
@@ -95,11 +91,10 @@ def test_presence_goes_to_the_model_as_it_is_given(repository: Path) -> None:
         follows = await ask(client, {"sequence": WINDOWS})
         assert (await ask(client, half)).tensors["logits"] != pytest.approx(follows.tensors["logits"], abs=1e-3)
 
-    tell(repository, story)
 
-
-def test_only_the_outputs_that_are_asked_for_come_in_their_order(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_only_the_outputs_that_are_asked_for_come_in_their_order(repository: Path) -> None:
+    async with serving(repository) as client:
         wishes = [{"name": "label"}, {"name": "logits", "parameters": {"binary_data": True}}]
         answer = await client.post(INFER, json=in_json(outputs=wishes))
         end = int(answer.headers[HEADER_LENGTH])
@@ -108,11 +103,10 @@ def test_only_the_outputs_that_are_asked_for_come_in_their_order(repository: Pat
         assert (second["name"], second["parameters"]) == ("logits", {"binary_data_size": 3 * 5 * 4})
         assert len(answer.content) == end + 3 * 5 * 4
 
-    tell(repository, story)
 
-
-def test_requests_of_different_lengths_at_once_each_get_their_own_answer(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_requests_of_different_lengths_at_once_each_get_their_own_answer(repository: Path) -> None:
+    async with serving(repository) as client:
         windows = [np.stack([made_window(6 + index % 5, seed=index)] * (1 + index % 3)) for index in range(60)]
 
         async def one(index: int) -> None:
@@ -129,8 +123,6 @@ def test_requests_of_different_lengths_at_once_each_get_their_own_answer(reposit
             assert answer.tensors["logits"] == pytest.approx(alone["logits"], abs=1e-4)
 
         await asyncio.gather(*(one(index) for index in range(60)))
-
-    tell(repository, story)
 
 
 NAN = WINDOWS.copy()
@@ -156,6 +148,7 @@ def raw_body(tensors: dict[str, Array], datatype: str = "FP32") -> tuple[bytes, 
     return head + b"".join(raws.values()), str(len(head))
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("tensors", "datatype", "sentence"),
     [
@@ -187,18 +180,17 @@ def raw_body(tensors: dict[str, Array], datatype: str = "FP32") -> tuple[bytes, 
         ),
     ],
 )
-def test_tensors_that_are_no_windows_are_refused_in_one_sentence(
+async def test_tensors_that_are_no_windows_are_refused_in_one_sentence(
     repository: Path, tensors: dict[str, Array], datatype: str, sentence: str
 ) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+    async with serving(repository, max_batch_size=4) as client:
         body, json_bytes = raw_body(tensors, datatype)
         answer = await client.post(INFER, content=body, headers={HEADER_LENGTH: json_bytes, "x-request-id": "pi-1"})
         assert answer.status_code == 400
         assert answer.json() == {"error": sentence, "code": "invalid_input", "request_id": "pi-1"}
 
-    tell(repository, story, max_batch_size=4)
 
-
+@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("path", "content", "headers", "status", "sentence"),
     [
@@ -218,37 +210,34 @@ def test_tensors_that_are_no_windows_are_refused_in_one_sentence(
         ("/v2/repository/models/gesture/unload", b"", {}, 501, "gesture can't be unloaded here"),
     ],
 )
-def test_every_refusal_has_a_status_and_says_why(
+async def test_every_refusal_has_a_status_and_says_why(
     repository: Path, path: str, content: bytes, headers: dict[str, str], status: int, sentence: str
 ) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+    async with serving(repository, max_body_bytes=2048) as client:
         answer = await client.post(path, content=content, headers=headers)
         assert answer.status_code == status
         assert sentence in answer.json()["error"]
         assert set(answer.json()) == {"error", "code", "request_id"}
 
-    tell(repository, story, max_body_bytes=2048)
 
-
-def test_an_output_that_there_is_not_is_refused(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_an_output_that_there_is_not_is_refused(repository: Path) -> None:
+    async with serving(repository) as client:
         answer = await client.post(INFER, json=in_json(outputs=[{"name": "preds"}]))
         assert answer.json()["error"] == "outputs[0].name is 'preds', expected one of: logits, probabilities, label"
 
-    tell(repository, story)
 
-
-def test_texts_are_no_input(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_texts_are_no_input(repository: Path) -> None:
+    async with serving(repository) as client:
         tensor = {"name": "sequence", "shape": [1], "datatype": "BYTES", "data": ["a"]}
         answer = await client.post(INFER, json={"inputs": [tensor]})
         assert answer.json()["error"] == "sequence has the datatype BYTES, expected FP32 or FP16"
 
-    tell(repository, story)
 
-
-def test_health_and_metadata_say_what_is_served(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_health_and_metadata_say_what_is_served(repository: Path) -> None:
+    async with serving(repository) as client:
         assert (await client.get("/v2")).json()["extensions"] == ["binary_tensor_data", "model_repository"]
         assert (await client.get("/v2/health/live")).json() == {"live": True}
         assert (await client.get("/v2/health/ready")).json() == {"ready": True}
@@ -272,11 +261,10 @@ def test_health_and_metadata_say_what_is_served(repository: Path) -> None:
             ],
         }
 
-    tell(repository, story)
 
-
-def test_without_a_model_nothing_is_ready_and_the_index_says_why(tmp_path: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_without_a_model_nothing_is_ready_and_the_index_says_why(tmp_path: Path) -> None:
+    async with serving(tmp_path / "nothing") as client:
         for path in ("/v2/health/ready", "/v2/models/gesture/ready", "/v2/models/gesture"):
             assert (await client.get(path)).status_code == 503
         assert (await client.post(INFER, json=in_json())).json()["code"] == "not_ready"
@@ -287,11 +275,10 @@ def test_without_a_model_nothing_is_ready_and_the_index_says_why(tmp_path: Path)
         load = await client.post("/v2/repository/models/gesture/load")
         assert (load.status_code, "no gesture model could be loaded" in load.json()["error"]) == (400, True)
 
-    tell(tmp_path / "nothing", story)
 
-
-def test_load_takes_up_a_new_version_at_once_and_the_index_shows_a_refused_one(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_load_takes_up_a_new_version_at_once_and_the_index_shows_a_refused_one(repository: Path) -> None:
+    async with serving(repository) as client:
         write_version(repository, 2, linear_model(seed=1), build_card(linear_model(seed=1)))
         assert (await client.post("/v2/repository/models/gesture/load", json={})).status_code == 200
         assert (await ask(client, {"sequence": WINDOWS})).model_version == "2"
@@ -312,11 +299,10 @@ def test_load_takes_up_a_new_version_at_once_and_the_index_shows_a_refused_one(r
         assert (await client.post("/v2/repository/models/gesture/load")).status_code == 200, "a mended one is retried"
         assert (await ask(client, {"sequence": WINDOWS})).model_version == "3"
 
-    tell(repository, story)
 
-
-def test_more_windows_than_may_wait_get_a_429_as_a_whole(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_more_windows_than_may_wait_get_a_429_as_a_whole(repository: Path) -> None:
+    async with serving(repository, max_waiting=4, max_batch_size=2, batches_in_flight=1) as client:
         bodies = [in_json(np.stack([made_window(6, seed=index)] * 2)) for index in range(30)]
         answers = await asyncio.gather(*(client.post(INFER, json=body) for body in bodies))
         assert {answer.status_code for answer in answers} == {200, 429}
@@ -326,12 +312,9 @@ def test_more_windows_than_may_wait_get_a_429_as_a_whole(repository: Path) -> No
             else:
                 assert answer.json()["outputs"][0]["shape"] == [2, 5]
 
-    tell(repository, story, max_waiting=4, max_batch_size=2, batches_in_flight=1)
 
-
-def test_the_keys_guard_v2_too(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_the_keys_guard_v2_too(repository: Path) -> None:
+    async with serving(repository, ("secret",)) as client:
         assert (await client.post(INFER, json=in_json())).status_code == 401
         assert (await client.post(INFER, json=in_json(), headers={"x-api-key": "secret"})).status_code == 200
-
-    tell(repository, story, ("secret",))

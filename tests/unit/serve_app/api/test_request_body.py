@@ -81,14 +81,12 @@ def test_what_is_not_what_it_says_is_refused(
     assert (answer.headers.get("accept-encoding") == "gzip, deflate") == (status == 415)
 
 
-def test_two_headers_of_encodings_count_as_one(repository: Path) -> None:
-    async def story() -> None:
-        async with asyncio.timeout(20), local_client(repository) as client:
-            headers = [("Content-Encoding", "gzip"), ("Content-Encoding", "br")]
-            answer = await client.post("/predict", content=SMALL, headers=headers)
-            assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_encoding")
-
-    asyncio.run(story())
+@pytest.mark.anyio
+async def test_two_headers_of_encodings_count_as_one(repository: Path) -> None:
+    async with asyncio.timeout(20), local_client(repository) as client:
+        headers = [("Content-Encoding", "gzip"), ("Content-Encoding", "br")]
+        answer = await client.post("/predict", content=SMALL, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_encoding")
 
 
 def test_the_room_for_bodies_is_shared_and_free_again_after_each() -> None:
@@ -104,34 +102,32 @@ def test_the_room_for_bodies_is_shared_and_free_again_after_each() -> None:
         third(10)
 
 
-def test_one_large_body_too_many_gets_a_429_and_the_others_their_answers(repository: Path) -> None:
+@pytest.mark.anyio
+async def test_one_large_body_too_many_gets_a_429_and_the_others_their_answers(repository: Path) -> None:
     shot = json.dumps(example_shot()).encode()
     limit = len(shot) + 100
     held = asyncio.Event()
     taken = asyncio.Semaphore(0)
 
-    async def story() -> None:
-        async with (
-            asyncio.timeout(20),
-            local_client(repository, (), max_analyze_bytes=limit) as client,
-            asyncio.TaskGroup() as group,
-        ):
+    async with (
+        asyncio.timeout(20),
+        local_client(repository, (), max_analyze_bytes=limit) as client,
+        asyncio.TaskGroup() as group,
+    ):
 
-            async def slowly() -> AsyncIterator[bytes]:
-                yield shot[:-1]
-                taken.release()
-                await held.wait()
-                yield shot[-1:]
+        async def slowly() -> AsyncIterator[bytes]:
+            yield shot[:-1]
+            taken.release()
+            await held.wait()
+            yield shot[-1:]
 
-            slow = [group.create_task(client.post("/analyze", content=slowly())) for _ in range(4)]
-            for _ in slow:
-                await taken.acquire()
-            refused = await client.post("/analyze", content=shot)
-            assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
-            assert refused.headers["retry-after"] == "1"
-            assert (await client.post("/predict", json=EXAMPLE)).status_code == 200
-            held.set()
-            assert [(await task).status_code for task in slow] == [200] * 4
-            assert (await client.post("/analyze", content=shot)).status_code == 200
-
-    asyncio.run(story())
+        slow = [group.create_task(client.post("/analyze", content=slowly())) for _ in range(4)]
+        for _ in slow:
+            await taken.acquire()
+        refused = await client.post("/analyze", content=shot)
+        assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
+        assert refused.headers["retry-after"] == "1"
+        assert (await client.post("/predict", json=EXAMPLE)).status_code == 200
+        held.set()
+        assert [(await task).status_code for task in slow] == [200] * 4
+        assert (await client.post("/analyze", content=shot)).status_code == 200

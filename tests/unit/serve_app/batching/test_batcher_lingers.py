@@ -7,7 +7,7 @@ import uvloop
 
 from serve_app.batching.batcher import MicroBatcher
 from serve_app.batching.linger import Linger
-from testkit.stages.echo_backend import Doubler, batcher, let_others_run, submit_all, tell
+from testkit.stages.echo_backend import Doubler, batcher, let_others_run, submit_all
 
 
 async def answered_together(run: Doubler, linger: Linger) -> MicroBatcher[object, object]:
@@ -25,47 +25,41 @@ async def answered_together(run: Doubler, linger: Linger) -> MicroBatcher[object
     return target
 
 
-def test_those_answered_together_are_waited_for_and_go_together_again() -> None:
-    async def story() -> None:
-        run = Doubler()
-        target = await answered_together(run, Linger(60, expect_s=60))
-        answers = [asyncio.ensure_future(submit_all(target, [item])) for item in (1, 2, 3)]
-        await let_others_run()
-        assert run.batches == []
-        answers.append(asyncio.ensure_future(submit_all(target, [4])))
-        assert await asyncio.gather(*answers) == [[2], [4], [6], [8]]
-        assert run.batches == [[1, 2, 3, 4]]
-
-    tell(story)
+@pytest.mark.anyio
+async def test_those_answered_together_are_waited_for_and_go_together_again() -> None:
+    run = Doubler()
+    target = await answered_together(run, Linger(60, expect_s=60))
+    answers = [asyncio.ensure_future(submit_all(target, [item])) for item in (1, 2, 3)]
+    await let_others_run()
+    assert run.batches == []
+    answers.append(asyncio.ensure_future(submit_all(target, [4])))
+    assert await asyncio.gather(*answers) == [[2], [4], [6], [8]]
+    assert run.batches == [[1, 2, 3, 4]]
 
 
-def test_another_shape_than_the_one_answered_waits_for_nobody() -> None:
-    async def story() -> None:
-        run = Doubler()
-        target = await answered_together(run, Linger(60, expect_s=60))
-        assert await submit_all(target, ["b"], shape="other") == ["bb"]
-
-    tell(story)
+@pytest.mark.anyio
+async def test_another_shape_than_the_one_answered_waits_for_nobody() -> None:
+    run = Doubler()
+    target = await answered_together(run, Linger(60, expect_s=60))
+    assert await submit_all(target, ["b"], shape="other") == ["bb"]
 
 
-def test_who_waited_when_others_were_answered_waits_for_them_too() -> None:
-    async def story() -> None:
-        run = Doubler()
-        target = await answered_together(run, Linger(60, expect_s=60))
-        run.gate.clear()
-        first = asyncio.ensure_future(submit_all(target, [1, 2, 3, 4]))
-        await let_others_run()
-        second = asyncio.ensure_future(submit_all(target, [5, 6]))
-        await let_others_run()
-        run.gate.set()
-        assert await first == [2, 4, 6, 8]
-        await let_others_run()
-        assert run.batches == [[1, 2, 3, 4]]
-        again = asyncio.ensure_future(submit_all(target, [1, 2, 3, 4]))
-        assert (await second, await again) == ([10, 12], [2, 4, 6, 8])
-        assert run.batches == [[1, 2, 3, 4], [5, 6, 1, 2, 3, 4]]
-
-    tell(story)
+@pytest.mark.anyio
+async def test_who_waited_when_others_were_answered_waits_for_them_too() -> None:
+    run = Doubler()
+    target = await answered_together(run, Linger(60, expect_s=60))
+    run.gate.clear()
+    first = asyncio.ensure_future(submit_all(target, [1, 2, 3, 4]))
+    await let_others_run()
+    second = asyncio.ensure_future(submit_all(target, [5, 6]))
+    await let_others_run()
+    run.gate.set()
+    assert await first == [2, 4, 6, 8]
+    await let_others_run()
+    assert run.batches == [[1, 2, 3, 4]]
+    again = asyncio.ensure_future(submit_all(target, [1, 2, 3, 4]))
+    assert (await second, await again) == ([10, 12], [2, 4, 6, 8])
+    assert run.batches == [[1, 2, 3, 4], [5, 6, 1, 2, 3, 4]]
 
 
 class AheadLoop(asyncio.SelectorEventLoop):
@@ -93,36 +87,32 @@ def test_a_lone_request_long_after_a_burst_leaves_at_once() -> None:
         runner.run(story())
 
 
-def test_who_is_waited_for_in_vain_holds_up_one_request_alone() -> None:
-    async def story() -> None:
-        run = Doubler()
-        target = batcher(run, linger=Linger(0.01, expect_s=60))
-        run.gate.clear()
-        burst = asyncio.ensure_future(submit_all(target, [0, 1, 2, 3, 4]))
-        await let_others_run()
-        run.gate.set()
-        await burst
-        assert await submit_all(target, [1]) == [2]  # the others never come
-        run.batches.clear()
-        answer = asyncio.ensure_future(submit_all(target, [2]))
-        await let_others_run()
-        assert run.batches == [[2]]
-        assert await answer == [4]
-
-    tell(story)
+@pytest.mark.anyio
+async def test_who_is_waited_for_in_vain_holds_up_one_request_alone() -> None:
+    run = Doubler()
+    target = batcher(run, linger=Linger(0.01, expect_s=60))
+    run.gate.clear()
+    burst = asyncio.ensure_future(submit_all(target, [0, 1, 2, 3, 4]))
+    await let_others_run()
+    run.gate.set()
+    await burst
+    assert await submit_all(target, [1]) == [2]  # the others never come
+    run.batches.clear()
+    answer = asyncio.ensure_future(submit_all(target, [2]))
+    await let_others_run()
+    assert run.batches == [[2]]
+    assert await answer == [4]
 
 
-def test_nobody_who_waits_and_leaves_keeps_the_timer_of_a_linger_from_ending() -> None:
-    async def story() -> None:
-        run = Doubler()
-        target = await answered_together(run, Linger(0.01, expect_s=60))
-        gone = asyncio.ensure_future(submit_all(target, [1]))
-        await let_others_run()
-        gone.cancel()
-        async with asyncio.timeout(5):
-            assert await submit_all(target, [2]) == [4]
-
-    tell(story)
+@pytest.mark.anyio
+async def test_nobody_who_waits_and_leaves_keeps_the_timer_of_a_linger_from_ending() -> None:
+    run = Doubler()
+    target = await answered_together(run, Linger(0.01, expect_s=60))
+    gone = asyncio.ensure_future(submit_all(target, [1]))
+    await let_others_run()
+    gone.cancel()
+    async with asyncio.timeout(5):
+        assert await submit_all(target, [2]) == [4]
 
 
 @pytest.mark.parametrize("linger_s", [0.0004, 0.0014, 0.0024])

@@ -1,7 +1,7 @@
 """One model's way through the graph, with stages that can be watched, hang or go away."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -51,75 +51,61 @@ class WatchedStages:
         return {}
 
 
-def tell(story: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(story(), 10))
-
-
 def window(frames: int, value: float) -> Tensors:
     return {"sequence": np.full((frames, 84), value, np.float32), "presence": np.ones((frames, 2), np.float32)}
 
 
-def test_windows_of_different_length_are_stacked_apart_and_each_gets_its_own_answer() -> None:
-    async def story() -> None:
-        stages = WatchedStages()
-        pipeline = BatchingModelClient("gesture", stages, ServiceArguments(batches_in_flight=1))
-        lengths = [10, 20, 30] * 8
-        answers = await asyncio.gather(
-            *(pipeline.submit(window(frames, index)) for index, frames in enumerate(lengths))
-        )
-        assert answers == [f"{index}.0".encode() for index in range(24)]
-        assert stages.shapes == [(1, 10, 84), (8, 20, 84), (8, 30, 84), (7, 10, 84)]
-
-    tell(story)
+@pytest.mark.anyio
+async def test_windows_of_different_length_are_stacked_apart_and_each_gets_its_own_answer() -> None:
+    stages = WatchedStages()
+    pipeline = BatchingModelClient("gesture", stages, ServiceArguments(batches_in_flight=1))
+    lengths = [10, 20, 30] * 8
+    answers = await asyncio.gather(*(pipeline.submit(window(frames, index)) for index, frames in enumerate(lengths)))
+    assert answers == [f"{index}.0".encode() for index in range(24)]
+    assert stages.shapes == [(1, 10, 84), (8, 20, 84), (8, 30, 84), (7, 10, 84)]
 
 
-def test_a_stage_that_hangs_gives_its_slot_back_at_the_deadline() -> None:
-    async def story() -> None:
-        stages = WatchedStages()
-        pipeline = BatchingModelClient("gesture", stages, ServiceArguments(batches_in_flight=1, request_deadline_s=0.1))
-        stages.hangs = True
-        with pytest.raises(TimeoutError):
-            await pipeline.submit(window(10, 1))
-        stages.hangs = False
-        assert await pipeline.submit(window(10, 2)) == b"2.0"
-
-    tell(story)
+@pytest.mark.anyio
+async def test_a_stage_that_hangs_gives_its_slot_back_at_the_deadline() -> None:
+    stages = WatchedStages()
+    pipeline = BatchingModelClient("gesture", stages, ServiceArguments(batches_in_flight=1, request_deadline_s=0.1))
+    stages.hangs = True
+    with pytest.raises(TimeoutError):
+        await pipeline.submit(window(10, 1))
+    stages.hangs = False
+    assert await pipeline.submit(window(10, 2)) == b"2.0"
 
 
-def test_a_pipeline_is_not_ready_before_its_model_has_described_itself_nor_after_it_has_gone() -> None:
-    async def story() -> None:
-        stages = WatchedStages()
-        pipeline = BatchingModelClient("gesture", stages, ServiceArguments())
-        with pytest.raises(NotReady, match="the gesture model is starting"):
-            _ = pipeline.card
-        assert not pipeline.started
+@pytest.mark.anyio
+async def test_a_pipeline_is_not_ready_before_its_model_has_described_itself_nor_after_it_has_gone() -> None:
+    stages = WatchedStages()
+    pipeline = BatchingModelClient("gesture", stages, ServiceArguments())
+    with pytest.raises(NotReady, match="the gesture model is starting"):
+        _ = pipeline.card
+    assert not pipeline.started
+    await pipeline.refresh()
+    assert pipeline.started
+    assert pipeline.card.feature_dim == 84
+    stages.away = True
+    await pipeline.refresh()
+    assert pipeline.card.feature_dim == 84, "one miss is no outage"
+    for _ in range(2):
         await pipeline.refresh()
-        assert pipeline.started
-        assert pipeline.card.feature_dim == 84
-        stages.away = True
-        await pipeline.refresh()
-        assert pipeline.card.feature_dim == 84, "one miss is no outage"
-        for _ in range(2):
-            await pipeline.refresh()
-        with pytest.raises(NotReady, match="the gesture model doesn't answer: the replica is gone"):
-            _ = pipeline.card
-
-    tell(story)
+    with pytest.raises(NotReady, match="the gesture model doesn't answer: the replica is gone"):
+        _ = pipeline.card
 
 
-def test_a_watched_pipeline_notices_by_itself_when_its_model_returns() -> None:
-    async def story() -> None:
-        stages = WatchedStages()
-        stages.away = True
-        pipeline = BatchingModelClient("gesture", stages, ServiceArguments())
-        async with pipeline.watched(lambda _: None):
-            await asyncio.sleep(0.1)
-            assert pipeline.status.card is None
-            stages.away = False
-            while pipeline.status.card is None:  # noqa: ASYNC110 - what is tested is that nobody tells it
-                await asyncio.sleep(0.05)
-
-    tell(story)
+@pytest.mark.anyio
+async def test_a_watched_pipeline_notices_by_itself_when_its_model_returns() -> None:
+    stages = WatchedStages()
+    stages.away = True
+    pipeline = BatchingModelClient("gesture", stages, ServiceArguments())
+    async with pipeline.watched(lambda _: None):
+        await asyncio.sleep(0.1)
+        assert pipeline.status.card is None
+        stages.away = False
+        while pipeline.status.card is None:
+            await asyncio.sleep(0.05)
 
 
 class Unspeakable(Exception):
@@ -129,97 +115,85 @@ class Unspeakable(Exception):
         raise ValueError("no words")
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("fault", [Unspeakable(), asyncio.CancelledError("by Serve"), KeyError("a bug")])
-def test_whatever_a_refresh_raises_the_watch_goes_on(
+async def test_whatever_a_refresh_raises_the_watch_goes_on(
     fault: BaseException, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(pipeline_module, "REFRESH_S", 0.001)
     failures: list[str] = []
 
-    async def story() -> None:
-        stages = WatchedStages()
-        pipeline = BatchingModelClient("gesture", stages, ServiceArguments())
-        stages.fault = fault
-        async with pipeline.watched(failures.append):
-            await asyncio.sleep(0.05)
-            assert pipeline.status.card is None
-            stages.fault = None
-            async with asyncio.timeout(5):
-                while pipeline.status.card is None:  # noqa: ASYNC110 - as above
-                    await asyncio.sleep(0.001)
-
-    tell(story)
+    stages = WatchedStages()
+    pipeline = BatchingModelClient("gesture", stages, ServiceArguments())
+    stages.fault = fault
+    async with pipeline.watched(failures.append):
+        await asyncio.sleep(0.05)
+        assert pipeline.status.card is None
+        stages.fault = None
+        async with asyncio.timeout(5):
+            while pipeline.status.card is None:
+                await asyncio.sleep(0.001)
     assert bool(failures) == isinstance(fault, Unspeakable)
     assert "gesture model" in caplog.text
 
 
-def test_a_watch_that_has_ended_shows_as_not_ready() -> None:
-    async def story() -> None:
-        pipeline = BatchingModelClient("gesture", WatchedStages(), ServiceArguments())
-        async with pipeline.watched(lambda _: None):
-            while pipeline.status.card is None:  # noqa: ASYNC110 - as above
-                await asyncio.sleep(0.001)
-            (watch,) = (task for task in asyncio.all_tasks() if task.get_name() == "watch over the gesture model")
-            watch.cancel()
-            await asyncio.gather(watch, return_exceptions=True)
-            await asyncio.sleep(0)
-            assert not pipeline.answering
-            with pytest.raises(NotReady, match="the watch over the gesture model has ended; restart the service"):
-                _ = pipeline.card
-
-    tell(story)
-
-
-def test_a_watch_that_is_left_leaves_the_model_as_it_was() -> None:
-    async def story() -> None:
-        pipeline = BatchingModelClient("gesture", WatchedStages(), ServiceArguments())
-        async with pipeline.watched(lambda _: None):
-            while pipeline.status.card is None:  # noqa: ASYNC110 - as above
-                await asyncio.sleep(0.001)
+@pytest.mark.anyio
+async def test_a_watch_that_has_ended_shows_as_not_ready() -> None:
+    pipeline = BatchingModelClient("gesture", WatchedStages(), ServiceArguments())
+    async with pipeline.watched(lambda _: None):
+        while pipeline.status.card is None:
+            await asyncio.sleep(0.001)
+        (watch,) = (task for task in asyncio.all_tasks() if task.get_name() == "watch over the gesture model")
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
         await asyncio.sleep(0)
-        assert pipeline.answering
-
-    tell(story)
-
-
-def test_tensor_and_json_questions_share_no_batch_and_each_gets_its_own_kind_of_answer() -> None:
-    async def story() -> None:
-        stages = WatchedStages()
-        pipeline = BatchingModelClient("gesture", stages, ServiceArguments(batches_in_flight=1))
-        first = asyncio.ensure_future(pipeline.submit(window(10, 1)))
-        both = asyncio.gather(pipeline.outputs([window(10, 2), window(10, 3)]), pipeline.outputs([window(10, 5)]))
-        last = await pipeline.submit(window(10, 4))
-        (version, tensors), (_, lone) = await both
-        assert (await first, version, tensors["first"].tolist(), last) == (b"1.0", "1", [2, 3], b"4.0")
-        assert lone["first"].tolist() == [5]
-        assert sorted(stages.shapes) == [(1, 10, 84), (1, 10, 84), (3, 10, 84)]
-
-    tell(story)
+        assert not pipeline.answering
+        with pytest.raises(NotReady, match="the watch over the gesture model has ended; restart the service"):
+            _ = pipeline.card
 
 
-def test_a_row_that_fails_fails_its_own_request_alone() -> None:
-    async def story() -> None:
-        stages = WatchedStages()
-        pipeline = BatchingModelClient("gesture", stages, ServiceArguments(batches_in_flight=1))
-        answers = await asyncio.gather(
-            *(pipeline.outputs([window(10, value)]) for value in (1, -2, 3)), return_exceptions=True
-        )
-        assert isinstance(answers[1], ValueError)
-        assert [answers[index][1]["first"].tolist() for index in (0, 2)] == [[1], [3]]  # type: ignore[index]
-
-    tell(story)
+@pytest.mark.anyio
+async def test_a_watch_that_is_left_leaves_the_model_as_it_was() -> None:
+    pipeline = BatchingModelClient("gesture", WatchedStages(), ServiceArguments())
+    async with pipeline.watched(lambda _: None):
+        while pipeline.status.card is None:
+            await asyncio.sleep(0.001)
+    await asyncio.sleep(0)
+    assert pipeline.answering
 
 
-def test_rows_of_one_request_are_never_answered_by_two_versions() -> None:
-    async def story() -> None:
-        stages = WatchedStages()
-        arguments = ServiceArguments(batches_in_flight=1, max_batch_size=1)
-        pipeline = BatchingModelClient("gesture", stages, arguments)
-        stages.versions = ["1", "2"]
-        version, tensors = await pipeline.outputs([window(10, 1), window(10, 2)])
-        assert (version, tensors["first"].tolist()) == ("1", [1, 2]), "asked again, and one version answered both"
-        stages.versions = ["1", "2", "1", "2"]
-        with pytest.raises(NotReady, match="is being replaced"):
-            await pipeline.outputs([window(10, 1), window(10, 2)])
+@pytest.mark.anyio
+async def test_tensor_and_json_questions_share_no_batch_and_each_gets_its_own_kind_of_answer() -> None:
+    stages = WatchedStages()
+    pipeline = BatchingModelClient("gesture", stages, ServiceArguments(batches_in_flight=1))
+    first = asyncio.ensure_future(pipeline.submit(window(10, 1)))
+    both = asyncio.gather(pipeline.outputs([window(10, 2), window(10, 3)]), pipeline.outputs([window(10, 5)]))
+    last = await pipeline.submit(window(10, 4))
+    (version, tensors), (_, lone) = await both
+    assert (await first, version, tensors["first"].tolist(), last) == (b"1.0", "1", [2, 3], b"4.0")
+    assert lone["first"].tolist() == [5]
+    assert sorted(stages.shapes) == [(1, 10, 84), (1, 10, 84), (3, 10, 84)]
 
-    tell(story)
+
+@pytest.mark.anyio
+async def test_a_row_that_fails_fails_its_own_request_alone() -> None:
+    stages = WatchedStages()
+    pipeline = BatchingModelClient("gesture", stages, ServiceArguments(batches_in_flight=1))
+    answers = await asyncio.gather(
+        *(pipeline.outputs([window(10, value)]) for value in (1, -2, 3)), return_exceptions=True
+    )
+    assert isinstance(answers[1], ValueError)
+    assert [answers[index][1]["first"].tolist() for index in (0, 2)] == [[1], [3]]  # type: ignore[index]
+
+
+@pytest.mark.anyio
+async def test_rows_of_one_request_are_never_answered_by_two_versions() -> None:
+    stages = WatchedStages()
+    arguments = ServiceArguments(batches_in_flight=1, max_batch_size=1)
+    pipeline = BatchingModelClient("gesture", stages, arguments)
+    stages.versions = ["1", "2"]
+    version, tensors = await pipeline.outputs([window(10, 1), window(10, 2)])
+    assert (version, tensors["first"].tolist()) == ("1", [1, 2]), "asked again, and one version answered both"
+    stages.versions = ["1", "2", "1", "2"]
+    with pytest.raises(NotReady, match="is being replaced"):
+        await pipeline.outputs([window(10, 1), window(10, 2)])

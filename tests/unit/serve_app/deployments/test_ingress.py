@@ -69,12 +69,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deployments, "PAUSE_S", 0.0)
 
 
-def tell(story: Callable[[], Awaitable[Any]]) -> Any:
-    """Run a story on a clock of its own, with a deadline."""
+def run_ahead(call: Callable[[], Awaitable[Any]]) -> Any:
+    """Await what ``call`` gives on a clock that runs ahead of the machine's, with a deadline."""
 
     async def run() -> Any:
         async with asyncio.timeout(60):
-            return await story()
+            return await call()
 
     with asyncio.Runner(loop_factory=AheadLoop) as runner:
         return runner.run(run())
@@ -93,7 +93,7 @@ SHOTS = {"points": np.zeros((2, 6, 33, 3), np.float32), POSES: np.zeros((2, 6, 3
 @pytest.mark.parametrize("fault", DIED, ids=repr)
 def test_a_call_whose_replica_died_is_made_again(fault: Exception) -> None:
     stage = Replica(fault)
-    assert tell(lambda: call_with_retries("gesture", stage)) == 42
+    assert run_ahead(lambda: call_with_retries("gesture", stage)) == 42
     assert len(stage.calls) == 2
 
 
@@ -101,14 +101,14 @@ def test_a_call_whose_replica_died_is_made_again(fault: Exception) -> None:
 def test_after_several_attempts_the_client_is_told_to_come_back(fault: Exception) -> None:
     stage = Replica(*[fault] * ATTEMPTS)
     with pytest.raises(NotReady, match="being replaced"):
-        tell(lambda: call_with_retries("gesture", stage))
+        run_ahead(lambda: call_with_retries("gesture", stage))
     assert len(stage.calls) == ATTEMPTS
 
 
 def test_a_full_queue_is_said_at_once() -> None:
     stage = Replica(BackPressureError(num_queued_requests=64, max_queued_requests=64))
     with pytest.raises(Overloaded, match="gesture model's queue is full"):
-        tell(lambda: call_with_retries("gesture", stage))
+        run_ahead(lambda: call_with_retries("gesture", stage))
     assert len(stage.calls) == 1
 
 
@@ -118,7 +118,7 @@ def test_a_batch_that_is_slow_is_computed_once(
     slow: str, kind: type[RayInferenceClient], batch: dict[str, Any]
 ) -> None:
     model, postprocess = (Replica(*([SLOW_S] if slow == name else [])) for name in ("model", "postprocess"))
-    assert tell(lambda: make_stages(model, postprocess, kind).answer(batch)) == 42
+    assert run_ahead(lambda: make_stages(model, postprocess, kind).answer(batch)) == 42
     assert (len(model.calls), len(postprocess.calls)) == (1, 1)
 
 
@@ -127,7 +127,7 @@ def test_a_batch_that_is_slow_is_computed_once(
 def test_only_the_stage_whose_replica_died_is_called_again_and_it_is_given_values(ask: str, fault: Exception) -> None:
     """A pending response as an argument would be resolved for ever by Serve's router, once its replica has died."""
     model, postprocess = Replica(fault, answer="scored"), Replica(fault)
-    assert tell(lambda: getattr(make_stages(model, postprocess), ask)(BATCH)) == 42
+    assert run_ahead(lambda: getattr(make_stages(model, postprocess), ask)(BATCH)) == 42
     assert model.calls == [(BATCH,)] * 2
     assert postprocess.calls == [("scored",)] * 2
 
@@ -135,7 +135,7 @@ def test_only_the_stage_whose_replica_died_is_called_again_and_it_is_given_value
 def test_shots_without_poses_don_t_ask_the_model() -> None:
     model, postprocess = Replica(), Replica()
     batch = {"points": SHOTS["points"]}
-    assert tell(lambda: make_stages(model, postprocess, RayShotInferenceClient).answer(batch)) == 42
+    assert run_ahead(lambda: make_stages(model, postprocess, RayShotInferenceClient).answer(batch)) == 42
     assert (model.calls, postprocess.calls) == ([], [(batch, None)])
 
 
@@ -143,10 +143,10 @@ def test_shots_without_poses_don_t_ask_the_model() -> None:
 def test_a_batch_that_is_given_up_is_cancelled_where_it_is(slow: str) -> None:
     model, postprocess = (Replica(*([SLOW_S] if slow == name else [])) for name in ("model", "postprocess"))
 
-    async def story() -> None:
+    async def call() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(SLOW_S / 2):
                 await make_stages(model, postprocess).answer(BATCH)
 
-    tell(story)
+    run_ahead(call)
     assert (model.cancelled, postprocess.cancelled) == ((1, 0) if slow == "model" else (0, 1))

@@ -51,15 +51,19 @@ def test_huge_logits_do_not_overflow() -> None:
     assert softmax(np.array([[3e38, 0.0]], dtype=np.float32)).tolist() == [[1.0, 0.0]]
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_row_that_is_not_finite_fails_alone(bad: float) -> None:
-    good, failed = asyncio.run(Postprocess().predict(scored([[0.0, 1.0, 0.0], [0.0, bad, 0.0]])))
+async def test_a_row_that_is_not_finite_fails_alone(bad: float) -> None:
+    good, failed = await Postprocess().predict(scored([[0.0, 1.0, 0.0], [0.0, bad, 0.0]]))
     assert isinstance(good, bytes)
     assert isinstance(failed, RequestError)
     assert "not finite" in failed.sentence
 
 
-def test_a_batch_of_shots_that_nobody_waits_for_ends_after_the_shot_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.anyio
+async def test_a_batch_of_shots_that_nobody_waits_for_ends_after_the_shot_at_hand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     begun: list[int] = []
     go_on = threading.Event()
 
@@ -74,12 +78,12 @@ def test_a_batch_of_shots_that_nobody_waits_for_ends_after_the_shot_at_hand(monk
     async def story() -> None:
         judging = asyncio.ensure_future(Postprocess().judge(batch, None))
         async with asyncio.timeout(10):
-            while not begun:  # noqa: ASYNC110
+            while not begun:
                 await asyncio.sleep(0.001)
             judging.cancel()
             await asyncio.gather(judging, return_exceptions=True)
         go_on.set()
         await asyncio.sleep(0.02)
 
-    asyncio.run(story())
+    await story()
     assert len(begun) == 1

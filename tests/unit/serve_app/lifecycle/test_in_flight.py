@@ -55,94 +55,82 @@ async def request(app: Starlette, path: str) -> list[Message]:
     return sent
 
 
-def test_drain_waits_until_the_request_that_is_under_way_is_answered() -> None:
-    async def story() -> None:
-        in_flight, gate = InFlight(), asyncio.Event()
-        asking = asyncio.create_task(request(application(in_flight, gate), "/slow"))
-        while in_flight.requests != 1:  # noqa: ASYNC110
-            await asyncio.sleep(0)
-        draining = asyncio.create_task(in_flight.drain(LIMIT_S))
-        await asyncio.sleep(0.12)
-        assert not draining.done()
-        gate.set()
-        async with asyncio.timeout(LIMIT_S):
-            await draining
-        assert (await asking)[0]["status"] == 200
-        assert in_flight.requests == 0
-
-    asyncio.run(story())
-
-
-def test_drain_gives_up_after_its_limit() -> None:
-    async def story() -> None:
-        in_flight, gate = InFlight(), asyncio.Event()
-        asking = asyncio.create_task(request(application(in_flight, gate), "/slow"))
+@pytest.mark.anyio
+async def test_drain_waits_until_the_request_that_is_under_way_is_answered() -> None:
+    in_flight, gate = InFlight(), asyncio.Event()
+    asking = asyncio.create_task(request(application(in_flight, gate), "/slow"))
+    while in_flight.requests != 1:
         await asyncio.sleep(0)
-        async with asyncio.timeout(LIMIT_S):
-            await in_flight.drain(0.1)
-        assert not asking.done()
-        gate.set()
-        await asking
-
-    asyncio.run(story())
-
-
-def test_a_request_that_fails_is_under_way_no_more() -> None:
-    async def story() -> None:
-        in_flight = InFlight()
-
-        async def broken(*_: object) -> None:
-            raise RuntimeError
-
-        with pytest.raises(RuntimeError):
-            await InFlightMiddleware(broken, in_flight)({"type": "http"}, None, None)  # type: ignore[arg-type]
-        assert in_flight.requests == 0
-
-    asyncio.run(story())
+    draining = asyncio.create_task(in_flight.drain(LIMIT_S))
+    await asyncio.sleep(0.12)
+    assert not draining.done()
+    gate.set()
+    async with asyncio.timeout(LIMIT_S):
+        await draining
+    assert (await asking)[0]["status"] == 200
+    assert in_flight.requests == 0
 
 
-def test_an_open_socket_is_closed_with_1012_and_so_is_one_that_comes_later() -> None:
-    async def story() -> None:
-        in_flight = InFlight()
-        app = application(in_flight, asyncio.Event())
-        async with live_socket(app, path="/live") as open_one:
-            assert (await open_one.event())["type"] == "websocket.accept"
-            await in_flight.drain(LIMIT_S)
-            closed = await open_one.event()
-            assert (closed["type"], closed["code"]) == ("websocket.close", SERVICE_RESTART)
-            assert "stopping" in closed["reason"]
-        async with live_socket(app, path="/live") as late:
-            assert (await late.event())["type"] == "websocket.accept"
-            assert (await late.event())["code"] == SERVICE_RESTART
-
-    asyncio.run(story())
+@pytest.mark.anyio
+async def test_drain_gives_up_after_its_limit() -> None:
+    in_flight, gate = InFlight(), asyncio.Event()
+    asking = asyncio.create_task(request(application(in_flight, gate), "/slow"))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(LIMIT_S):
+        await in_flight.drain(0.1)
+    assert not asking.done()
+    gate.set()
+    await asking
 
 
-def test_whoever_sends_on_a_closed_socket_learns_that_it_is() -> None:
-    async def story() -> None:
-        sent: list[Message] = []
+@pytest.mark.anyio
+async def test_a_request_that_fails_is_under_way_no_more() -> None:
+    in_flight = InFlight()
 
-        async def send(message: Message) -> None:
-            sent.append(message)
+    async def broken(*_: object) -> None:
+        raise RuntimeError
 
-        socket = Socket(send)
-        await socket.close()
-        await socket.close()
-        with pytest.raises(OSError, match="stopping"):
-            await socket.send({"type": "websocket.send", "text": "late"})
-        assert [message["type"] for message in sent] == ["websocket.close"]
-
-    asyncio.run(story())
+    with pytest.raises(RuntimeError):
+        await InFlightMiddleware(broken, in_flight)({"type": "http"}, None, None)  # type: ignore[arg-type]
+    assert in_flight.requests == 0
 
 
-def test_a_client_that_has_gone_keeps_nobody_from_draining() -> None:
-    async def story() -> None:
-        async def send(_: Message) -> None:
-            raise ConnectionResetError
+@pytest.mark.anyio
+async def test_an_open_socket_is_closed_with_1012_and_so_is_one_that_comes_later() -> None:
+    in_flight = InFlight()
+    app = application(in_flight, asyncio.Event())
+    async with live_socket(app, path="/live") as open_one:
+        assert (await open_one.event())["type"] == "websocket.accept"
+        await in_flight.drain(LIMIT_S)
+        closed = await open_one.event()
+        assert (closed["type"], closed["code"]) == ("websocket.close", SERVICE_RESTART)
+        assert "stopping" in closed["reason"]
+    async with live_socket(app, path="/live") as late:
+        assert (await late.event())["type"] == "websocket.accept"
+        assert (await late.event())["code"] == SERVICE_RESTART
 
-        in_flight = InFlight()
-        await in_flight.add(Socket(send))
-        async with asyncio.timeout(LIMIT_S):
-            await in_flight.drain(LIMIT_S)
 
-    asyncio.run(story())
+@pytest.mark.anyio
+async def test_whoever_sends_on_a_closed_socket_learns_that_it_is() -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    socket = Socket(send)
+    await socket.close()
+    await socket.close()
+    with pytest.raises(OSError, match="stopping"):
+        await socket.send({"type": "websocket.send", "text": "late"})
+    assert [message["type"] for message in sent] == ["websocket.close"]
+
+
+@pytest.mark.anyio
+async def test_a_client_that_has_gone_keeps_nobody_from_draining() -> None:
+    async def send(_: Message) -> None:
+        raise ConnectionResetError
+
+    in_flight = InFlight()
+    await in_flight.add(Socket(send))
+    async with asyncio.timeout(LIMIT_S):
+        await in_flight.drain(LIMIT_S)

@@ -1,6 +1,5 @@
 """Which model is served: the newest that proves itself, and never a broken one."""
 
-import asyncio
 import os
 import shutil
 from collections.abc import Callable
@@ -124,14 +123,15 @@ def test_a_broken_version_is_refused_with_its_reason_and_the_old_one_goes_on(
     assert reason in refusal
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize(("spoil", "reason"), BROKEN, ids=[reason for _, reason in BROKEN])
-def test_a_replica_starts_beside_a_broken_version_and_says_why_once(
+async def test_a_replica_starts_beside_a_broken_version_and_says_why_once(
     repository: Path, service_log: pytest.LogCaptureFixture, spoil: Callable[[Path], None], reason: str
 ) -> None:
     spoil(write_version(repository, 2))
     inference = ModelReplica("gesture", [str(repository)], startup_timeout_s=60)
-    asyncio.run(inference.look())
-    status = asyncio.run(inference.look())
+    await inference.look()
+    status = await inference.look()
     assert status.version == "1"
     assert reason in status.refused[f"{repository}:2"]
     assert len([record for record in service_log.records if "is refused" in record.getMessage()]) == 1

@@ -1,6 +1,5 @@
 """A source that fails, or a path that names nothing: the next source is tried, and the log says why, once."""
 
-import asyncio
 import logging
 import os
 import shutil
@@ -88,12 +87,13 @@ class HangingSource(RaisingSource):
         return super().versions()
 
 
-def test_what_is_known_stays_known_while_a_look_is_under_way(tmp_path: Path) -> None:
+@pytest.mark.anyio
+async def test_what_is_known_stays_known_while_a_look_is_under_way(tmp_path: Path) -> None:
     source = HangingSource()
     source.go_on.set()
     inference = ModelReplica("shot", [str(tmp_path)])
     inference._model._sources = [source]
-    assert asyncio.run(inference.look()).published
+    assert (await inference.look()).published
     source.go_on.clear()
     source.looked.clear()
     look = threading.Thread(target=inference._look_again)

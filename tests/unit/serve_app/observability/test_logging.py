@@ -66,7 +66,8 @@ def test_a_traceback_is_text_where_serve_replaces_print(
     assert "it fails" in text
 
 
-def test_a_stage_that_fails_is_logged_under_the_request_that_it_failed(
+@pytest.mark.anyio
+async def test_a_stage_that_fails_is_logged_under_the_request_that_it_failed(
     repository: Path, lines: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     right = ModelReplica.infer
@@ -88,7 +89,7 @@ def test_a_stage_that_fails_is_logged_under_the_request_that_it_failed(
             statuses = [answer.status_code for answer in await asyncio.gather(*asked)]
             assert statuses == [200, 200, 200, 500, 200, 200]
 
-    asyncio.run(story())
+    await story()
     failed = [line for line in map(json.loads, lines.getvalue().splitlines()) if "request_id" in line]
     assert [line["request_id"] for line in failed] == ["pi-3"]
     assert "the model failed on a window of zeros" in failed[0]["exception"]

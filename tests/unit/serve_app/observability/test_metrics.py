@@ -1,7 +1,8 @@
 """What is counted, and what a scrape of the whole service says of it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -16,18 +17,14 @@ from testkit.stages.local_stages import LocalStages, local_app, local_client
 from testkit.websocket_client import accepted_socket
 from tests.unit.serve_app.api.stream.test_endpoint import PACKED
 
-Story = Callable[[httpx.AsyncClient], Awaitable[None]]
 Samples = dict[str, list[tuple[dict[str, str], float]]]
 
 
-def tell(repository: Path, story: Story, *keys: str) -> None:
-    """Run a story against a service of its own."""
-
-    async def run() -> None:
-        async with asyncio.timeout(20), local_client(repository, keys) as client:
-            await story(client)
-
-    asyncio.run(run())
+@asynccontextmanager
+async def serving(repository: Path, *keys: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a service of its own."""
+    async with asyncio.timeout(20), local_client(repository, keys) as client:
+        yield client
 
 
 def samples_in(text: str) -> Samples:
@@ -51,8 +48,9 @@ def value(samples: Samples, name: str, **labels: str) -> float:
     return sum(number for own, number in samples.get(name, []) if labels.items() <= own.items())
 
 
-def test_requests_are_counted_by_route_and_status(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_requests_are_counted_by_route_and_status(repository: Path) -> None:
+    async with serving(repository) as client:
         for _ in range(3):
             assert (await client.post("/predict", json=EXAMPLE)).status_code == 200
         await client.post("/predict", content=b"{")
@@ -66,11 +64,10 @@ def test_requests_are_counted_by_route_and_status(repository: Path) -> None:
         assert value(seen, "helen_request_seconds_count", route="/predict") == 4
         assert value(seen, "helen_request_seconds_bucket", route="/predict", le="10.0") == 4
 
-    tell(repository, story)
 
-
-def test_every_stage_says_its_time_by_model_and_version(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_every_stage_says_its_time_by_model_and_version(repository: Path) -> None:
+    async with serving(repository) as client:
         await client.post("/predict", json=EXAMPLE)
         seen = await scrape(client)
         for stage in ("preprocess", "inference", "postprocess"):
@@ -84,35 +81,32 @@ def test_every_stage_says_its_time_by_model_and_version(repository: Path) -> Non
         assert value(seen, "helen_model_served", model="gesture", version="1") == 1
         assert value(seen, "helen_model_load_seconds", model="gesture", version="1") > 0
 
-    tell(repository, story)
 
-
-def test_a_burst_is_seen_in_the_batch_sizes(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_a_burst_is_seen_in_the_batch_sizes(repository: Path) -> None:
+    async with serving(repository) as client:
         await asyncio.gather(*(client.post("/predict", json=EXAMPLE) for _ in range(40)))
         seen = await scrape(client)
         assert value(seen, "helen_batch_size_sum", model="gesture", version="1") == 40
         assert value(seen, "helen_batch_size_count") < 40
 
-    tell(repository, story)
 
-
-def test_what_was_named_and_how_surely_can_be_watched(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_what_was_named_and_how_surely_can_be_watched(repository: Path) -> None:
+    async with serving(repository) as client:
         answer = (await client.post("/predict", json=EXAMPLE)).json()
         seen = await scrape(client)
         assert value(seen, "helen_predictions_total", label=answer["prediction"], version="1") == 1
         assert value(seen, "helen_predictions_total") == 1
         assert value(seen, "helen_confidence_sum", model="gesture") == pytest.approx(answer["top_probability"])
 
-    tell(repository, story)
 
-
-def test_the_frames_without_a_hand_are_counted_for_each_key(repository: Path) -> None:
+@pytest.mark.anyio
+async def test_the_frames_without_a_hand_are_counted_for_each_key(repository: Path) -> None:
     left_only = {"sequence": [[0.1] * 42 + [0.0] * 42] * 10}
     both = {"sequence": [[0.1] * 84] * 8}
 
-    async def story(client: httpx.AsyncClient) -> None:
+    async with serving(repository, "one", "two") as client:
         for key, body in (("one", left_only), ("two", both), ("two", both)):
             assert (await client.post("/predict", json=body, headers={"x-api-key": key})).status_code == 200
         seen = await scrape(client, **{"x-api-key": "one"})
@@ -124,36 +118,33 @@ def test_the_frames_without_a_hand_are_counted_for_each_key(repository: Path) ->
         assert value(seen, "helen_hand_frames_total", key=by_frames[10], hand="right") == 0
         assert value(seen, "helen_hand_frames_total", key=by_frames[16]) == 32
 
-    tell(repository, story, "one", "two")
 
-
-def test_metrics_want_a_key_where_the_service_has_keys(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_metrics_want_a_key_where_the_service_has_keys(repository: Path) -> None:
+    async with serving(repository, "one") as client:
         assert (await client.get("/metrics")).status_code == 401
         seen = await scrape(client, authorization="Bearer one")
         assert value(seen, "helen_requests_total", route="-", status="401") == 1
 
-    tell(repository, story, "one")
 
-
-def test_a_refused_version_and_a_new_one_are_seen(repository: Path) -> None:
+@pytest.mark.anyio
+async def test_a_refused_version_and_a_new_one_are_seen(repository: Path) -> None:
     write_version(repository, 2)
     (repository / "gesture" / "2" / "model.onnx").write_bytes(b"broken")
 
-    async def story(client: httpx.AsyncClient) -> None:
+    async with serving(repository) as client:
         seen = await scrape(client)
         assert value(seen, "helen_refused_versions", model="gesture") == 1
         assert value(seen, "helen_model_served", version="1") == 1
         assert value(seen, "helen_model_served", version="2") == 0
 
-    tell(repository, story)
 
-
-def test_windows_as_tensors_are_counted_like_those_of_predict(repository: Path) -> None:
+@pytest.mark.anyio
+async def test_windows_as_tensors_are_counted_like_those_of_predict(repository: Path) -> None:
     window = [[[0.1] * 42 + [0.0] * 42] * 10] * 3
     tensor = {"name": "sequence", "shape": [3, 10, 84], "datatype": "FP32", "data": window}
 
-    async def story(client: httpx.AsyncClient) -> None:
+    async with serving(repository) as client:
         answer = await client.post("/v2/models/gesture/infer", json={"inputs": [tensor]})
         assert answer.status_code == 200, answer.text
         seen = await scrape(client)
@@ -166,37 +157,32 @@ def test_windows_as_tensors_are_counted_like_those_of_predict(repository: Path) 
         for stage in ("preprocess", "inference", "postprocess"):
             assert value(seen, "helen_stage_seconds_count", stage=stage, model="gesture", version="1") == 1
 
-    tell(repository, story)
+
+@pytest.mark.anyio
+async def test_a_live_session_is_seen_and_its_windows_are_counted(repository: Path) -> None:
+    async with asyncio.timeout(20), local_app(LocalStages(repository)) as app:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://helen") as client:
+            async with accepted_socket(app) as socket:
+                await socket.opened()
+                socket.send(b"".join(PACKED[:6]))
+                await socket.answer()
+                seen = await scrape(client)
+                assert value(seen, "helen_open_streams") == 1
+                assert value(seen, "helen_frames_total", model="gesture") == 6
+                assert value(seen, "helen_predictions_total", model="gesture") == 1
+            assert value(await scrape(client), "helen_open_streams") == 0
 
 
-def test_a_live_session_is_seen_and_its_windows_are_counted(repository: Path) -> None:
-    async def story() -> None:
-        async with asyncio.timeout(20), local_app(LocalStages(repository)) as app:
-            transport = httpx.ASGITransport(app=app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://helen") as client:
-                async with accepted_socket(app) as socket:
-                    await socket.opened()
-                    socket.send(b"".join(PACKED[:6]))
-                    await socket.answer()
-                    seen = await scrape(client)
-                    assert value(seen, "helen_open_streams") == 1
-                    assert value(seen, "helen_frames_total", model="gesture") == 6
-                    assert value(seen, "helen_predictions_total", model="gesture") == 1
-                assert value(await scrape(client), "helen_open_streams") == 0
-
-    asyncio.run(story())
-
-
-def test_a_shot_is_counted_too(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_a_shot_is_counted_too(repository: Path) -> None:
+    async with serving(repository) as client:
         document = (await client.get("/openapi.json")).json()
         example = document["paths"]["/analyze"]["post"]["requestBody"]["content"]["application/json"]["example"]
         labels = (await client.post("/analyze", json=example)).json()["labels"]
         seen = await scrape(client)
         assert value(seen, "helen_stage_seconds_count", stage="postprocess", model="shot") == 1
         assert value(seen, "helen_predictions_total", model="shot") == len(labels)
-
-    tell(repository, story)
 
 
 @pytest.mark.parametrize("windows", [1, 63, 64, 65, 200])

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -24,8 +25,6 @@ from training.engine.shot_card import made_poses
 from training.engine.shot_checkpoints import export_shot, write_shot_checkpoint
 from training.networks.shot_tcn import ShotTCN, ShotTCNConfig
 
-Story = Callable[[httpx.AsyncClient], Awaitable[None]]
-
 
 @pytest.fixture(scope="module")
 def with_shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -39,16 +38,16 @@ def with_shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def tell(repository: Path, story: Story) -> None:
-    async def run() -> None:
-        async with asyncio.timeout(30), local_client(repository) as client:
-            await story(client)
+@asynccontextmanager
+async def serving(repository: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a service of its own."""
+    async with asyncio.timeout(30), local_client(repository) as client:
+        yield client
 
-    asyncio.run(run())
 
-
-def test_with_a_model_the_answer_is_the_models(with_shots: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_with_a_model_the_answer_is_the_models(with_shots: Path) -> None:
+    async with serving(with_shots) as client:
         answers = await asyncio.gather(*(client.post("/analyze", json=example_shot()) for _ in range(5)))
         fields = answers[0].json()
         assert (answers[0].status_code, fields["source"], fields["model_version"]) == (200, "model", "1")
@@ -62,11 +61,10 @@ def test_with_a_model_the_answer_is_the_models(with_shots: Path) -> None:
         asked = (await client.post("/analyze", json=example_shot() | {"release_time_sec": 0.4})).json()
         assert asked["release_time_sec"] == 0.4
 
-    tell(with_shots, story)
 
-
-def test_the_shot_model_is_described_and_handed_out(with_shots: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_the_shot_model_is_described_and_handed_out(with_shots: Path) -> None:
+    async with serving(with_shots) as client:
         models = (await client.get("/metadata")).json()["models"]
         assert models["shot"]["ready"] is True
         assert models["shot"]["class_labels"] == list(SHOT_LABELS)
@@ -74,41 +72,38 @@ def test_the_shot_model_is_described_and_handed_out(with_shots: Path) -> None:
         versions = (await client.get("/health")).json()["models"]
         assert versions == {"gesture": models["gesture"]["version"], "shot": "1"}
 
-    tell(with_shots, story)
 
-
-def test_bad_frames_are_refused_with_a_model_too(with_shots: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_bad_frames_are_refused_with_a_model_too(with_shots: Path) -> None:
+    async with serving(with_shots) as client:
         still = {"frames": [frame | {"keypoints": []} for frame in example_shot()["frames"]]}
         answer = await client.post("/analyze", json=still)
         assert answer.status_code == 400
         assert answer.json()["error"].startswith("frames show no shot: neither wrist is seen")
 
-    tell(with_shots, story)
 
-
-def test_without_a_shot_model_the_service_is_healthy_and_says_so(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_without_a_shot_model_the_service_is_healthy_and_says_so(repository: Path) -> None:
+    async with serving(repository) as client:
         health = await client.get("/health")
         assert (health.status_code, health.json()["models"]["shot"]) == (200, None)
         assert (await client.get("/metadata")).json()["models"]["shot"]["ready"] is False
         assert (await client.get("/models/shot/card.json")).status_code == 503
         assert (await client.post("/analyze", json=example_shot())).json()["source"] == "heuristic"
 
-    tell(repository, story)
 
-
-def test_with_a_shot_model_that_cannot_be_loaded_the_service_is_degraded_and_the_rules_answer(tmp_path: Path) -> None:
+@pytest.mark.anyio
+async def test_with_a_shot_model_that_cannot_be_loaded_the_service_is_degraded_and_the_rules_answer(
+    tmp_path: Path,
+) -> None:
     write_version(tmp_path, 1)
     (tmp_path / "shot" / "1").mkdir(parents=True)
 
-    async def story(client: httpx.AsyncClient) -> None:
+    async with serving(tmp_path) as client:
         health = await client.get("/health")
         assert (health.status_code, health.json()["status"]) == (503, "degraded")
         assert "shot/1/card.json is missing" in health.json()["reason"]
         assert (await client.post("/analyze", json=example_shot())).json()["source"] == "heuristic"
-
-    tell(tmp_path, story)
 
 
 def example_body() -> bytes:
@@ -124,17 +119,16 @@ def test_the_model_gets_the_window_at_thirty_frames_a_second(with_shots: Path) -
     assert item["request"][3] == pytest.approx(0.45, abs=0.03)
 
 
-def test_a_window_longer_than_the_model_takes_is_the_rules(with_shots: Path) -> None:
+@pytest.mark.anyio
+async def test_a_window_longer_than_the_model_takes_is_the_rules(with_shots: Path) -> None:
     first = example_shot()["frames"][0]
     waiting = [first | {"index": number, "time_sec": number / 30} for number in range(150)]
     frames = [*waiting, *(frame | {"time_sec": 5 + frame["time_sec"]} for frame in example_shot()["frames"])]
 
-    async def story(client: httpx.AsyncClient) -> None:
+    async with serving(with_shots) as client:
         for pre_ms, source in ((500, "model"), (5000, "heuristic")):
             answer = await client.post("/analyze", json={"frames": frames, "pre_ms": pre_ms})
             assert (answer.status_code, answer.json()["source"]) == (200, source)
-
-    tell(with_shots, story)
 
 
 @pytest.mark.parametrize(
@@ -146,10 +140,11 @@ def test_an_answer_that_is_not_finite_is_the_models_fault(logits: list[float], p
         analyze_with_model(shot_tensors(example_body(), "es"), ModelOutput("7", SHOT_LABELS, 1.0, outputs), 0)
 
 
-def test_the_shot_model_answers_v2_with_its_own_outputs_and_probabilities(with_shots: Path) -> None:
+@pytest.mark.anyio
+async def test_the_shot_model_answers_v2_with_its_own_outputs_and_probabilities(with_shots: Path) -> None:
     x = np.stack([made_poses(), made_poses()])
 
-    async def story(client: httpx.AsyncClient) -> None:
+    async with serving(with_shots) as client:
         assert (await client.get("/v2/health/ready")).status_code == 200
         described = (await client.get("/v2/models/shot")).json()
         assert [tensor["name"] for tensor in described["inputs"]] == ["x"]
@@ -165,14 +160,11 @@ def test_the_shot_model_answers_v2_with_its_own_outputs_and_probabilities(with_s
         }
         np.testing.assert_allclose(outputs["probabilities"], 1 / (1 + np.exp(-outputs["logits"])), atol=1e-5)
 
-    tell(with_shots, story)
 
-
-def test_without_a_shot_model_v2_is_ready_and_knows_none(repository: Path) -> None:
-    async def story(client: httpx.AsyncClient) -> None:
+@pytest.mark.anyio
+async def test_without_a_shot_model_v2_is_ready_and_knows_none(repository: Path) -> None:
+    async with serving(repository) as client:
         assert (await client.get("/v2/health/ready")).status_code == 200
         assert (await client.get("/v2/models/shot/ready")).status_code == 503
         index = (await client.post("/v2/repository/index")).json()
         assert [entry["name"] for entry in index] == ["gesture"]
-
-    tell(repository, story)

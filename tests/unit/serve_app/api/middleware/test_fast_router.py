@@ -27,6 +27,7 @@ ROUTE = Route("/models/{name}/infer", endpoint, methods=["POST"])
 SHORTCUT = ExactPathRouter(behind, {"/models/gesture/infer": (ROUTE, {"name": "gesture"})})
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("method", "path", "headers", "status", "text"),
     [
@@ -36,7 +37,7 @@ SHORTCUT = ExactPathRouter(behind, {"/models/gesture/infer": (ROUTE, {"name": "g
         ("POST", "/models/other/infer", {}, 200, "the router"),
     ],
 )
-def test_a_known_path_is_answered_by_its_route_and_the_rest_goes_on(
+async def test_a_known_path_is_answered_by_its_route_and_the_rest_goes_on(
     method: str, path: str, headers: dict[str, str], status: int, text: str
 ) -> None:
     async def story() -> httpx.Response:
@@ -44,6 +45,6 @@ def test_a_known_path_is_answered_by_its_route_and_the_rest_goes_on(
         async with asyncio.timeout(10), httpx.AsyncClient(transport=transport, base_url="http://helen") as client:
             return await client.request(method, path, headers=headers)
 
-    answer = asyncio.run(story())
+    answer = await story()
     assert answer.status_code == status
     assert text in answer.text

@@ -43,23 +43,22 @@ def app_at(repository: Path, site: Site, keys: Sequence[str] = ()) -> AbstractAs
     return local_app(LocalStages(repository), keys, site)
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("origin", ["https://elsewhere.example", "null", "http://localhost:5000", "http://[", "é", ""])
 @pytest.mark.parametrize(("method", "path"), CHANGES)
-def test_a_page_of_another_site_can_neither_compute_nor_change_anything(
+async def test_a_page_of_another_site_can_neither_compute_nor_change_anything(
     repository: Path, method: str, path: str, origin: str
 ) -> None:
-    async def story() -> None:
-        async with asyncio.timeout(20), app_at(repository, LOOPBACK) as app, asked_by(app) as client:
-            headers = {b"Origin": origin.encode(), b"Content-Type": b"text/plain"}
-            answer = await client.request(method, path, content=b"{}", headers=headers)
-            assert (answer.status_code, answer.json()["code"]) == (403, "foreign_origin")
-            assert answer.json()["error"].startswith("Origin is ")
-            assert set(answer.json()) == {"error", "code", "request_id"}
-            assert not [name for name in answer.headers if name.startswith("access-control-")]
-
-    asyncio.run(story())
+    async with asyncio.timeout(20), app_at(repository, LOOPBACK) as app, asked_by(app) as client:
+        headers = {b"Origin": origin.encode(), b"Content-Type": b"text/plain"}
+        answer = await client.request(method, path, content=b"{}", headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (403, "foreign_origin")
+        assert answer.json()["error"].startswith("Origin is ")
+        assert set(answer.json()) == {"error", "code", "request_id"}
+        assert not [name for name in answer.headers if name.startswith("access-control-")]
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize(
     "headers",
     [
@@ -72,22 +71,20 @@ def test_a_page_of_another_site_can_neither_compute_nor_change_anything(
         {"Origin": "https://lab.example"},
     ],
 )
-def test_programs_its_own_pages_and_those_of_the_allow_list_are_answered(
+async def test_programs_its_own_pages_and_those_of_the_allow_list_are_answered(
     repository: Path, headers: dict[str, str]
 ) -> None:
     site = Site(hosts=frozenset(), origins=frozenset({"https://lab.example"}))
 
-    async def story() -> None:
-        async with asyncio.timeout(20), app_at(repository, site) as app, asked_by(app) as client:
-            answer = await client.post("/predict", json=EXAMPLE, headers=headers)
-            assert answer.status_code == 200, answer.text
-            async with accepted_socket(app, headers=[("Host", "localhost:8000"), *headers.items()]) as socket:
-                assert (await socket.opened())["type"] == "ready"
-
-    asyncio.run(story())
+    async with asyncio.timeout(20), app_at(repository, site) as app, asked_by(app) as client:
+        answer = await client.post("/predict", json=EXAMPLE, headers=headers)
+        assert answer.status_code == 200, answer.text
+        async with accepted_socket(app, headers=[("Host", "localhost:8000"), *headers.items()]) as socket:
+            assert (await socket.opened())["type"] == "ready"
 
 
-def test_a_page_of_the_allow_list_may_ask_beforehand_and_read_the_answers(repository: Path) -> None:
+@pytest.mark.anyio
+async def test_a_page_of_the_allow_list_may_ask_beforehand_and_read_the_answers(repository: Path) -> None:
     site = Site(hosts=frozenset(), origins=frozenset({"https://lab.example"}))
     asking = {
         "Origin": "https://lab.example",
@@ -95,25 +92,23 @@ def test_a_page_of_the_allow_list_may_ask_beforehand_and_read_the_answers(reposi
         "Access-Control-Request-Headers": "content-type,x-api-key",
     }
 
-    async def story() -> None:
-        async with asyncio.timeout(20), app_at(repository, site, ["of-the-pi"]) as app, asked_by(app) as client:
-            allowed = await client.options("/predict", headers=asking)
-            assert allowed.status_code == 200
-            assert allowed.headers["access-control-allow-origin"] == "https://lab.example"
-            headers = {"Origin": "https://lab.example"}
-            for answer in (
-                await client.post("/predict", json=EXAMPLE, headers=headers | KEY),
-                await client.post("/predict", json=EXAMPLE, headers=headers),
-            ):
-                assert answer.headers["access-control-allow-origin"] == "https://lab.example"
-                assert "access-control-allow-credentials" not in answer.headers
-            assert answer.status_code == 401
-            other = await client.options("/predict", headers=asking | {"Origin": "https://elsewhere.example"})
-            assert other.status_code == 403
-
-    asyncio.run(story())
+    async with asyncio.timeout(20), app_at(repository, site, ["of-the-pi"]) as app, asked_by(app) as client:
+        allowed = await client.options("/predict", headers=asking)
+        assert allowed.status_code == 200
+        assert allowed.headers["access-control-allow-origin"] == "https://lab.example"
+        headers = {"Origin": "https://lab.example"}
+        for answer in (
+            await client.post("/predict", json=EXAMPLE, headers=headers | KEY),
+            await client.post("/predict", json=EXAMPLE, headers=headers),
+        ):
+            assert answer.headers["access-control-allow-origin"] == "https://lab.example"
+            assert "access-control-allow-credentials" not in answer.headers
+        assert answer.status_code == 401
+        other = await client.options("/predict", headers=asking | {"Origin": "https://elsewhere.example"})
+        assert other.status_code == 403
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("headers", "code"),
     [
@@ -122,16 +117,13 @@ def test_a_page_of_the_allow_list_may_ask_beforehand_and_read_the_answers(reposi
         ([("host", "elsewhere.example"), ("origin", "http://elsewhere.example")], "unknown_host"),
     ],
 )
-def test_a_live_session_of_another_site_is_refused_before_the_upgrade(
+async def test_a_live_session_of_another_site_is_refused_before_the_upgrade(
     repository: Path, headers: list[tuple[str, str]], code: str
 ) -> None:
-    async def story() -> None:
-        async with asyncio.timeout(20), app_at(repository, LOOPBACK) as app, live_socket(app, headers) as socket:
-            start, body = await socket.event(), await socket.event()
-            assert (start["type"], start["status"]) == ("websocket.http.response.start", 403)
-            assert f'"code":"{code}"'.encode() in body["body"]
-
-    asyncio.run(story())
+    async with asyncio.timeout(20), app_at(repository, LOOPBACK) as app, live_socket(app, headers) as socket:
+        start, body = await socket.event(), await socket.event()
+        assert (start["type"], start["status"]) == ("websocket.http.response.start", 403)
+        assert f'"code":"{code}"'.encode() in body["body"]
 
 
 HOSTS = [
@@ -160,19 +152,17 @@ HOSTS = [
 ]
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize(("host", "known"), HOSTS)
 @pytest.mark.parametrize("path", ["/predict", "/health", "/metrics", "/nowhere"])
-def test_a_name_that_is_not_its_own_reaches_nothing(repository: Path, host: str, known: bool, path: str) -> None:
-    async def story() -> None:
-        site = Site(hosts=frozenset({"box.lan"}))
-        async with asyncio.timeout(20), app_at(repository, site) as app, asked_by(app) as client:
-            answer = await client.get(path, headers={b"Host": host.encode()})
-            assert (answer.status_code == 403) == (not known), answer.text
-            if not known:
-                assert answer.json()["code"] == "unknown_host"
-                assert "HELEN_ALLOWED_HOSTS" in answer.json()["error"]
-
-    asyncio.run(story())
+async def test_a_name_that_is_not_its_own_reaches_nothing(repository: Path, host: str, known: bool, path: str) -> None:
+    site = Site(hosts=frozenset({"box.lan"}))
+    async with asyncio.timeout(20), app_at(repository, site) as app, asked_by(app) as client:
+        answer = await client.get(path, headers={b"Host": host.encode()})
+        assert (answer.status_code == 403) == (not known), answer.text
+        if not known:
+            assert answer.json()["code"] == "unknown_host"
+            assert "HELEN_ALLOWED_HOSTS" in answer.json()["error"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 
-from testkit.stages.gated_stages import GatedStages, tell
+from testkit.stages.gated_stages import serving
 from testkit.websocket_client import accepted_socket, live_socket
 
 
@@ -21,8 +21,9 @@ async def refused(app: Starlette, **asked: Any) -> tuple[int, dict[str, Any], di
     return start["status"], json.loads(body["body"]), headers
 
 
-def test_one_session_too_many_is_refused_in_http_and_admitted_once_another_has_ended(repository: Path) -> None:
-    async def story(app: Starlette, _: GatedStages) -> None:
+@pytest.mark.anyio
+async def test_one_session_too_many_is_refused_in_http_and_admitted_once_another_has_ended(repository: Path) -> None:
+    async with serving(repository, max_sessions=2) as (app, _):
         async with accepted_socket(app) as first, accepted_socket(app):
             await first.opened()
             status, body, headers = await refused(app)
@@ -30,21 +31,19 @@ def test_one_session_too_many_is_refused_in_http_and_admitted_once_another_has_e
         async with accepted_socket(app) as third:
             assert (await third.opened())["type"] == "ready"
 
-    tell(repository, story, max_sessions=2)
 
-
-def test_without_a_model_no_session_begins(tmp_path: Path) -> None:
-    async def story(app: Starlette, _: GatedStages) -> None:
+@pytest.mark.anyio
+async def test_without_a_model_no_session_begins(tmp_path: Path) -> None:
+    async with serving(tmp_path / "nothing") as (app, _):
         status, body, _headers = await refused(app)
         assert (status, body["code"]) == (503, "not_ready")
-
-    tell(tmp_path / "nothing", story)
 
 
 KEY = "geheim/+ schlüssel"
 ENCODED = base64.urlsafe_b64encode(KEY.encode()).decode().rstrip("=")
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("asked", "status"),
     [
@@ -55,13 +54,12 @@ ENCODED = base64.urlsafe_b64encode(KEY.encode()).decode().rstrip("=")
         ({"subprotocols": ["helen.v1"]}, 401),
     ],
 )
-def test_without_a_right_key_no_session_begins(repository: Path, asked: dict[str, Any], status: int) -> None:
-    async def story(app: Starlette, _: GatedStages) -> None:
+async def test_without_a_right_key_no_session_begins(repository: Path, asked: dict[str, Any], status: int) -> None:
+    async with serving(repository, api_keys=["other", KEY]) as (app, _):
         assert (await refused(app, **asked))[0] == status
 
-    tell(repository, story, api_keys=["other", KEY])
 
-
+@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("asked", "chosen"),
     [
@@ -71,12 +69,9 @@ def test_without_a_right_key_no_session_begins(repository: Path, asked: dict[str
         ({"subprotocols": [f"helen.key.{ENCODED}"]}, None),
     ],
 )
-def test_a_key_comes_in_a_header_or_as_a_subprotocol_which_is_never_echoed(
+async def test_a_key_comes_in_a_header_or_as_a_subprotocol_which_is_never_echoed(
     repository: Path, asked: dict[str, Any], chosen: str | None
 ) -> None:
-    async def story(app: Starlette, _: GatedStages) -> None:
-        async with live_socket(app, **asked) as socket:
-            assert await socket.event() == {"type": "websocket.accept", "subprotocol": chosen}
-            assert (await socket.opened())["type"] == "ready"
-
-    tell(repository, story, api_keys=["other", KEY])
+    async with serving(repository, api_keys=["other", KEY]) as (app, _), live_socket(app, **asked) as socket:
+        assert await socket.event() == {"type": "websocket.accept", "subprotocol": chosen}
+        assert (await socket.opened())["type"] == "ready"
