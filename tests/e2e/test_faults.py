@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from bench.fault_load import fault_load
-from testkit.load import Load, constant_load
+from testkit.load import constant_load
 from testkit.service import RunningService
 
 pytestmark = pytest.mark.e2e
@@ -59,16 +59,12 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("deployment", ["GestureGRU", "Postprocess"])
 async def test_a_killed_stage_is_replaced_and_no_request_is_lost(service: RunningService, deployment: str) -> None:
-    async def story() -> Load:
-        async with constant_load(service.url, clients=4) as load:
-            await load.until_version("1", 10)
-            killed = service.replica_pids(deployment)
-            for pid in killed:
-                os.kill(pid, signal.SIGKILL)
-            await replaced(service, deployment, killed)
-            load.forget_versions()
-            await load.until_version("1", BACK_WITHIN_S)
-        return load
-
-    load = await story()
+    async with constant_load(service.url, clients=4) as load:
+        await load.until_version("1", 10)
+        killed = service.replica_pids(deployment)
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+        await replaced(service, deployment, killed)
+        load.forget_versions()
+        await load.until_version("1", BACK_WITHIN_S)
     assert set(load.statuses) == {200}, load.statuses

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from landmarks.models.card import MODEL_FILE
-from testkit.load import Load, constant_load
+from testkit.load import constant_load
 from testkit.model_files import build_card, linear_model, write_version
 from testkit.service import RunningService
 
@@ -71,17 +71,13 @@ def next_version(service: RunningService) -> Any:
 async def test_a_published_version_is_live_within_ten_seconds_and_a_deleted_one_gone_with_no_failed_request(
     service: RunningService, next_version: Callable[[], int]
 ) -> None:
-    async def story() -> Load:
-        async with constant_load(service.url) as load:
-            await load.until_version("1", 10)
-            version = await asyncio.to_thread(next_version)
-            await load.until_version(str(version), LIVE_WITHIN_S)
-            shutil.rmtree(service.repository / "gesture" / str(version))
-            load.forget_versions()
-            await load.until_version("1", LIVE_WITHIN_S)
-        return load
-
-    load = await story()
+    async with constant_load(service.url) as load:
+        await load.until_version("1", 10)
+        version = await asyncio.to_thread(next_version)
+        await load.until_version(str(version), LIVE_WITHIN_S)
+        shutil.rmtree(service.repository / "gesture" / str(version))
+        load.forget_versions()
+        await load.until_version("1", LIVE_WITHIN_S)
     assert set(load.statuses) == {200}, load.statuses
     assert load.statuses[200] > 50
 
@@ -94,13 +90,9 @@ async def test_a_broken_version_is_refused_with_its_reason_while_the_old_one_ans
         whole = (folder / MODEL_FILE).read_bytes()
         (folder / MODEL_FILE).write_bytes(whole[:100])
 
-    async def story() -> tuple[Load, dict[str, Any]]:
-        async with constant_load(service.url) as load:
-            await asyncio.to_thread(next_version, truncate)
-            said = await asyncio.to_thread(wait_for, service, lambda fields: fields["models"]["gesture"]["refused"], 10)
-        return load, said
-
-    load, said = await story()
+    async with constant_load(service.url) as load:
+        await asyncio.to_thread(next_version, truncate)
+        said = await asyncio.to_thread(wait_for, service, lambda fields: fields["models"]["gesture"]["refused"], 10)
     (reason,) = said["models"]["gesture"]["refused"].values()
     assert "SHA-256" in reason
     assert said["version"] == "1"
@@ -116,15 +108,11 @@ async def test_a_pin_in_the_user_config_rolls_back_without_restarting_a_replica(
     wait_for(service, lambda fields: fields["version"] == str(version), LIVE_WITHIN_S)
     before = service.replica_pids("GestureGRU")
 
-    async def story() -> Load:
+    try:
         async with constant_load(service.url) as load:
             await asyncio.to_thread(deploy_pin, service, 1)
             load.forget_versions()
             await load.until_version("1", 30)
-        return load
-
-    try:
-        load = await story()
     finally:
         deploy_pin(service, "latest")
         # It holds once the published version is back; before that, the clean-up would race with the replicas.

@@ -146,21 +146,18 @@ def test_a_body_too_large_is_refused(service: RunningService) -> None:
 async def test_more_callers_than_the_service_admits_get_a_429_in_json_and_the_rest_their_answers(
     service: RunningService,
 ) -> None:
-    async def story() -> list[httpx.Response]:
-        models = service.replica_pids("GestureGRU")
+    models = service.replica_pids("GestureGRU")
+    for pid in models:
+        os.kill(pid, signal.SIGSTOP)  # nothing is answered until the queue is full
+    try:
+        refused = asyncio.Event()
+        body = msgspec.json.encode(EXAMPLE)
+        asked = asyncio.ensure_future(burst(service.url, body, MORE_THAN_ADMITTED, refused))
+        await asyncio.wait_for(refused.wait(), 30)
+    finally:
         for pid in models:
-            os.kill(pid, signal.SIGSTOP)  # nothing is answered until the queue is full
-        try:
-            refused = asyncio.Event()
-            body = msgspec.json.encode(EXAMPLE)
-            asked = asyncio.ensure_future(burst(service.url, body, MORE_THAN_ADMITTED, refused))
-            await asyncio.wait_for(refused.wait(), 30)
-        finally:
-            for pid in models:
-                os.kill(pid, signal.SIGCONT)
-        return await asyncio.wait_for(asked, 60)
-
-    answers = await story()
+            os.kill(pid, signal.SIGCONT)
+    answers = await asyncio.wait_for(asked, 60)
     statuses = Counter(answer.status_code for answer in answers)
     assert set(statuses) == {200, 429}, (statuses, {answer.text for answer in answers if answer.status_code > 429})
     assert statuses[200] >= MAX_WAITING

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from serve_app.settings import PROJECT_ROOT
-from testkit.load import EXAMPLE, Load, constant_load
+from testkit.load import EXAMPLE, constant_load
 from testkit.service import RunningService
 from training import simulate, simulate_shots
 from training.engine.shot_checkpoints import read_shot_checkpoint
@@ -43,23 +43,20 @@ async def test_a_job_trains_beside_the_service_and_its_model_goes_live_without_a
     export = ("training.export_onnx", "--checkpoint", str(storage / "best.ckpt"), "--output", str(model / "model.onnx"))
     publish = ("training.publish", "--model", str(model), "--repository", str(service.repository), "--replace-labels")
 
-    async def story() -> tuple[Load, str]:
-        async with constant_load(service.url, clients=2) as load:
-            await load.until_version("1", 10)
-            trained = await asyncio.to_thread(run, service, *job, "--max_epochs", "3")
-            assert trained.returncode == 0, trained.stdout + trained.stderr
-            for command in ((*export, "--name", "gesture"), publish):
-                done = await asyncio.to_thread(run, service, *MODULE, *command)
-                assert done.returncode == 0, done.stderr
-            await load.until_version("2", LIVE_WITHIN_S)
-            answer = await asyncio.to_thread(httpx.post, f"{service.url}/predict", json=EXAMPLE, timeout=30)
-            assert answer.json()["prediction"] in simulate.GESTURES
-            shutil.rmtree(service.repository / "gesture" / "2")  # the other tests expect version 1
-            load.forget_versions()
-            await load.until_version("1", LIVE_WITHIN_S)
-        return load, trained.stdout
-
-    load, said = await story()
+    async with constant_load(service.url, clients=2) as load:
+        await load.until_version("1", 10)
+        trained = await asyncio.to_thread(run, service, *job, "--max_epochs", "3")
+        assert trained.returncode == 0, trained.stdout + trained.stderr
+        for command in ((*export, "--name", "gesture"), publish):
+            done = await asyncio.to_thread(run, service, *MODULE, *command)
+            assert done.returncode == 0, done.stderr
+        await load.until_version("2", LIVE_WITHIN_S)
+        answer = await asyncio.to_thread(httpx.post, f"{service.url}/predict", json=EXAMPLE, timeout=30)
+        assert answer.json()["prediction"] in simulate.GESTURES
+        shutil.rmtree(service.repository / "gesture" / "2")  # the other tests expect version 1
+        load.forget_versions()
+        await load.until_version("1", LIVE_WITHIN_S)
+    load, said = load, trained.stdout
     assert "epoch 3/3" in said, "the job's log did not stream"
     assert set(load.statuses) == {200}, load.statuses
 

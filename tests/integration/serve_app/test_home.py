@@ -108,32 +108,29 @@ async def test_it_fits_a_phone_of_320_pixels_and_a_desktop(repository: Path, tmp
         pytest.skip("no Chromium is installed")
     pictures: dict[str, bytes] = {}
 
-    async def story() -> None:
-        async with (
-            asyncio.timeout(DEADLINE_S),
-            serving(repository) as url,
-            chromium(browser, tmp_path / "profile", f"{url}/?lang=es") as tab,
-        ):
-            await tab.until("document.querySelector('dl')")
-            for size, (width, height) in SIZES.items():
-                await tab.call(
-                    "Emulation.setDeviceMetricsOverride",
-                    **{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == "phone"},
-                )
-                for language in LANGUAGES:
-                    for scheme in ("light", "dark"):
-                        await tab.call(
-                            "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}]
-                        )
-                        address = f"?lang={language}&shown={size}-{scheme}"
-                        await tab.evaluate(f"location.href = '/{address}'")
-                        await tab.until(f"location.search == '{address}' && document.readyState == 'complete'")
-                        assert await tab.evaluate("document.documentElement.lang") == language
-                        assert await tab.evaluate(OVERFLOW) <= 0, (size, language)
-                        ground = await tab.evaluate("getComputedStyle(document.body).backgroundColor")
-                        assert ground == {"light": "rgb(246, 245, 242)", "dark": "rgb(22, 24, 28)"}[scheme]
-                        pictures[f"{size}-{language}-{scheme}"] = await tab.picture()
-
-    await story()
+    async with (
+        asyncio.timeout(DEADLINE_S),
+        serving(repository) as url,
+        chromium(browser, tmp_path / "profile", f"{url}/?lang=es") as tab,
+    ):
+        await tab.until("document.querySelector('dl')")
+        for size, (width, height) in SIZES.items():
+            await tab.call(
+                "Emulation.setDeviceMetricsOverride",
+                **{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == "phone"},
+            )
+            for language in LANGUAGES:
+                for scheme in ("light", "dark"):
+                    await tab.call(
+                        "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}]
+                    )
+                    address = f"?lang={language}&shown={size}-{scheme}"
+                    await tab.evaluate(f"location.href = '/{address}'")
+                    await tab.until(f"location.search == '{address}' && document.readyState == 'complete'")
+                    assert await tab.evaluate("document.documentElement.lang") == language
+                    assert await tab.evaluate(OVERFLOW) <= 0, (size, language)
+                    ground = await tab.evaluate("getComputedStyle(document.body).backgroundColor")
+                    assert ground == {"light": "rgb(246, 245, 242)", "dark": "rgb(22, 24, 28)"}[scheme]
+                    pictures[f"{size}-{language}-{scheme}"] = await tab.picture()
     for name, picture in pictures.items():  # for people to look at
         (tmp_path / f"{name}.png").write_bytes(picture)

@@ -96,23 +96,20 @@ async def test_somebody_types_a_key_and_has_the_example_judged(repository: Path,
         pytest.skip("no Chromium is installed")
     pictures: dict[str, bytes] = {}
 
-    async def story() -> None:
-        async with (
-            asyncio.timeout(DEADLINE_S),
-            serving(repository, ApiKeyStore(KEYS)) as url,
-            chromium(browser, tmp_path / "profile", f"{url}/shots") as tab,
-        ):
-            await sign_in(tab, "wrong")
-            await tab.until("document.querySelector('.bad')")
-            pictures["refused"] = await tab.picture()
-            await sign_in(tab, KEYS[0])
-            await tab.until("document.querySelector('#example')?.textContent")
-            await tab.evaluate("document.querySelector('#example').click()")
-            await tab.until("document.querySelectorAll('meter').length == 4")
-            assert await tab.evaluate("document.cookie") == ""
-            assert await tab.evaluate("document.querySelector('#message').textContent") == ""
-            pictures["judged"] = await tab.picture()
-
-    await story()
+    async with (
+        asyncio.timeout(DEADLINE_S),
+        serving(repository, ApiKeyStore(KEYS)) as url,
+        chromium(browser, tmp_path / "profile", f"{url}/shots") as tab,
+    ):
+        await sign_in(tab, "wrong")
+        await tab.until("document.querySelector('.bad')")
+        pictures["refused"] = await tab.picture()
+        await sign_in(tab, KEYS[0])
+        await tab.until("document.querySelector('#example')?.textContent")
+        await tab.evaluate("document.querySelector('#example').click()")
+        await tab.until("document.querySelectorAll('meter').length == 4")
+        assert await tab.evaluate("document.cookie") == ""
+        assert await tab.evaluate("document.querySelector('#message').textContent") == ""
+        pictures["judged"] = await tab.picture()
     for name, picture in pictures.items():  # for people to look at
         (tmp_path / f"{name}.png").write_bytes(picture)

@@ -75,15 +75,12 @@ async def test_a_batch_of_shots_that_nobody_waits_for_ends_after_the_shot_at_han
     monkeypatch.setattr(postprocess, "judge", slow)
     batch = {"points": np.zeros((8, 6, 33, 3), np.float32)}
 
-    async def story() -> None:
-        judging = asyncio.ensure_future(Postprocess().judge(batch, None))
-        async with asyncio.timeout(10):
-            while not begun:
-                await asyncio.sleep(0.001)
-            judging.cancel()
-            await asyncio.gather(judging, return_exceptions=True)
-        go_on.set()
-        await asyncio.sleep(0.02)
-
-    await story()
+    judging = asyncio.ensure_future(Postprocess().judge(batch, None))
+    async with asyncio.timeout(10):
+        while not begun:
+            await asyncio.sleep(0.001)
+        judging.cancel()
+        await asyncio.gather(judging, return_exceptions=True)
+    go_on.set()
+    await asyncio.sleep(0.02)
     assert len(begun) == 1

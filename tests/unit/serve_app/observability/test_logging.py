@@ -79,17 +79,14 @@ async def test_a_stage_that_fails_is_logged_under_the_request_that_it_failed(
 
     monkeypatch.setattr(ModelReplica, "infer", wrong_on_zeros)
 
-    async def story() -> None:
-        async with asyncio.timeout(20), local_client(repository) as client:
-            zeros = {"sequence": [[0.0] * 84] * 10}
-            asked = [
-                client.post("/predict", json=zeros if index == 3 else EXAMPLE, headers={"x-request-id": f"pi-{index}"})
-                for index in range(6)
-            ]
-            statuses = [answer.status_code for answer in await asyncio.gather(*asked)]
-            assert statuses == [200, 200, 200, 500, 200, 200]
-
-    await story()
+    async with asyncio.timeout(20), local_client(repository) as client:
+        zeros = {"sequence": [[0.0] * 84] * 10}
+        asked = [
+            client.post("/predict", json=zeros if index == 3 else EXAMPLE, headers={"x-request-id": f"pi-{index}"})
+            for index in range(6)
+        ]
+        statuses = [answer.status_code for answer in await asyncio.gather(*asked)]
+        assert statuses == [200, 200, 200, 500, 200, 200]
     failed = [line for line in map(json.loads, lines.getvalue().splitlines()) if "request_id" in line]
     assert [line["request_id"] for line in failed] == ["pi-3"]
     assert "the model failed on a window of zeros" in failed[0]["exception"]

@@ -40,11 +40,8 @@ SHORTCUT = ExactPathRouter(behind, {"/models/gesture/infer": (ROUTE, {"name": "g
 async def test_a_known_path_is_answered_by_its_route_and_the_rest_goes_on(
     method: str, path: str, headers: dict[str, str], status: int, text: str
 ) -> None:
-    async def story() -> httpx.Response:
-        transport = httpx.ASGITransport(app=SHORTCUT)
-        async with asyncio.timeout(10), httpx.AsyncClient(transport=transport, base_url="http://helen") as client:
-            return await client.request(method, path, headers=headers)
-
-    answer = await story()
+    transport = httpx.ASGITransport(app=SHORTCUT)
+    async with asyncio.timeout(10), httpx.AsyncClient(transport=transport, base_url="http://helen") as client:
+        answer = await client.request(method, path, headers=headers)
     assert answer.status_code == status
     assert text in answer.text
