@@ -9,10 +9,10 @@ EDGE_VENV := .venv-edge
 VENV := .venv
 AUDIT_VENV := .venv-audit
 
-.PHONY: help mediapipe programs serve demo train test check evaluate bench pins clean
+.PHONY: help mediapipe programs serve demo train test test-fast check evaluate bench pins clean
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
 $(SERVE_VENV)/.installed: requirements.txt constraints.txt
 	@echo "Setting up $(SERVE_VENV) (what serving needs, no torch): about a minute, once"
@@ -63,14 +63,24 @@ mediapipe: $(VENV)/.installed # what MediaPipe's own tests need besides: two Deb
 	  || echo "MediaPipe needs libegl1 and libgles2 (sudo apt-get install them): without, its tests fail"
 	@$(VENV)/bin/python -m edge_client assets >/dev/null || echo "without MediaPipe's model files its tests are skipped"
 
-programs: # what the tests of deploy/ run. Debian starts both as daemons: RUNLEVEL=1 prevents it, except under systemd
-	@{ command -v nginx && command -v prometheus; } >/dev/null \
+programs: # what tests of deploy/ and of pages run. Debian starts some as daemons: RUNLEVEL=1 prevents it, except under systemd
+	@{ command -v nginx && command -v prometheus && command -v chromium; } >/dev/null \
 	  || { [ "$$(id -u)" = 0 ] && [ ! -d /run/systemd/system ] && apt-get update -qq \
-	    && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light prometheus >/dev/null; } \
-	  || echo "without nginx and prometheus (sudo apt-get install nginx-light prometheus), their tests are skipped"
+	    && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light prometheus chromium >/dev/null; } \
+	  || echo "without nginx, prometheus and chromium (sudo apt-get install nginx-light prometheus chromium), their tests are skipped"
+
+# Files of tests are spread over the cores; what starts servers follows by itself, one test after the other.
+UNIT_TESTS := $(VENV)/bin/python -m pytest -n auto --dist loadfile -q
+
+test-fast: $(VENV)/.installed ## lint, types and unit tests, in a minute
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(UNIT_TESTS) tests/unit
 
 test: $(VENV)/.installed mediapipe programs ## run every test, the real service included
-	$(VENV)/bin/python -m pytest
+	$(UNIT_TESTS) tests/unit tests/fuzz
+	$(VENV)/bin/python -m pytest --ignore=tests/unit --ignore=tests/fuzz
 
 # An environment of its own: what the auditor needs must not decide what is audited.
 $(AUDIT_VENV)/.installed: Makefile

@@ -56,7 +56,7 @@ async def test_a_job_trains_beside_the_service_and_its_model_goes_live_without_a
         shutil.rmtree(service.repository / "gesture" / "2")  # the other tests expect version 1
         load.forget_versions()
         await load.until_version("1", LIVE_WITHIN_S)
-    load, said = load, trained.stdout
+    said = trained.stdout
     assert "epoch 3/3" in said, "the job's log did not stream"
     assert set(load.statuses) == {200}, load.statuses
 
