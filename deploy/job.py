@@ -16,6 +16,7 @@ from ray.exceptions import RayError
 from ray.job_submission import JobStatus, JobSubmissionClient
 
 PAUSE_S: Final = 1.0
+WAITING_S: Final = 10.0  # for a place in the cluster, before that is said
 # What a cluster that is busy or still starting causes: no connection, a late answer, a 5xx.
 PASSING: Final = (OSError, RuntimeError)
 CLUSTER_FAILED: Final = 3
@@ -52,6 +53,12 @@ def ask(what: str, question: Callable[[], Answer], startup_timeout_s: float) -> 
         time.sleep(PAUSE_S)
 
 
+def reason(message: str | None) -> str:
+    """Why a job ended, on one line, without the log that has been printed already."""
+    first = (message or "no reason given").splitlines()[0]
+    return first.partition(", last available logs")[0]
+
+
 def submit(client: JobSubmissionClient, job: str, cpus: float, command: list[str]) -> None:
     """Hand the job to the cluster; one that it has already, since only the answer was lost, is fine."""
     try:
@@ -66,13 +73,19 @@ def submit(client: JobSubmissionClient, job: str, cpus: float, command: list[str
             raise
 
 
-def follow(client: JobSubmissionClient, job: str, startup_timeout_s: float) -> JobStatus:
+def follow(client: JobSubmissionClient, job: str, cpus: float, startup_timeout_s: float) -> JobStatus:
     """Print the job's log as it grows, until it has ended; gives how."""
-    printed = 0
+    printed, began_s, told, running = 0, time.monotonic(), False, False
     while True:
         # The status first: what a job has logged when it has ended is all.
         status = ask("did not say how the job is", lambda: client.get_job_status(job), startup_timeout_s)
         log = ask("did not give the job's log", lambda: client.get_job_logs(job), startup_timeout_s)
+        if status == JobStatus.PENDING and not told and time.monotonic() - began_s > WAITING_S:
+            told = True
+            sys.stderr.write(f"Job {job} waits: no {cpus:g} CPUs of the cluster are free, or it has fewer\n")
+        if status == JobStatus.RUNNING and not running:
+            running = True
+            sys.stdout.write(f"Job {job} runs\n")
         sys.stdout.write(log[printed:])
         sys.stdout.flush()
         printed = max(printed, len(log))
@@ -86,11 +99,11 @@ def main(address: str, job: str, cpus: str, *command: str) -> None:
     startup_timeout_s = float(os.environ.get("HELEN_JOB_SECONDS", "120"))
     client = ask("did not answer", lambda: JobSubmissionClient(address), startup_timeout_s)
     ask("did not take the job", lambda: submit(client, job, float(cpus), list(command)), startup_timeout_s)
-    sys.stdout.write(f"Job {job} runs on {address}\n")
-    status = follow(client, job, startup_timeout_s)
+    sys.stdout.write(f"Job {job} is at {address}\n")
+    status = follow(client, job, float(cpus), startup_timeout_s)
     if status != JobStatus.SUCCEEDED:
         info = ask("did not say why the job ended", lambda: client.get_job_info(job), startup_timeout_s)
-        raise SystemExit(f"The job {status.lower()}: {(info.message or 'no reason given').splitlines()[0]}")
+        raise SystemExit(f"The job {status.lower()}: {reason(info.message)}")
 
 
 if __name__ == "__main__":

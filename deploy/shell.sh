@@ -10,5 +10,8 @@ set -a
 . "$helen/deploy/fastpath.env"
 PATH=${HELEN_BIN:-$helen/.venv-serve/bin}:$PATH
 PYTHONPATH=$helen${PYTHONPATH:+:$PYTHONPATH}
+# `serve run` says where it answers once it does, and stops in order. Not among the flags: Python has to find it.
+# shellcheck disable=SC2034
+RAY_RUNTIME_ENV_HOOK=serve_app.lifecycle.driver.attach
 set +a
 unset helen

@@ -52,9 +52,10 @@ keep_log() {
 
 finish() {
   code=$?
-  trap - EXIT INT TERM
+  trap '' EXIT INT TERM # each step below ends by itself
   if [ -n "$follower" ]; then
-    "$ray" job stop --address "$address" "$job" >/dev/null 2>&1 || true # if it still runs
+    echo "Stopping job $job" >&2
+    timeout 15 "$ray" job stop --no-wait --address "$address" "$job" >/dev/null 2>&1 || true # if it still runs
     kill "$follower" 2>/dev/null || true
   fi
   if [ -n "$head" ]; then

@@ -25,7 +25,8 @@ def build(arguments: ServiceArguments) -> Application:
     configure_logging(environment.log_level)
     missing = [flag for flag in FAST_PATH_FLAGS if os.environ.get(flag) != "1"]
     if missing:
-        logger.warning("slow: Ray runs without %s=1; see deploy/fastpath.env", "=1, ".join(missing))
+        flags = "=1, ".join(missing)
+        logger.warning("slow, and not stopped in order: Ray runs without %s=1; first: . deploy/shell.sh", flags)
 
     gesture = serve.deployment(name="GestureGRU")(ModelReplica)
     shot = serve.deployment(name="ShotTCN")(ModelReplica)

@@ -26,7 +26,7 @@ ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9_.:\[\]-]+")
 
 # One link of an fsspec chain: a URI with its user, host and port, or a path.
 _LINK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/@]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^/:]*)(?::\d+(?=[/:]|$))?[^:]*|[^:]*")
-_CHAINED = re.compile(r"::[A-Za-z][A-Za-z0-9+.-]*(?:://|::)")
+_CHAINED = re.compile(r"::(?:[A-Za-z][A-Za-z0-9+.-]*(?:://|::)|/)")
 
 # The speed of the graph depends on these two, and only the shell that starts Ray can set them (deploy/fastpath.env).
 FAST_PATH_FLAGS = ("RAY_SERVE_THROUGHPUT_OPTIMIZED", "RAY_SERVE_ENABLE_HA_PROXY")
@@ -77,7 +77,7 @@ class Environment(BaseSettings):
     @field_validator("model_paths", mode="before")
     @classmethod
     def _split_paths(cls, value: str | tuple[str, ...]) -> tuple[str, ...]:
-        return split_paths(value) if isinstance(value, str) else value
+        return split_paths(value) or DEFAULT_MODEL_PATHS if isinstance(value, str) else value
 
     @field_validator("api_keys", "allowed_hosts", "allowed_origins", mode="before")
     @classmethod

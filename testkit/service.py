@@ -107,7 +107,7 @@ def fast_path() -> dict[str, str]:
 def running_service(
     repository: Path,
     arguments: Mapping[str, Any] = MappingProxyType(SMALLER),
-    command: str = "exec serve run {config}",
+    command: str = ". deploy/shell.sh && exec serve run {config}",
 ) -> Iterator[RunningService]:
     """Start the shipped config on free ports, with other ``arguments`` where given, and stop all of it at the end.
 

@@ -1,7 +1,7 @@
 """What ``serve run`` does for Helen beside Ray's own part: say why it can't start, say where it answers, stop in order.
 
 Ray calls ``attach`` in the process that is about to start or join a cluster, since ``RAY_RUNTIME_ENV_HOOK`` of
-``deploy/fastpath.env`` names it. In any other program than ``serve run`` it does nothing.
+``deploy/shell.sh`` names it. In any other program than ``serve run`` it does nothing.
 """
 
 import json

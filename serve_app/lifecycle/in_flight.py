@@ -17,6 +17,7 @@ STOPPING: Final = {
     "reason": "the service is stopping; open a session anew when it is back",
 }
 GLANCE_S: Final = 0.05
+CLOSE_S: Final = 1.0  # for one goodbye: a client that reads nothing may never take it
 
 
 class Socket:
@@ -37,11 +38,12 @@ class Socket:
         await self._send(message)
 
     async def close(self) -> None:
-        """Say goodbye; the application then receives a disconnect."""
+        """Say goodbye, for ``CLOSE_S`` at most; the application then receives a disconnect."""
         if not self._closed:
             self._closed = True
-            with suppress(OSError):  # the client was faster
-                await self._send(STOPPING)
+            with suppress(OSError, TimeoutError):  # the client was faster, or reads nothing
+                async with asyncio.timeout(CLOSE_S):
+                    await self._send(STOPPING)
 
 
 class InFlight:
@@ -68,9 +70,8 @@ class InFlight:
         A request between the proxy and this replica counts when it arrives, so that none is found twice in a row.
         """
         self._stopping = True
-        for socket in tuple(self._sockets):
-            await socket.close()
         deadline = time.monotonic() + limit_s
+        await asyncio.gather(*(socket.close() for socket in self._sockets))
         busy = True
         while (busy or self.requests) and time.monotonic() < deadline:
             busy = self.requests > 0

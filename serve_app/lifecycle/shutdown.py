@@ -15,6 +15,7 @@ from typing import Final
 
 import ray
 from ray import serve
+from ray.serve.exceptions import RayServeException
 
 from serve_app.lifecycle.haproxy import HAProxy, find_proxies
 from serve_app.lifecycle.processes import Process, descendants
@@ -57,7 +58,10 @@ def close_ports(proxies: Iterable[HAProxy]) -> None:
 
 async def drain_replicas(proxies: Sequence[HAProxy]) -> None:
     """Have every ingress replica end its live sessions and answer its requests; meanwhile the ports stay closed."""
-    handles = [serve.get_app_handle(name) for name in serve.status().applications]
+    handles = []
+    for name in serve.status().applications:
+        with suppress(RayServeException):  # it has not started yet: nobody was accepted
+            handles.append(serve.get_app_handle(name))
     answers = [handle.broadcast("drain", DRAIN_S).results_async(timeout_s=DRAIN_S + 1) for handle in handles]
     draining = asyncio.gather(*answers)
     while not draining.done():

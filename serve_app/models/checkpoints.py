@@ -150,7 +150,9 @@ def convert(checkpoint: Path, folder: Path) -> None:
     missing = [name for name in ("torch", "onnx") if importlib.util.find_spec(name) is None]
     if missing:
         wanted = " and ".join(missing)
-        raise ModelError(f"{checkpoint} needs {wanted} to be converted: pip install -r training/requirements.txt")
+        raise ModelError(
+            f"{checkpoint} needs {wanted} to be converted: {sys.executable} -m pip install -r training/requirements.txt"
+        )
     command = [sys.executable, "-m", "training.export_onnx", "--checkpoint", str(checkpoint.absolute())]
     command += ["--output", str(folder / MODEL_FILE)]
     logger.debug("converting %s to ONNX", checkpoint)  # again and again while it is refused

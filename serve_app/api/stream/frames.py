@@ -12,6 +12,8 @@ from serve_app.gestures.request import LARGEST, check_numbers
 # The upper half of an fp32 number from 0.0078 (2^-7) on reads as an fp16 number from 1 on, and two fp16 numbers below 1
 # read as an fp32 number below 0.0078. Landmarks lie between 0 and 1, so that most upper halves tell which they are.
 FP16_ONE: Final = 1.0
+SMALLEST: Final = 2.0**-10
+LARGEST_EXPECTED: Final = 4.0
 MOST: Final = 0.75
 
 
@@ -75,13 +77,15 @@ class BinaryFrames:
         if self._encoding == "fp16" and frames % 2:
             self._proven = True
             return
-        upper = np.frombuffer(numbers, dtype=DTYPES["fp16"])[1::2]
-        upper = upper[upper != 0]
+        lower, upper = np.frombuffer(numbers, dtype=DTYPES["fp16"]).reshape(-1, 2).T
+        lower, upper = lower[upper != 0], upper[upper != 0]
         if not len(upper):
             return
         share = float(np.mean(np.abs(upper) >= FP16_ONE))
         other = "fp32" if self._encoding == "fp16" else "fp16"
-        if (share if other == "fp32" else 1 - share) >= MOST:
+        # The lower halves of fp32 numbers are noise; those of fp16 are numbers like the upper ones.
+        is_fp16 = float(np.mean((lower > SMALLEST) & (lower <= LARGEST_EXPECTED))) >= MOST
+        if share >= MOST and not is_fp16 if other == "fp32" else 1 - share >= MOST:
             raise SessionClosed(
                 INVALID_DATA,
                 f"a message has numbers of {other}, expected {self._encoding}: send those, or open the session with"

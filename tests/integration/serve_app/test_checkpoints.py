@@ -111,7 +111,9 @@ def test_a_file_that_is_no_checkpoint_is_refused_in_one_sentence(checkpoint: Pat
 
 def test_without_torch_the_reason_says_what_to_install(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else object())
-    with pytest.raises(ModelError, match=r"needs torch to be converted: pip install -r training/requirements\.txt"):
+    with pytest.raises(
+        ModelError, match=r"needs torch to be converted: \S+ -m pip install -r training/requirements\.txt"
+    ):
         open_checkpoint(checkpoint)
 
 

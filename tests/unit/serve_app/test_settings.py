@@ -2,7 +2,7 @@
 
 import pytest
 
-from serve_app.settings import PROJECT_ROOT, Environment, resolve_path, split_paths
+from serve_app.settings import DEFAULT_MODEL_PATHS, PROJECT_ROOT, Environment, resolve_path, split_paths
 
 
 @pytest.mark.parametrize(
@@ -10,7 +10,6 @@ from serve_app.settings import PROJECT_ROOT, Environment, resolve_path, split_pa
     [
         ("models:/data/model.pt", ("models", "/data/model.pt")),
         (":models::/data:", ("models", "/data")),
-        ("", ()),
         ("s3://bucket/models:models", ("s3://bucket/models", "models")),
         ("s3://host:9000/bucket:models", ("s3://host:9000/bucket", "models")),
         ("models:s3://host:9000", ("models", "s3://host:9000")),
@@ -20,6 +19,7 @@ from serve_app.settings import PROJECT_ROOT, Environment, resolve_path, split_pa
         ("simplecache::s3://bucket/models:models", ("simplecache::s3://bucket/models", "models")),
         ("filecache::s3://host:9000/bucket", ("filecache::s3://host:9000/bucket",)),
         ("zip://models::s3://bucket/all.zip:models", ("zip://models::s3://bucket/all.zip", "models")),
+        ("zip://m::/mnt/x.zip:models", ("zip://m::/mnt/x.zip", "models")),
         ("models::s3://bucket", ("models", "s3://bucket")),
         ("s3://bucket::models", ("s3://bucket", "models")),
     ],
@@ -30,6 +30,13 @@ def test_a_list_of_paths_is_split_between_them_and_not_within(
     assert split_paths(value) == paths
     monkeypatch.setenv("HELEN_MODEL_PATHS", value)
     assert Environment().model_paths == paths
+
+
+@pytest.mark.parametrize("value", ["", ":"])
+def test_a_list_without_a_path_counts_as_unset(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert split_paths(value) == ()
+    monkeypatch.setenv("HELEN_MODEL_PATHS", value)
+    assert Environment().model_paths == DEFAULT_MODEL_PATHS
 
 
 @pytest.mark.parametrize("path", ["s3://host:9000/bucket", "simplecache::memory://bucket", "memory://", "/data/models"])

@@ -56,7 +56,12 @@ def test_every_route_with_a_body_reads_a_compressed_one(repository: Path) -> Non
             413,
             "the body has more than 65536 bytes decompressed, expected at",
         ),
-        (gzip.compress(b" " * 50_000_000, mtime=0), "gzip", 413, "the body has more than 65536 bytes decompressed, expected at"),
+        (
+            gzip.compress(b" " * 50_000_000, mtime=0),
+            "gzip",
+            413,
+            "the body has more than 65536 bytes decompressed, expected at",
+        ),
         (zlib.compress(b" " * 50_000_000), "deflate", 413, "the body has more than 65536 bytes decompressed"),
         (b"\x1f\x8b" + bytes(70_000), "gzip", 413, "the body has 70002 bytes, expected at most 65536"),
         (SMALL[:-1], "gzip", 400, "the body ends in the middle of its gzip, expected all of it"),

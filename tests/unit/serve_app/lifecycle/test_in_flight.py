@@ -11,6 +11,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import Message
 from starlette.websockets import WebSocket
 
+from serve_app.lifecycle import in_flight as in_flight_module
 from serve_app.lifecycle.in_flight import SERVICE_RESTART, InFlight, InFlightMiddleware, Socket
 from testkit.websocket_client import live_socket
 
@@ -134,3 +135,26 @@ async def test_a_client_that_has_gone_keeps_nobody_from_draining() -> None:
     await in_flight.add(Socket(send))
     async with asyncio.timeout(LIMIT_S):
         await in_flight.drain(LIMIT_S)
+
+
+@pytest.mark.anyio
+async def test_a_client_that_reads_nothing_keeps_neither_the_others_nor_the_stop_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(in_flight_module, "CLOSE_S", 0.05)
+    in_flight = InFlight()
+    closed: list[int] = []
+
+    def socket(number: int) -> Socket:
+        async def send(_: Message) -> None:
+            if number % 2:
+                await asyncio.Event().wait()
+            closed.append(number)
+
+        return Socket(send)
+
+    for number in range(6):
+        await in_flight.add(socket(number))
+    async with asyncio.timeout(LIMIT_S):
+        await in_flight.drain(LIMIT_S)
+    assert sorted(closed) == [0, 2, 4]

@@ -104,3 +104,11 @@ def test_once_proven_a_session_may_send_whatever_is_in_range() -> None:
     read(reader, packed(landmarks(CARD, 2), "fp16"))
     beyond = np.full((2, 84), 1.5, np.float32)
     assert np.array_equal(read(reader, packed(beyond, "fp16")), beyond)
+
+
+@pytest.mark.parametrize("frames", [2, 4])
+def test_hands_that_reach_below_the_image_are_still_fp16(frames: int) -> None:
+    hands = landmarks(CARD, frames)
+    hands[:, 1::2] = DICE.uniform(1.0, 1.3, hands[:, 1::2].shape)
+    message = hands.astype("<f2").tobytes()
+    assert np.array_equal(BinaryFrames("fp16", CARD).read(message, frames), hands.astype("<f2").astype(np.float32))
