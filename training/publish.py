@@ -34,6 +34,7 @@ from landmarks.models.card import (
     read_bounded,
     read_card,
 )
+from landmarks.models.repository import parse_versions
 from landmarks.models.session import MAX_MODEL_BYTES, ModelSession
 from training.engine.shot_card import make_shot_card
 
@@ -99,7 +100,7 @@ def read_model(model: Path) -> tuple[ModelCard, bytes]:
 
 def _check_labels(files: fsspec.AbstractFileSystem, folder: str, card: ModelCard) -> None:
     """Refuse a card that lacks labels of the newest version whose own card can be read."""
-    versions = sorted(_versions(files, folder), reverse=True)
+    versions = _versions(files, folder)[::-1]
     published = ((version, _read_labels(files, f"{folder}/{version}/{CARD_FILE}")) for version in versions)
     newest, labels = next(((version, labels) for version, labels in published if labels), (0, ()))
     lost = [label for label in labels if label not in card.class_labels]
@@ -168,14 +169,13 @@ def _add_objects(files: fsspec.AbstractFileSystem, folder: str, model: bytes, ca
 
 
 def _versions(files: fsspec.AbstractFileSystem, folder: str) -> list[int]:
-    """The version numbers there."""
+    """The version numbers there, oldest first."""
     files.invalidate_cache(folder)  # else another publisher's version would stay unseen
     try:
         entries = files.ls(folder, detail=False)
     except FileNotFoundError:
         return []
-    names = [str(entry).rstrip("/").rsplit("/", 1)[-1] for entry in entries]
-    return [int(name) for name in names if name.isascii() and name.isdigit()]
+    return parse_versions(str(entry).rstrip("/").rsplit("/", 1)[-1] for entry in entries)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

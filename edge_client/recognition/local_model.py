@@ -3,7 +3,6 @@
 No thread and no clock of its own: ``live.py`` calls both.
 """
 
-import logging
 import time
 from pathlib import Path
 from typing import Final, Literal
@@ -13,10 +12,8 @@ import numpy as np
 from edge_client.recognition.prediction import WindowPrediction
 from edge_client.windows import Window, WindowShape
 from landmarks.hands import Array
-from landmarks.models.card import CARD_FILE, ModelError
+from landmarks.models.repository import open_newest
 from landmarks.models.session import ModelSession
-
-log = logging.getLogger(__name__)
 
 LONGEST_PAUSE_S: Final = 3.0
 
@@ -82,22 +79,7 @@ class LocalModel:
         Raises:
             ModelError: when there is none, or it can't be loaded.
         """
-        try:
-            if (folder / CARD_FILE).exists():
-                return cls(ModelSession.open(folder, threads=1, kind="gesture"), folder.name)
-            versions = [path for path in folder.glob("*") if is_version(path.name) and (path / CARD_FILE).exists()]
-        except OSError as error:
-            raise ModelError(f"{folder} can't be read: {error.strerror or error}") from error
-        if not versions:
-            raise ModelError(f"{folder} holds no model: expected {CARD_FILE} in it or in a numbered folder")
-        rejected: list[str] = []
-        for version in sorted(versions, key=lambda path: int(path.name), reverse=True):
-            try:
-                return cls(ModelSession.open(version, threads=1, kind="gesture"), version.name)
-            except ModelError as error:
-                log.warning("version %s of the model on this machine is rejected: %s", version.name, error)
-                rejected.append(f"{version.name}: {error}")
-        raise ModelError(f"{folder} holds no version that can be loaded: {'; '.join(rejected)}")
+        return cls(*open_newest(folder, threads=1, kind="gesture"))
 
     def answer(self, window: Window) -> WindowPrediction:
         """Answer one window.
@@ -112,11 +94,6 @@ class LocalModel:
         probabilities = softmax(outputs["logits"][0] / self._session.card.temperature)
         took_ms = (time.perf_counter() - started) * 1e3
         return WindowPrediction(window, self.labels, probabilities, "device", took_ms, self.version)
-
-
-def is_version(name: str) -> bool:
-    """Whether a folder is named for a version, in ASCII digits."""
-    return name.isascii() and name.isdigit()
 
 
 def softmax(logits: Array) -> Array:

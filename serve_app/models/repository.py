@@ -20,6 +20,7 @@ from landmarks.models.card import (
     describe_error,
     read_bounded,
 )
+from landmarks.models.repository import is_version, parse_versions
 from landmarks.models.session import MAX_MODEL_BYTES, ModelSession
 
 
@@ -52,7 +53,7 @@ class ModelRepository:
         """
         files, model_folder = self._connect()
         names = self._list_names(files, model_folder) or []
-        return sorted(int(name) for name in names if is_version(name))
+        return parse_versions(names)
 
     def explain_absence(self) -> str:
         """Why there is no version: what is missing, and where a path names another folder than it should.
@@ -117,11 +118,6 @@ class ModelRepository:
         except Exception as error:  # an unknown scheme, a missing driver, refused credentials: each raises its own
             raise ModelError(f"model repository {self.root} can't be opened: {describe_error(error)}") from error
         return files, f"{path.rstrip('/')}/{self.name}"
-
-
-def is_version(name: str) -> bool:
-    """Whether a folder's name is a version number."""
-    return name.isascii() and name.isdigit()
 
 
 def read_file(files: fsspec.AbstractFileSystem, path: str, limit: int) -> bytes:
