@@ -24,6 +24,7 @@ if not __package__:  # run as a file: what it imports lies one folder up
 from landmarks.models.card import Evaluation, ModelError
 from landmarks.models.session import ModelSession
 from landmarks.pose import Floats
+from landmarks.protocol.tensors import LOGITS, POSES, PREDS
 from landmarks.shots.keypoint_files import LabelledWindow
 from landmarks.shots.keypoints import SHOT_LABELS, at_30_fps
 from landmarks.shots.kinematics import MotionError, image_motion
@@ -75,9 +76,9 @@ def by_rules(windows: Sequence[LabelledWindow]) -> Judged:
 
 def by_model(windows: Sequence[LabelledWindow], model: ModelSession) -> Judged:
     """The model on each window, at its own length."""
-    answers = [model.run({"x": at_30_fps(window.track)[None]}) for window in windows]
-    preds = np.concatenate([answer["preds"] for answer in answers]).astype(np.float64)
-    logits = np.concatenate([answer["logits"] for answer in answers])
+    answers = [model.run({POSES: at_30_fps(window.track)[None]}) for window in windows]
+    preds = np.concatenate([answer[PREDS] for answer in answers]).astype(np.float64)
+    logits = np.concatenate([answer[LOGITS] for answer in answers])
     return Judged(logits > 0, preds[:, 0], preds[:, 1])
 
 

@@ -29,6 +29,7 @@ if not __package__:  # run as a file: what it imports lies one folder up
 from landmarks.hands import Array, compute_presence, drop_z, hand_box_normalise
 from landmarks.models.card import Evaluation, Golden, ModelCard, ModelError, compute_sha256
 from landmarks.models.session import ModelSession
+from landmarks.protocol.tensors import LOGITS, PRESENCE, SEQUENCE
 from training.engine.checkpoints import Checkpoint, CheckpointError, read_checkpoint
 from training.engine.shot_checkpoints import ShotCheckpointError, export_shot, is_shot_checkpoint
 from training.engine.whole_files import write_model
@@ -76,8 +77,8 @@ def export(
             evaluation=tuple(evaluation),
             sha256=compute_sha256(model),
             golden=Golden(
-                inputs={"sequence": short(window), "presence": presence.tolist()},
-                outputs={"logits": short(logits.numpy())},
+                inputs={SEQUENCE: short(window), PRESENCE: presence.tolist()},
+                outputs={LOGITS: short(logits.numpy())},
             ),
         )
         # The card as it will be read back: this is where its bounds are checked.
@@ -96,7 +97,7 @@ def to_onnx(network: nn.Module, width: int) -> bytes:
     """
     file = io.BytesIO()
     reads_presence = not isinstance(network, TrimmedLegacyGRU)
-    names = ["sequence", "presence"] if reads_presence else ["sequence"]
+    names = [SEQUENCE, PRESENCE] if reads_presence else [SEQUENCE]
     # Two windows of three frames: a batch of one would let the exporter take 1 for a constant.
     example = (torch.zeros(2, 3, width), torch.ones(2, 3, 2))[: len(names)]
     with warnings.catch_warnings():
@@ -109,8 +110,8 @@ def to_onnx(network: nn.Module, width: int) -> bytes:
             file,  # type: ignore[arg-type] # the older exporter writes to open files too
             dynamo=False,
             input_names=names,
-            output_names=["logits"],
-            dynamic_axes={**{name: {0: "batch", 1: "time"} for name in names}, "logits": {0: "batch"}},
+            output_names=[LOGITS],
+            dynamic_axes={**{name: {0: "batch", 1: "time"} for name in names}, LOGITS: {0: "batch"}},
             opset_version=OPSET,
         )
     return file.getvalue()
@@ -135,7 +136,7 @@ def check_parity(
         window, presence = random_hands(batch, time, width, draw)
         with torch.no_grad():
             expected = network(torch.from_numpy(window), torch.from_numpy(presence)).numpy()
-        feed = {"sequence": window, "presence": presence}
+        feed = {SEQUENCE: window, PRESENCE: presence}
         (found,) = session.run(None, {name: feed[name] for name in names})
         differences.append(np.abs(found - expected).max())
     worst = float(np.max(differences))

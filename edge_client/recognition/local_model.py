@@ -7,13 +7,12 @@ import time
 from pathlib import Path
 from typing import Final, Literal
 
-import numpy as np
-
 from edge_client.recognition.prediction import WindowPrediction
 from edge_client.windows import Window, WindowShape
-from landmarks.hands import Array
 from landmarks.models.repository import open_newest
 from landmarks.models.session import ModelSession
+from landmarks.protocol.predictions import softmax
+from landmarks.protocol.tensors import LOGITS, PRESENCE, SEQUENCE
 
 LONGEST_PAUSE_S: Final = 3.0
 
@@ -90,13 +89,7 @@ class LocalModel:
         started = time.perf_counter()
         length = self.shape.seq_len
         sequence = self.shape.prepare(window.hands[-length:])
-        outputs = self._session.run({"sequence": sequence[None], "presence": window.presence[None, -length:]})
-        probabilities = softmax(outputs["logits"][0] / self._session.card.temperature)
+        outputs = self._session.run({SEQUENCE: sequence[None], PRESENCE: window.presence[None, -length:]})
+        probabilities = softmax(outputs[LOGITS][0] / self._session.card.temperature)
         took_ms = (time.perf_counter() - started) * 1e3
         return WindowPrediction(window, self.labels, probabilities, "device", took_ms, self.version)
-
-
-def softmax(logits: Array) -> Array:
-    """Probabilities float32 of logits ``(C,)``."""
-    powers = np.exp(logits - logits.max())
-    return np.asarray(powers / powers.sum(), dtype=np.float32)

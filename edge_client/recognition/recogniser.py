@@ -18,10 +18,11 @@ from edge_client.recognition.local_model import CircuitBreaker, LocalModel
 from edge_client.recognition.prediction import WindowPrediction
 from edge_client.runtime.worker import STALL_S, Worker
 from edge_client.service.http_client import ServiceError
-from edge_client.service.model_metadata import ModelMetadata, Prediction
+from edge_client.service.model_metadata import ModelMetadata
 from edge_client.settings import Device
 from edge_client.windows import Window, WindowShape
 from landmarks.models.card import ModelError
+from landmarks.protocol.predictions import Prediction
 
 log = logging.getLogger(__name__)
 

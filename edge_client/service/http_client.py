@@ -17,7 +17,7 @@ import urllib3
 from urllib3.util import Timeout
 
 from edge_client.service.connections import BoundedRetry, connection_fault, tls_context
-from edge_client.service.model_metadata import ModelMetadata, Prediction, check_window
+from edge_client.service.model_metadata import ModelMetadata, check_window
 from edge_client.service.replies import (
     ResponseError,
     decode_reply,
@@ -32,6 +32,7 @@ from edge_client.windows import Window
 from landmarks.hands import Array
 from landmarks.models.session import MAX_MODEL_BYTES
 from landmarks.protocol.open_inference import HEADER_LENGTH
+from landmarks.protocol.predictions import Prediction
 
 log = logging.getLogger(__name__)
 

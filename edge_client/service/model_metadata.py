@@ -1,9 +1,7 @@
-"""What the service says of its model and of a window, typed, and whether a window is what its model takes.
+"""What the service says of its model, typed, and whether a window is what its model takes.
 
 Data only: ``cloud.py`` asks for it.
 """
-
-from typing import Final
 
 import msgspec
 import numpy as np
@@ -11,8 +9,6 @@ import numpy as np
 from edge_client.windows import WindowShape
 from landmarks.hands import HANDS, Array, feature_dim
 from landmarks.models.card import Count, Normalization
-
-ROUNDING: Final = 1e-3  # of a probability sent in FP16
 
 
 class ModelMetadata(msgspec.Struct, frozen=True):
@@ -40,28 +36,6 @@ class ModelMetadata(msgspec.Struct, frozen=True):
     @property
     def shape(self) -> WindowShape:
         return WindowShape(self.seq_len, self.min_seq_len, self.use_z, self.normalization)
-
-
-class Prediction(msgspec.Struct, frozen=True):
-    """What ``POST /predict`` answers."""
-
-    prediction: str
-    probabilities: tuple[float, ...]
-    top_index: int
-    top_probability: float
-    elapsed_ms: float
-    model_version: str | int | None = None
-
-    def __post_init__(self) -> None:
-        if not self.probabilities:
-            raise ValueError("probabilities is empty, expected one a label")
-        for probability in self.probabilities:
-            if not 0 <= probability <= 1 + ROUNDING:
-                raise ValueError(f"probabilities has {probability}, expected 0 to 1")
-        if not any(self.probabilities):
-            raise ValueError("probabilities has no number above 0")
-        if not 0 <= self.top_index < len(self.probabilities):
-            raise ValueError(f"top_index is {self.top_index}, expected less than {len(self.probabilities)}")
 
 
 def check_window(sequence: Array, mask: Array | None, metadata: ModelMetadata) -> None:

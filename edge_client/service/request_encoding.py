@@ -8,11 +8,11 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 import numpy as np
 
-from edge_client.service.model_metadata import Prediction
 from edge_client.service.replies import ResponseError, decode_reply, quoted
 from landmarks.hands import Array, apply_mask
 from landmarks.protocol.open_inference import HEADER_LENGTH, decode_response, encode_request
-from landmarks.protocol.tensors import ProtocolError
+from landmarks.protocol.predictions import Prediction
+from landmarks.protocol.tensors import LABEL, PROBABILITIES, SEQUENCE, ProtocolError
 
 Encoding = Literal["fp16", "json"]
 
@@ -20,8 +20,6 @@ Encoding = Literal["fp16", "json"]
 DECIMALS: Final = 6
 # Serve watches for a client that hangs up, to cancel its request. An answer takes milliseconds: watching costs more.
 NO_DISCONNECT_WATCH: Final = {"X-Request-Disconnect-Disabled": "?1"}
-PROBABILITIES: Final = "probabilities"
-LABEL: Final = "label"
 LONGEST_COUNT: Final = 18
 
 
@@ -52,7 +50,7 @@ def encode_fp16(sequence: Array, mask: Array | None) -> EncodedRequest:
         ValueError: a number that FP16 can't hold.
     """
     window = sequence if mask is None else apply_mask(sequence, mask)
-    body, json_bytes = encode_request({"sequence": window[None]}, "FP16", (PROBABILITIES, LABEL))
+    body, json_bytes = encode_request({SEQUENCE: window[None]}, "FP16", (PROBABILITIES, LABEL))
     headers = NO_DISCONNECT_WATCH | {"Content-Type": "application/octet-stream", HEADER_LENGTH: str(json_bytes)}
     return EncodedRequest("/v2/models/gesture/infer", headers, body)
 

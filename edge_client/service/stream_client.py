@@ -19,10 +19,11 @@ from websockets.sync.client import ClientConnection, connect
 
 from edge_client.service.connections import connection_fault, tls_context
 from edge_client.service.http_client import MAX_REPLY_BYTES, ServiceClient, ServiceError, refusal
-from edge_client.service.model_metadata import ModelMetadata, Prediction
+from edge_client.service.model_metadata import ModelMetadata
 from edge_client.service.replies import ResponseError, decode_reply, quoted
 from edge_client.settings import Cloud
 from edge_client.windows import Window
+from landmarks.protocol.predictions import Prediction
 
 log = logging.getLogger(__name__)
 

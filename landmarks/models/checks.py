@@ -13,23 +13,22 @@ import numpy as np
 from landmarks.hands import Array, feature_dim
 from landmarks.models.card import MODEL_FILE, ModelCard, ModelError
 from landmarks.pose import POSE_POINTS
-from landmarks.protocol.tensors import TensorSpec
+from landmarks.protocol.tensors import LOGITS, POSES, PREDS, PRESENCE, SEQUENCE, TensorSpec
 from landmarks.shots.keypoints import SHOT_LABELS, SHOT_TARGETS
 
 Kind = Literal["gesture", "shot"]
 
-LOGITS: Final = "logits"  # the output whose last axis the card's class_labels name
 MAX_BATCH: Final = 32
 MAX_FRAMES: Final = 8192
 
 # The axes of each input after batch and frames, and of each output after the batch; 0 is the card's own number.
 INPUTS: Final[dict[Kind, dict[str, tuple[int, ...]]]] = {
-    "gesture": {"sequence": (0,), "presence": (2,)},
-    "shot": {"x": (POSE_POINTS, 3)},
+    "gesture": {SEQUENCE: (0,), PRESENCE: (2,)},
+    "shot": {POSES: (POSE_POINTS, 3)},
 }
 OUTPUTS: Final[dict[Kind, dict[str, tuple[int, ...]]]] = {
     "gesture": {LOGITS: (0,)},
-    "shot": {LOGITS: (len(SHOT_LABELS),), "preds": (len(SHOT_TARGETS),)},
+    "shot": {LOGITS: (len(SHOT_LABELS),), PREDS: (len(SHOT_TARGETS),)},
 }
 
 
@@ -103,7 +102,7 @@ def _get_kind(names: Sequence[str]) -> Kind:
     given = set(names)
     if given == set(INPUTS["shot"]):
         return "shot"
-    if "sequence" in given and given <= set(INPUTS["gesture"]):
+    if SEQUENCE in given and given <= set(INPUTS["gesture"]):
         return "gesture"
     raise ModelError(f"{MODEL_FILE} takes the tensors {list(names)}, expected sequence and presence, or x")
 
@@ -126,7 +125,7 @@ def _make_windows(card: ModelCard, kind: Kind, batch: int, frames: int) -> dict[
     for tensor in tensors.values():
         tensor[1:2] = 0
     if kind == "gesture":
-        tensors["presence"][:] = tensors["presence"].any(axis=(1, 2), keepdims=True)
-        tensors["presence"][2::3, :, 1] = 0
-        tensors["sequence"][2::3, :, card.feature_dim // 2 :] = 0
+        tensors[PRESENCE][:] = tensors[PRESENCE].any(axis=(1, 2), keepdims=True)
+        tensors[PRESENCE][2::3, :, 1] = 0
+        tensors[SEQUENCE][2::3, :, card.feature_dim // 2 :] = 0
     return tensors

@@ -21,10 +21,8 @@ from landmarks.models.card import (
     read_bounded,
     read_card,
 )
-from landmarks.models.checks import LOGITS, Kind, check_range, check_tensors
-from landmarks.protocol.tensors import TensorSpec
-
-__all__ = ["LOGITS", "MAX_MODEL_BYTES", "ModelSession", "Tensors"]
+from landmarks.models.checks import Kind, check_range, check_tensors
+from landmarks.protocol.tensors import LOGITS, TensorSpec
 
 Tensors = Mapping[str, npt.NDArray[np.float32]]
 

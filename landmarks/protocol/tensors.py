@@ -1,7 +1,7 @@
 """Tensors of the Open Inference Protocol v2: what one is called, and its numbers as raw bytes or as JSON.
 
 Raw bytes are little-endian and row-major, as the protocol's binary extension says. Messages made of tensors are
-``wire.py``. Floats are float32 in memory, whatever they were on the way.
+``open_inference.py``. Floats are float32 in memory, whatever they were on the way.
 """
 
 import math
@@ -17,6 +17,15 @@ from landmarks.protocol.validation import format_validation_error
 
 Array = npt.NDArray[np.float32]
 Datatype = Literal["FP32", "FP16", "BYTES"]
+
+# What the models' tensors are called.
+SEQUENCE: Final = "sequence"  # float32 (B, T, F): windows of hands
+PRESENCE: Final = "presence"  # float32 (B, T, 2): which hand is there
+POSES: Final = "x"  # float32 (B, T, 33, 3): windows of bodies
+LOGITS: Final = "logits"  # float32 (B, C), C being the card's class_labels
+PREDS: Final = "preds"  # float32 (B, 2): ite and delay_ms of a shot
+PROBABILITIES: Final = "probabilities"  # float32 (B, C), of the service
+LABEL: Final = "label"  # BYTES (B,), of the service
 
 # Floats on the wire, by datatype; each is read to float32.
 FLOATS: Final[dict[str, np.dtype[Any]]] = {"FP32": np.dtype("<f4"), "FP16": np.dtype("<f2")}

@@ -10,13 +10,11 @@ import numpy as np
 from landmarks.hands import Array, compute_presence
 from landmarks.models.card import ModelCard
 from landmarks.protocol.open_inference import InferRequest, WantedOutput
-from landmarks.protocol.tensors import TensorSpec
+from landmarks.protocol.tensors import PRESENCE, SEQUENCE, TensorSpec
 from serve_app.errors import InvalidInput
 from serve_app.gestures.request import LARGEST, check_numbers
 from serve_app.schemas import Tensors
 
-SEQUENCE = "sequence"
-PRESENCE = "presence"
 RANGES = {PRESENCE: (0.0, 1.0)}
 
 

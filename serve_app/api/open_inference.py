@@ -12,11 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from landmarks.protocol.open_inference import HEADER_LENGTH, InferRequest, decode_request, encode_response
-from landmarks.protocol.tensors import ProtocolError
+from landmarks.protocol.tensors import PRESENCE, ProtocolError
 from serve_app.api.app_state import AppState, get_state
 from serve_app.api.auth.middleware import get_key_name
 from serve_app.api.error_handlers import json_response, within_deadline
-from serve_app.api.infer_request import PRESENCE, parse_tensor_rows, wanted_outputs
+from serve_app.api.infer_request import parse_tensor_rows, wanted_outputs
 from serve_app.api.request_body import read_body
 from serve_app.batching.model_client import BatchingModelClient
 from serve_app.errors import InvalidInput, NotFound, Unsupported

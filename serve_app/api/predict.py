@@ -5,6 +5,7 @@ import time
 from starlette.requests import Request
 from starlette.responses import Response
 
+from landmarks.protocol.tensors import PRESENCE
 from serve_app.api.app_state import AppState, get_state
 from serve_app.api.auth.middleware import get_key_name
 from serve_app.api.error_handlers import within_deadline
@@ -27,7 +28,7 @@ async def answer(request: Request, service: AppState) -> Response:
     began = time.perf_counter()
     window = gesture_window(body, card)
     service.counts.read("gesture", service.gesture.status.version or "-", time.perf_counter() - began)
-    service.counts.record_presence("gesture", get_key_name(request.scope), window["presence"])
+    service.counts.record_presence("gesture", get_key_name(request.scope), window[PRESENCE])
     encoded = await service.gesture.submit(window)
     return Response(with_elapsed(encoded, started), media_type="application/json")
 

@@ -14,6 +14,7 @@ from ray.serve.exceptions import BackPressureError
 from ray.serve.handle import DeploymentHandle
 from starlette.applications import Starlette
 
+from landmarks.protocol.tensors import POSES
 from serve_app.api.app_state import AppState
 from serve_app.api.application import create_app
 from serve_app.api.auth.api_keys import ApiKeyStore
@@ -24,7 +25,6 @@ from serve_app.errors import NotReady, Overloaded
 from serve_app.observability.metrics import IngressMetrics, Snapshot
 from serve_app.schemas import ModelOutput, ModelStatus, TensorResponse, Tensors
 from serve_app.settings import Environment, ServiceArguments, configure_logging
-from serve_app.shots.analysis import POSES
 
 ATTEMPTS: Final = 4
 PAUSE_S: Final = 0.2

@@ -7,21 +7,15 @@ from functools import lru_cache
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
-from landmarks.models.session import LOGITS
-from landmarks.protocol.tensors import TensorSpec
+from landmarks.protocol.predictions import PROBABILITY_DIGITS, ModelPrediction, sigmoid, softmax
+from landmarks.protocol.tensors import LABEL, LOGITS, PROBABILITIES, TensorSpec
 from serve_app.errors import RequestError
 from serve_app.observability.metrics import PostprocessMetrics, Snapshot
 from serve_app.schemas import ModelOutput, TensorResponse, Tensors
-from serve_app.shots.analysis import analyze_with_model, judge, sigmoid
+from serve_app.shots.analysis import analyze_with_model, judge
 
-PROBABILITY_DIGITS = 6
 RULES = "rules"  # the version of what judges shots without a model
-
-
-PROBABILITIES = "probabilities"
-LABEL = "label"
 
 
 class Postprocess:
@@ -121,13 +115,13 @@ class Postprocess:
 
     def _answer(self, scored: ModelOutput, probabilities: list[float], top_index: int) -> bytes:
         return self._encode(
-            {
-                "prediction": scored.class_labels[top_index],
-                "probabilities": probabilities,
-                "top_index": top_index,
-                "top_probability": probabilities[top_index],
-                "model_version": scored.version,
-            }
+            ModelPrediction(
+                prediction=scored.class_labels[top_index],
+                probabilities=tuple(probabilities),
+                top_index=top_index,
+                top_probability=probabilities[top_index],
+                model_version=scored.version,
+            )
         )
 
 
@@ -145,14 +139,6 @@ def output_specs(outputs: tuple[TensorSpec, ...], num_classes: int) -> tuple[Ten
 def shot_specs(outputs: tuple[TensorSpec, ...], num_classes: int) -> tuple[TensorSpec, ...]:
     """The tensors of ``Postprocess.shot_outputs`` for a shot model with these outputs of its own."""
     return *outputs, TensorSpec(PROBABILITIES, "FP32", (-1, num_classes))
-
-
-def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Softmax over the last axis, shifted by its maximum so that it can't overflow."""
-    with np.errstate(invalid="ignore"):  # rows that aren't finite are answered by not_finite
-        powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        shares: npt.NDArray[np.float32] = powers / powers.sum(axis=-1, keepdims=True)
-    return shares
 
 
 def not_finite(scored: ModelOutput) -> RequestError:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from landmarks.hands import HANDS, apply_mask, compute_presence
 from landmarks.models.card import ModelCard
+from landmarks.protocol.tensors import PRESENCE, SEQUENCE
 from landmarks.protocol.validation import format_validation_error
 from serve_app.errors import InvalidInput
 from serve_app.schemas import Tensors
@@ -72,7 +73,7 @@ def check_window(sequence: Frames, mask: Mask | None, card: ModelCard) -> Tensor
             raise InvalidInput(f"mask has {presence.shape[1]} numbers a frame, expected 2: [left, right]")
         check_numbers("mask", presence, 0.0, 1.0)
         window = apply_mask(window, presence)
-    return {"sequence": window, "presence": compute_presence(window)}
+    return {SEQUENCE: window, PRESENCE: compute_presence(window)}
 
 
 def matrix(field: str, rows: Sequence[Sequence[float]]) -> npt.NDArray[np.float32]:

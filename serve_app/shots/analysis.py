@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from landmarks.models.card import ModelCard
-from landmarks.pose import Floats
+from landmarks.protocol.predictions import PROBABILITY_DIGITS, sigmoid
+from landmarks.protocol.tensors import LOGITS, POSES, PREDS
 from landmarks.shots.keypoints import SHOT_LABELS, KeypointsError, at_30_fps
 from landmarks.shots.kinematics import MotionError, image_motion
 from landmarks.shots.release import Hand, ShotError, find_release, shooting_hand
@@ -18,9 +19,6 @@ from serve_app.errors import InvalidInput, RequestError
 from serve_app.schemas import ModelOutput, Tensors
 from serve_app.shots.advice import LANGUAGES, recommend
 from serve_app.shots.request import parse_track, parse_window
-
-PROBABILITY_DIGITS = 6
-POSES = "x"  # the shot model's input
 
 
 def judge(item: Tensors) -> dict[str, Any]:
@@ -56,18 +54,13 @@ def analyze_with_model(item: Tensors, scored: ModelOutput, index: int) -> dict[s
         InvalidInput: there is no shot in the frames.
         RequestError: the model gave no finite numbers.
     """
-    logits = scored.outputs["logits"][index].astype(np.float64) / scored.temperature
-    ite, delay_ms = (float(value) for value in scored.outputs["preds"][index])
+    logits = scored.outputs[LOGITS][index].astype(np.float64) / scored.temperature
+    ite, delay_ms = (float(value) for value in scored.outputs[PREDS][index])
     if not (np.isfinite(logits).all() and math.isfinite(ite) and math.isfinite(delay_ms)):
         raise RequestError(f"model version {scored.version} gave an answer that is not finite for this shot")
     probabilities = dict(zip(SHOT_LABELS, sigmoid(logits).tolist(), strict=True))
     own = response_fields(probabilities, min(max(ite, 0.0), 100.0), delay_ms, item)
     return judge(item) | own | {"source": "model", "model_version": scored.version}
-
-
-def sigmoid(logits: Floats) -> Floats:
-    """The probability of each label by itself."""
-    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -60, 60))))
 
 
 def response_fields(probabilities: dict[str, float], ite: float, delay_ms: float, item: Tensors) -> dict[str, Any]:

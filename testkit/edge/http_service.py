@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from edge_client.recognition.local_model import softmax
 from landmarks.hands import compute_presence
 from landmarks.models.card import ModelCard
 from landmarks.models.session import ModelSession
 from landmarks.protocol.open_inference import HEADER_LENGTH, decode_request, encode_response
+from landmarks.protocol.predictions import softmax
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import httpx
 import uvicorn
 from starlette.applications import Starlette
 
+from landmarks.protocol.tensors import POSES
 from serve_app.api.app_state import AppState
 from serve_app.api.application import ANYWHERE, create_app
 from serve_app.api.auth.api_keys import ApiKeyStore
@@ -23,7 +24,6 @@ from serve_app.deployments.postprocess import Postprocess
 from serve_app.observability.metrics import IngressMetrics, Snapshot
 from serve_app.schemas import ModelStatus, TensorResponse, Tensors
 from serve_app.settings import ServiceArguments
-from serve_app.shots.analysis import POSES
 
 
 class LocalStages:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from landmarks.models.session import ModelSession
 from landmarks.pose import POSE_NAMES, Floats
+from landmarks.protocol.tensors import POSES, PREDS
 from landmarks.shots.keypoints import PoseTrack, ShotWindow, at_30_fps
 from landmarks.shots.kinematics import compute_motion, image_motion
 from landmarks.shots.rules import Shot, judge_shot
@@ -108,7 +109,7 @@ def row(name: str, figures: dict[str, float]) -> str:
 def scored(track: PoseTrack, shot: Shot, model: ModelSession) -> Shot:
     """A shot with the model's ite and delay_ms, from the window around the rules' release."""
     poses = at_30_fps(track.cut(ShotWindow(shot.release)))
-    ite, delay_ms = model.run({"x": poses[None]})["preds"][0].tolist()
+    ite, delay_ms = model.run({POSES: poses[None]})[PREDS][0].tolist()
     return replace(shot, ite=ite, delay_ms=delay_ms)
 
 

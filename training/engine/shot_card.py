@@ -12,6 +12,7 @@ import onnxruntime as ort
 
 from landmarks.models.card import MODEL_FILE, Evaluation, Golden, ModelCard, ModelError, Training, compute_sha256
 from landmarks.pose import POSE_POINTS, Array
+from landmarks.protocol.tensors import LOGITS, POSES, PREDS
 from landmarks.shots.keypoints import SHOT_LABELS, SHOT_TARGETS, ShotWindow, at_30_fps
 from training.simulate_shots import made_window
 
@@ -19,7 +20,7 @@ SEQ_LEN: Final = 120
 MIN_SEQ_LEN: Final = 6
 BATCHES: Final = (1, 3)
 FORM: Final = "expected input x float32 [B, T, 33, 3] and outputs logits [B, 4] and preds [B, 2]"
-OUTPUTS: Final = {"logits": len(SHOT_LABELS), "preds": len(SHOT_TARGETS)}
+OUTPUTS: Final = {LOGITS: len(SHOT_LABELS), PREDS: len(SHOT_TARGETS)}
 
 
 def make_shot_card(
@@ -61,7 +62,7 @@ def make_shot_card(
         evaluation=tuple(evaluation),
         sha256=compute_sha256(model),
         golden=Golden(
-            inputs={"x": golden.tolist()},
+            inputs={POSES: golden.tolist()},
             outputs={name: values[0].tolist() for name, values in said.items()},
             tolerance=1e-2,
         ),
@@ -76,7 +77,7 @@ def answer(session: ort.InferenceSession, poses: Array) -> dict[str, Array]:
     """
     shape = f"x of shape {list(poses.shape)}"
     try:
-        arrays: Any = session.run(list(OUTPUTS), {"x": poses})
+        arrays: Any = session.run(list(OUTPUTS), {POSES: poses})
     except Exception as error:  # as above
         raise ModelError(f"{MODEL_FILE} can't take {shape}: {' '.join(str(error).split())}") from error
     found: dict[str, Array] = dict(zip(OUTPUTS, arrays, strict=True))
@@ -94,7 +95,7 @@ def _lengths(session: ort.InferenceSession) -> tuple[int, int]:
     """The fewest and most frames, one number where the file fixes it; refuses another form than the contract's."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
     said = ", ".join(f"{node.name} {node.type} {node.shape}" for node in (*inputs, *outputs))
-    shape = inputs[0].shape if [node.name for node in inputs] == ["x"] else []
+    shape = inputs[0].shape if [node.name for node in inputs] == [POSES] else []
     if (
         len(shape) != 4
         or any(

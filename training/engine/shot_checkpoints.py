@@ -23,6 +23,7 @@ from landmarks.models.card import (
 )
 from landmarks.models.session import ModelSession
 from landmarks.pose import POSE_POINTS
+from landmarks.protocol.tensors import LOGITS, POSES, PREDS
 from training.engine.shot_card import make_shot_card
 from training.engine.whole_files import write_model
 from training.networks.shot_tcn import ShotTCN, ShotTCNConfig
@@ -129,9 +130,9 @@ def to_onnx(network: ShotTCN) -> bytes:
             (torch.rand(2, 21, POSE_POINTS, 3),),
             file,  # type: ignore[arg-type] # the older exporter writes to open files too
             dynamo=False,
-            input_names=["x"],
-            output_names=["logits", "preds"],
-            dynamic_axes={"x": {0: "batch", 1: "time"}, "logits": {0: "batch"}, "preds": {0: "batch"}},
+            input_names=[POSES],
+            output_names=[LOGITS, PREDS],
+            dynamic_axes={POSES: {0: "batch", 1: "time"}, LOGITS: {0: "batch"}, PREDS: {0: "batch"}},
             opset_version=OPSET,
         )
     return file.getvalue()
@@ -149,8 +150,8 @@ def check_parity(model: bytes, network: ShotTCN, shapes: Sequence[tuple[int, int
         poses = draw.random((batch, time, POSE_POINTS, 3)).astype(np.float32)
         with torch.no_grad():
             expected = network(torch.from_numpy(poses))
-        found = session.run(["logits", "preds"], {"x": poses})
-        for name, ours, theirs, limit in zip(("logits", "preds"), found, expected, (PARITY / 100, PARITY), strict=True):
+        found = session.run([LOGITS, PREDS], {POSES: poses})
+        for name, ours, theirs, limit in zip((LOGITS, PREDS), found, expected, (PARITY / 100, PARITY), strict=True):
             difference = float(np.abs(ours - theirs.numpy()).max())
             if not difference < limit:
                 raise ModelError(f"ONNX Runtime's {name} differ from torch's by {difference:.3g}, expected < {limit}")

@@ -7,6 +7,7 @@ import numpy as np
 import onnxruntime as ort
 from torch import nn
 
+from landmarks.protocol.tensors import PRESENCE, SEQUENCE
 from training.data.skeletons import TWO_HANDS
 from training.export_onnx import random_hands, to_onnx
 from training.networks.architectures import KINDS, build_architecture
@@ -38,7 +39,7 @@ def microseconds(network: nn.Module, width: int, batch: int, *, seconds: float =
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(to_onnx(network, width), options, providers=["CPUExecutionProvider"])
     window, presence = random_hands(batch, FRAMES, width, np.random.default_rng(0))
-    arrays = {"sequence": window, "presence": presence}
+    arrays = {SEQUENCE: window, PRESENCE: presence}
     feed = {node.name: arrays[node.name] for node in session.get_inputs()}
     times, end = [], time.perf_counter() + seconds
     while time.perf_counter() < end:

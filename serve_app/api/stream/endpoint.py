@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope, Send
 
 from landmarks.models.card import ModelCard
+from landmarks.protocol.tensors import PRESENCE, SEQUENCE
 from serve_app.api.app_state import AppState, get_state
 from serve_app.api.auth.middleware import get_key_name
 from serve_app.api.error_handlers import error_response, get_request_id
@@ -159,7 +160,7 @@ class LiveSession:
             _ = self._pipeline.card  # not ready is said at once
             self._counts.record_presence(self._pipeline.status.name, self._key, window.presence)
             async with asyncio.timeout(limit_s):
-                encoded = await self._pipeline.submit({"sequence": window.sequence, "presence": window.presence})
+                encoded = await self._pipeline.submit({SEQUENCE: window.sequence, PRESENCE: window.presence})
         except RequestError:
             raise
         except TimeoutError as error:

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_client.recognition.local_model import LONGEST_PAUSE_S, CircuitBreaker, LocalModel, softmax
+from edge_client.recognition.local_model import LONGEST_PAUSE_S, CircuitBreaker, LocalModel
 from edge_client.windows import Window, WindowStats
 from landmarks.hands import drop_z
 from landmarks.models.card import ModelError
+from landmarks.protocol.predictions import softmax
 from testkit.model_files import LABELS, build_card, linear_model, made_window, write_version
 
 

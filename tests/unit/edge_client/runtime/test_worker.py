@@ -18,11 +18,12 @@ from edge_client.recognition.recogniser import AsyncRecogniser, LinkState
 from edge_client.runtime.systemd import Watchdog
 from edge_client.runtime.worker import Health, Worker
 from edge_client.service.http_client import ServiceClient
-from edge_client.service.model_metadata import ModelMetadata, Prediction
+from edge_client.service.model_metadata import ModelMetadata
 from edge_client.settings import Cloud, Publish
 from edge_client.ui.state_publisher import StatePublisher
 from edge_client.windows import Window
 from landmarks.models.session import ModelSession
+from landmarks.protocol.predictions import Prediction
 from testkit.edge.hands import made_frame
 from testkit.edge.http_service import Reply, http_service, model_answers
 from testkit.waiting import DEADLINE_S, wait_until

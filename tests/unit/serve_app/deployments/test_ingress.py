@@ -10,10 +10,10 @@ from ray.exceptions import ActorUnavailableError, RayActorError
 from ray.serve.exceptions import BackPressureError
 from ray.serve.handle import DeploymentHandle
 
+from landmarks.protocol.tensors import POSES
 from serve_app.deployments import ingress as deployments
 from serve_app.deployments.ingress import ATTEMPTS, RayInferenceClient, RayShotInferenceClient, call_with_retries
 from serve_app.errors import NotReady, Overloaded
-from serve_app.shots.analysis import POSES
 
 DIED = (RayActorError(), ActorUnavailableError("the connection broke", None))
 SLOW_S = 9.0
