@@ -6,7 +6,6 @@ begins with the whole window, so that no answer is ever about a mix. Synchronous
 
 import contextlib
 import logging
-import struct
 import time
 from typing import Final, TypeVar
 
@@ -24,32 +23,25 @@ from edge_client.service.replies import ResponseError, decode_reply, quoted
 from edge_client.settings import Cloud
 from edge_client.windows import Window
 from landmarks.protocol.predictions import Prediction
+from landmarks.protocol.stream import (
+    MAX_FRAME_NUMBER,
+    PATH,
+    TRY_AGAIN_LATER,
+    ErrorMessage,
+    OpenMessage,
+    StreamPrediction,
+    TextMessage,
+    is_prediction,
+    pack_frames,
+)
 
 log = logging.getLogger(__name__)
 
 Reply = TypeVar("Reply")
 
-FRAME_NUMBER: Final = struct.Struct("<I")
-NUMBERS: Final = 2**32
 CLOSE_WITHIN_S: Final = 1.0
 # The service's reasons not to answer one window, and when it wants to be asked again.
 RETRY_AFTER_S: Final = {"overloaded": 1.0, "not_ready": 1.0}
-TRY_AGAIN_LATER: Final = 1013
-
-
-class StreamedPrediction(Prediction, frozen=True):
-    """A prediction, the number it was asked under, and how many frames it is about."""
-
-    frame: int = -1
-    frames: int = -1
-
-
-class StreamFault(msgspec.Struct, frozen=True):
-    """What the service says in place of a prediction; without a ``frame`` the session ends."""
-
-    error: str
-    code: str
-    frame: int | None = None
 
 
 class SessionLost(ServiceError):
@@ -144,7 +136,7 @@ class FrameSession:
     """
 
     def __init__(self, settings: Cloud, deadline_s: float) -> None:
-        self._url = "ws" + settings.base_url[len("http") :] + "/stream"
+        self._url = "ws" + settings.base_url[len("http") :] + PATH
         self._number = 0
         self._held = 0
         self._episode = -1
@@ -173,7 +165,7 @@ class FrameSession:
         except (OSError, WebSocketException, ValueError) as error:
             raise ServiceError(f"{self._url} can't be reached: {connection_fault(error)}") from error
         try:
-            self._send(msgspec.json.encode({"encoding": "fp16", "stride": 0}).decode())
+            self._send_text(OpenMessage(encoding="fp16", stride=0))
             self.metadata = self._decode(self._receive(deadline_s), ModelMetadata)
         except BaseException:
             self.close()
@@ -189,18 +181,18 @@ class FrameSession:
         """
         metadata = self.metadata
         frames = min(len(window.hands), metadata.seq_len)
-        self._number = (self._number + 1) % NUMBERS
+        self._number = (self._number + 1) % (MAX_FRAME_NUMBER + 1)
         new = self._new_frames(window, frames)
         if new == frames > 0 and self._held:
-            self._send('{"type":"reset"}')
+            self._send_text(TextMessage("reset"))
             self._held = 0
         self._held = min(self._held + new, metadata.seq_len)
         exact = self._held == frames  # else the oldest frames that the service holds aren't the window's any more
         if new:
-            packed = metadata.shape.prepare(window.hands[-new:]).astype("<f2").tobytes()
-            self._send(FRAME_NUMBER.pack(self._number) + packed if exact else packed)
+            frames_to_send = metadata.shape.prepare(window.hands[-new:])
+            self._send(pack_frames(frames_to_send, "fp16", self._number if exact else None))
         if not (new and exact):
-            self._send(msgspec.json.encode({"type": "predict", "n": self._number, "frames": frames}).decode())
+            self._send_text(TextMessage("predict", n=self._number, frames=frames))
         self._episode, self._newest = window.stats.episode, -1 if window.frame is None else window.frame
         return self._answer(frames, deadline_s)
 
@@ -221,8 +213,8 @@ class FrameSession:
             if time.monotonic() > deadline_s:  # one that never stops talking has no silence to time out
                 raise self._late()
             data = self._receive(deadline_s)
-            if data.startswith(b'{"prediction"'):
-                prediction = self._decode(data, StreamedPrediction)
+            if is_prediction(data):
+                prediction = self._decode(data, StreamPrediction)
                 if prediction.frame != self._number:
                     continue  # an answer that came too late for its own window
                 labels = self.metadata.class_labels
@@ -230,13 +222,16 @@ class FrameSession:
                 if not fits or labels[prediction.top_index] != prediction.prediction:
                     raise ServiceError(f"{self._url} gave an answer to another window or of another model")
                 return prediction
-            fault = self._decode(data, StreamFault)
+            fault = self._decode(data, ErrorMessage)
             if fault.frame == self._number:
                 raise WindowRefused(
                     f"{self._url}: {quoted(fault.error)}", retry_after_s=RETRY_AFTER_S.get(fault.code, 0.0)
                 )
             if fault.frame is None:
                 raise SessionLost(f"{self._url}: {quoted(fault.error)}")
+
+    def _send_text(self, message: OpenMessage | TextMessage) -> None:
+        self._send(msgspec.json.encode(message).decode())
 
     def _send(self, message: str | bytes) -> None:
         try:

@@ -10,7 +10,8 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-SERVICE_RESTART: Final = 1012
+from landmarks.protocol.stream import SERVICE_RESTART
+
 STOPPING: Final = {
     "type": "websocket.close",
     "code": SERVICE_RESTART,

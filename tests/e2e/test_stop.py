@@ -16,7 +16,7 @@ import yaml
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from serve_app.lifecycle.in_flight import SERVICE_RESTART
+from landmarks.protocol.stream import SERVICE_RESTART
 from serve_app.lifecycle.processes import processes
 from serve_app.settings import PROJECT_ROOT
 from testkit.load import EXAMPLE, Load, constant_load

@@ -8,6 +8,7 @@ from typing import Final
 from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from landmarks.protocol.stream import KEY_SUBPROTOCOL
 from serve_app.api.auth.api_keys import ApiKeyStore
 from serve_app.api.auth.login_page import ask_for_key, from_browser, key_in_cookie
 from serve_app.api.error_handlers import error_response
@@ -15,7 +16,6 @@ from serve_app.errors import Forbidden, Unauthorized
 
 OPEN_PATHS = ("/health",)
 # A browser can't set headers on a WebSocket, only name subprotocols: base64url of the key, without its padding.
-KEY_SUBPROTOCOL = "helen.key."
 
 # A page runs its own scripts, talks to its own service, and is nobody's frame.
 PAGE_HEADERS: Final = {

@@ -8,32 +8,34 @@ import asyncio
 import contextlib
 import logging
 import time
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope, Send
 
 from landmarks.models.card import ModelCard
+from landmarks.protocol.stream import (
+    CLOSE_REASONS,
+    IDLE,
+    INTERNAL_ERROR,
+    SERVICE_RESTART,
+    SUBPROTOCOL,
+    UNSUPPORTED_DATA,
+    ErrorMessage,
+    ReadyMessage,
+    encode_prediction,
+)
 from landmarks.protocol.tensors import PRESENCE, SEQUENCE
 from serve_app.api.app_state import AppState, get_state
 from serve_app.api.auth.middleware import get_key_name
 from serve_app.api.error_handlers import error_response, get_request_id
-from serve_app.api.stream.messages import (
-    CODES,
-    IDLE,
-    INTERNAL_ERROR,
-    SERVICE_RESTART,
-    UNSUPPORTED_DATA,
-    SessionClosed,
-    parse_open_message,
-)
+from serve_app.api.stream.messages import SessionClosed, parse_open_message
 from serve_app.api.stream.session import FrameRate, PendingWindow, RefusedMessage, StreamSession
 from serve_app.errors import DeadlineExceeded, InvalidInput, Overloaded, RequestError
 
 logger = logging.getLogger(__name__)
 
-SUBPROTOCOL: Final = "helen.v1"
 IDLE_GRAIN: Final = 0.1  # of the idle limit: moving its timer with every frame would cost more than reading the frame
 CLOSE_WITHIN_S: Final = 5.0  # a client that reads nothing must not keep its session
 MAX_REASON_BYTES: Final = 123  # RFC 6455: a control frame has 125 bytes, two of them the code
@@ -105,7 +107,7 @@ class LiveSession:
         if opening["type"] == "websocket.disconnect":
             return
         self._session = session = StreamSession(parse_open_message(get_text(opening), self._card), self._card)
-        await self._tell({"type": "ready", "version": self._pipeline.status.version, **session.ready()})
+        await self._tell(session.ready(self._pipeline.status.version))
         loop = asyncio.get_running_loop()
         idle_s = self._arguments.session_idle_s
         moved_s = loop.time()
@@ -169,8 +171,10 @@ class LiveSession:
             self._log_failure(error)
             raise RequestError("the service failed on this window; its log has the details") from error
         elapsed_ms = (time.perf_counter() - started) * 1000
-        added = (window.number, len(window.sequence), window.skipped, elapsed_ms)
-        return (encoded[:-1] + b',"frame":%d,"frames":%d,"skipped":%d,"elapsed_ms":%.3f}' % added).decode()
+        frames = len(window.sequence)
+        return encode_prediction(
+            encoded, frame=window.number, frames=frames, skipped=window.skipped, elapsed_ms=elapsed_ms
+        )
 
     def _check_model(self) -> None:
         card = self._pipeline.status.card
@@ -180,11 +184,11 @@ class LiveSession:
             raise SessionClosed(SERVICE_RESTART, "the model has changed its shape or its labels: open a session anew")
         self._card = card  # every refresh brings a new object of the same card
 
-    async def _tell(self, message: dict[str, Any]) -> None:
+    async def _tell(self, message: ReadyMessage | ErrorMessage) -> None:
         await self._send({"type": "websocket.send", "text": msgspec.json.encode(message).decode()})
 
     async def _tell_error(self, error: RequestError, number: int) -> None:
-        await self._tell({"type": "error", **error.body(self._request_id), "frame": number})
+        await self._tell(ErrorMessage(**error.body(self._request_id), frame=number))
 
     def _log_failure(self, error: Exception) -> None:
         logger.error("session %s failed", self._request_id, exc_info=error, extra={"request_id": self._request_id})
@@ -198,7 +202,7 @@ class LiveSession:
     async def _close(self, over: SessionClosed) -> None:
         """Say what was refused and why the session is over, then close; a client that has gone is told nothing."""
         await self._stop_answering()  # nothing may follow the close
-        body = {"error": over.sentence, "code": CODES[over.close_code], "request_id": self._request_id}
+        last = ErrorMessage(over.sentence, CLOSE_REASONS[over.close_code], self._request_id)
         reason = over.sentence.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
         with contextlib.suppress(OSError):  # of which TimeoutError is one
             async with asyncio.timeout(CLOSE_WITHIN_S):
@@ -206,7 +210,7 @@ class LiveSession:
                     due = self._session.next_window()
                     if isinstance(due, RefusedMessage):
                         await self._tell_error(due.error, due.number)
-                await self._tell({"type": "error", **body})
+                await self._tell(last)
                 await self._send({"type": "websocket.close", "code": over.close_code, "reason": reason})
 
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from landmarks.hands import Array
 from landmarks.models.card import ModelCard
-from serve_app.api.stream.messages import DTYPES, FRAME_NUMBER, INVALID_DATA, TOO_BIG, SessionClosed
+from landmarks.protocol.stream import DTYPES, FRAME_NUMBER, INVALID_DATA, TOO_BIG
+from serve_app.api.stream.messages import SessionClosed
 from serve_app.gestures.request import LARGEST, check_numbers
 
 # The upper half of an fp32 number from 0.0078 (2^-7) on reads as an fp16 number from 1 on, and two fp16 numbers below 1

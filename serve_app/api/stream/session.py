@@ -6,22 +6,22 @@ that is due takes the place of one that nobody has taken yet. What is to be told
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from landmarks.hands import HANDS, Array, apply_mask, compute_presence
 from landmarks.models.card import ModelCard
-from serve_app.api.stream.frames import BinaryFrames
-from serve_app.api.stream.messages import (
+from landmarks.protocol.stream import (
     DTYPES,
     POLICY_VIOLATION,
     UNSUPPORTED_DATA,
     OpenMessage,
-    SessionClosed,
+    ReadyMessage,
     TextMessage,
-    read_text,
 )
+from serve_app.api.stream.frames import BinaryFrames
+from serve_app.api.stream.messages import SessionClosed, read_text
 from serve_app.api.stream.window import FrameBuffer
 from serve_app.errors import InvalidInput
 from serve_app.gestures.request import LARGEST, check_numbers
@@ -73,23 +73,24 @@ class StreamSession:
         self.number = 0  # of the last message, as its sender counts or else as this session counts frames
         self.frames = 0  # in the last message, also where it was refused
 
-    def ready(self) -> dict[str, Any]:
-        """What the session's first answer says of it and of its model."""
+    def ready(self, version: str | None) -> ReadyMessage:
+        """The answer to the opening message; ``version`` is the model's."""
         card, opening = self._card, self._opening
-        return {
-            "model": opening.model,
-            "encoding": opening.encoding,
-            "stride": opening.stride,
-            "min_frames": self._first,
-            "reset_after": opening.reset_after,
-            "seq_len": card.seq_len,
-            "min_seq_len": card.min_seq_len,
-            "feature_dim": card.feature_dim,
-            "use_z": card.use_z,
-            "normalization": card.normalization,
-            "num_classes": card.num_classes,
-            "class_labels": card.class_labels,
-        }
+        return ReadyMessage(
+            version=version,
+            model=opening.model,
+            encoding=opening.encoding,
+            stride=opening.stride,
+            min_frames=self._first,
+            reset_after=opening.reset_after,
+            seq_len=card.seq_len,
+            min_seq_len=card.min_seq_len,
+            feature_dim=card.feature_dim,
+            use_z=card.use_z,
+            normalization=card.normalization,
+            num_classes=card.num_classes,
+            class_labels=card.class_labels,
+        )
 
     def feed_binary(self, message: bytes) -> None:
         """Take the frames of a binary message, oldest first.

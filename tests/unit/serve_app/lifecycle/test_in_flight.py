@@ -11,8 +11,9 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import Message
 from starlette.websockets import WebSocket
 
+from landmarks.protocol.stream import SERVICE_RESTART
 from serve_app.lifecycle import in_flight as in_flight_module
-from serve_app.lifecycle.in_flight import SERVICE_RESTART, InFlight, InFlightMiddleware, Socket
+from serve_app.lifecycle.in_flight import InFlight, InFlightMiddleware, Socket
 from testkit.websocket_client import live_socket
 
 LIMIT_S = 10.0

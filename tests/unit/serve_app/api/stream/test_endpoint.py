@@ -13,8 +13,8 @@ from starlette.applications import Starlette
 
 from landmarks.hands import compute_presence
 from landmarks.models.session import ModelSession
+from landmarks.protocol.stream import FRAME_NUMBER
 from serve_app.api.stream import endpoint as stream
-from serve_app.api.stream.messages import FRAME_NUMBER
 from serve_app.api.stream.session import MAX_REFUSED, StreamSession
 from serve_app.errors import NotReady
 from testkit.model_files import LABELS, made_window

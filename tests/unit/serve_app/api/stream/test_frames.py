@@ -7,8 +7,9 @@ import pytest
 
 from landmarks.hands import Array
 from landmarks.models.card import ModelCard
+from landmarks.protocol.stream import FRAME_NUMBER, INVALID_DATA
 from serve_app.api.stream.frames import BinaryFrames
-from serve_app.api.stream.messages import FRAME_NUMBER, INVALID_DATA, SessionClosed
+from serve_app.api.stream.messages import SessionClosed
 from testkit.model_files import build_card, linear_model, made_window
 
 CARD = build_card(linear_model())  # 84 numbers a frame, windows of 6 to 30 frames

@@ -8,7 +8,8 @@ import pytest
 
 from landmarks.hands import Array, compute_presence
 from landmarks.models.card import ModelCard
-from serve_app.api.stream.messages import FRAME_NUMBER, OpenMessage, SessionClosed, parse_open_message
+from landmarks.protocol.stream import FRAME_NUMBER, OpenMessage
+from serve_app.api.stream.messages import SessionClosed, parse_open_message
 from serve_app.api.stream.session import FrameRate, PendingWindow, RefusedMessage, StreamSession
 from serve_app.errors import InvalidInput
 from testkit.model_files import build_card, linear_model, made_window
@@ -240,8 +241,8 @@ def test_an_opening_message_that_is_none_is_refused_by_field(text: str, sentence
 
 def test_an_empty_opening_message_means_the_defaults() -> None:
     assert parse_open_message(b"{}", CARD) == OpenMessage(encoding="fp16", stride=1, min_frames=None, reset_after=0)
-    ready = session().ready()
-    assert (ready["seq_len"], ready["min_frames"], ready["feature_dim"]) == (30, 6, 84)
+    ready = session().ready("1")
+    assert (ready.seq_len, ready.min_frames, ready.feature_dim) == (30, 6, 84)
 
 
 @pytest.mark.parametrize(
