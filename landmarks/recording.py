@@ -15,6 +15,7 @@ image, z relative to the wrist. This module reads and writes; it records nothing
 does).
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,10 +25,11 @@ import numpy.typing as npt
 
 from landmarks.files.arrays import ArrayFileError, read_arrays
 from landmarks.files.atomic import replace_file
-from landmarks.hands import FEATURE_DIM_XYZ, Array
+from landmarks.hands import FEATURE_DIM_XY, FEATURE_DIM_XYZ, Array
 
 Texts = npt.NDArray[np.str_]
 
+TEXTS: Final = ("label", "signer", "session")
 MAX_FRAMES: Final = 1_000_000
 LOWEST_FPS: Final = 1.0
 HIGHEST_FPS: Final = 1000.0
@@ -37,6 +39,22 @@ RATE_TOLERANCE: Final = 0.5
 
 class RecordingError(Exception):
     """A recording can't be read; the message names the array, what was found and what was expected."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledHands:
+    """The arrays of a file from anywhere: F is 84 or 126, and what the file doesn't state is None."""
+
+    hands: Array
+    label: Texts
+    signer: Texts | None
+    session: Texts | None
+    fps: float | None
+
+    def __post_init__(self) -> None:
+        if self.hands.ndim != 3 or self.hands.shape[2] not in (FEATURE_DIM_XY, FEATURE_DIM_XYZ):
+            raise RecordingError(f"hands has shape {self.hands.shape}, expected (N, T, 84) or (N, T, 126)")
+        _check_columns(self.hands, self.fps, {name: getattr(self, name) for name in TEXTS})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,15 +75,7 @@ class Recording:
         if self.hands.shape[0] * self.hands.shape[1] > MAX_FRAMES:
             found = self.hands.shape[0] * self.hands.shape[1]
             raise RecordingError(f"hands has {found} frames, expected at most {MAX_FRAMES} in a file")
-        if not np.isfinite(self.hands).all():
-            raise RecordingError("hands has numbers that are not finite")
-        for name in ("label", "signer", "session"):
-            texts = getattr(self, name)
-            if texts.shape != self.hands.shape[:1] or texts.dtype.kind != "U":
-                found = f"{texts.dtype} {texts.shape}"
-                raise RecordingError(f"{name} is {found}, expected one text for each of {len(self.hands)} windows")
-        if not LOWEST_FPS <= self.fps <= HIGHEST_FPS:
-            raise RecordingError(f"fps is {self.fps}, expected {LOWEST_FPS:.0f} to {HIGHEST_FPS:.0f}")
+        _check_columns(self.hands, self.fps, {name: getattr(self, name) for name in TEXTS})
 
 
 def write_recording(recording: Recording, path: Path) -> None:
@@ -91,24 +101,66 @@ def read_recording(path: Path) -> Recording:
     Raises:
         RecordingError: when it can't be read or isn't a recording.
     """
+    found = _read_columns(path, ("hands", *TEXTS, "fps"))
     try:
-        arrays = read_arrays(path, ("hands", "label", "signer", "session", "fps"))
-    except ArrayFileError as error:
-        raise RecordingError(f"{path} can't be read as a recording: {error}") from error
-    hands, fps = (_numbers(arrays[name], name, path) for name in ("hands", "fps"))
-    if fps.shape != ():
-        raise RecordingError(f"{path}: fps has shape {fps.shape}, expected one number")
-    try:
-        return Recording(hands, arrays["label"], arrays["signer"], arrays["session"], float(fps))
+        return Recording(found["hands"], found["label"], found["signer"], found["session"], float(found["fps"]))
     except RecordingError as error:
         raise RecordingError(f"{path}: {error}") from error
+
+
+def read_labelled_hands(path: Path, *, max_bytes: int | None = None) -> LabelledHands:
+    """Read and check a file of which only ``hands`` and ``label`` are required, for training and evaluation.
+
+    Raises:
+        RecordingError: when it can't be read, takes more than ``max_bytes``, or an array isn't as the table says.
+    """
+    found = _read_columns(path, ("hands", "label"), optional=("signer", "session", "fps"), limit=max_bytes)
+    texts = {name: _texts(found[name]) for name in TEXTS if name in found}
+    fps = float(found["fps"]) if "fps" in found else None
+    try:
+        return LabelledHands(found["hands"], texts["label"], texts.get("signer"), texts.get("session"), fps)
+    except RecordingError as error:
+        raise RecordingError(f"{path}: {error}") from error
+
+
+def _read_columns(
+    path: Path, names: Collection[str], *, optional: Collection[str] = (), limit: int | None = None
+) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of a file, ``hands`` and ``fps`` being float32."""
+    try:
+        arrays = read_arrays(path, names, optional=optional, max_bytes=limit)
+    except ArrayFileError as error:
+        raise RecordingError(f"{path} can't be read as a recording: {error}") from error
+    arrays |= {name: _numbers(arrays[name], name, path) for name in ("hands", "fps") if name in arrays}
+    if "fps" in arrays and arrays["fps"].shape != ():
+        raise RecordingError(f"{path}: fps has shape {arrays['fps'].shape}, expected one number")
+    return arrays
 
 
 def _numbers(array: npt.NDArray[Any], name: str, path: Path) -> Array:
     if array.dtype.kind not in "fiu":
         raise RecordingError(f"{path}: {name} has the type {array.dtype}, expected numbers")
-    with np.errstate(over="ignore"):  # beyond float32 it is infinite, which is refused
+    with np.errstate(over="ignore"):  # beyond float32 it is infinite, which is rejected
         return array.astype(np.float32)
+
+
+def _texts(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A column as text, where it can be read as such."""
+    try:
+        return array.astype(np.str_)
+    except UnicodeDecodeError:
+        return array
+
+
+def _check_columns(hands: Array, fps: float | None, texts: Mapping[str, Texts | None]) -> None:
+    if not np.isfinite(hands).all():
+        raise RecordingError("hands has numbers that are not finite")
+    for name, column in texts.items():
+        if column is not None and (column.shape != hands.shape[:1] or column.dtype.kind != "U"):
+            found = f"{column.dtype} {column.shape}"
+            raise RecordingError(f"{name} is {found}, expected one text for each of {len(hands)} windows")
+    if fps is not None and not LOWEST_FPS <= fps <= HIGHEST_FPS:
+        raise RecordingError(f"fps is {fps}, expected {LOWEST_FPS:.0f} to {HIGHEST_FPS:.0f}")
 
 
 def join_recordings(first: Recording, second: Recording) -> Recording:

@@ -167,7 +167,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     lines = [f"{about[0]}: {about[1]}.", "", *table(rows), ""]
     folder = Path(os.environ.get("HELEN_DATA_DIR", ""))
     if (folder / free_throws.FOLDER).is_dir():
-        bodies, releases = free_throws.free_throws(folder)
+        try:
+            bodies, releases = free_throws.free_throws(folder)
+        except ShotDataError as error:
+            sys.exit(f"evaluate_shots: {error}")
         seen = free_throws.compared(bodies, releases, model, options.seed)
         about = (
             f"{free_throws.FOLDER}: {len(bodies)} free throws of one player",

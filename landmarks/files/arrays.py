@@ -1,6 +1,6 @@
-"""NumPy arrays out of an ``.npz`` file that someone else may have written: bounded, never unpickled, refused in words.
+"""NumPy arrays from an ``.npz`` file that someone else may have written: bounded, never unpickled, rejected in words.
 
-What the arrays mean is their reader's matter (``recording.py``).
+What the arrays mean is their reader's matter, such as ``recording.py``.
 """
 
 import math
@@ -19,22 +19,29 @@ class ArrayFileError(Exception):
     """The arrays can't be read; the message says what was found and expected; the caller names the file."""
 
 
-def read_arrays(path: Path, names: Collection[str]) -> dict[str, npt.NDArray[Any]]:
-    """The named arrays of a file; others in it aren't looked at.
+def read_arrays(
+    path: Path, names: Collection[str], *, optional: Collection[str] = (), max_bytes: int | None = None
+) -> dict[str, npt.NDArray[Any]]:
+    """The named arrays of a file, and those of ``optional`` that it has; others in it aren't read.
 
     Raises:
         ArrayFileError: the file can't be read, isn't an ``.npz`` file, lacks a name, holds Python objects, is damaged,
-            or its arrays take more than ``MAX_BYTES``, in the file or unpacked.
+            or its arrays take more than ``max_bytes`` (default ``MAX_BYTES``), in the file or unpacked.
     """
+    limit = MAX_BYTES if max_bytes is None else max_bytes
     try:
         size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise ArrayFileError(f"it has {size} bytes, expected at most {MAX_BYTES}")
+        if size > limit:
+            raise ArrayFileError(f"it has {size} bytes, expected at most {limit}")
         with path.open("rb") as file:
             if not zipfile.is_zipfile(file):
                 raise ArrayFileError(f"it is {_beginning(path)}, expected a whole .npz file of NumPy")
             with zipfile.ZipFile(file) as archive:
-                return _read_members(archive, names)
+                there = set(archive.namelist())
+                missing = sorted(name for name in names if f"{name}.npy" not in there)
+                if missing:
+                    raise ArrayFileError(f"it lacks the arrays {missing}")
+                return _read_members(archive, [*names, *(name for name in optional if f"{name}.npy" in there)], limit)
     except ArrayFileError:
         raise
     except OSError as error:
@@ -44,14 +51,11 @@ def read_arrays(path: Path, names: Collection[str]) -> dict[str, npt.NDArray[Any
         raise ArrayFileError(f"it is damaged ({type(error).__name__})") from error
 
 
-def _read_members(archive: zipfile.ZipFile, names: Collection[str]) -> dict[str, npt.NDArray[Any]]:
-    missing = sorted(name for name in names if f"{name}.npy" not in archive.namelist())
-    if missing:
-        raise ArrayFileError(f"it lacks the arrays {missing}")
+def _read_members(archive: zipfile.ZipFile, names: Collection[str], limit: int) -> dict[str, npt.NDArray[Any]]:
     # zipfile never unpacks more of a member than its directory entry says.
     unpacked = sum(archive.getinfo(f"{name}.npy").file_size for name in names)
-    if unpacked > MAX_BYTES:
-        raise ArrayFileError(f"it has arrays of {unpacked} bytes, expected at most {MAX_BYTES}")
+    if unpacked > limit:
+        raise ArrayFileError(f"it has arrays of {unpacked} bytes, expected at most {limit}")
     for name in names:
         _check_header(archive, name)
     arrays = {}
@@ -62,7 +66,7 @@ def _read_members(archive: zipfile.ZipFile, names: Collection[str]) -> dict[str,
 
 
 def _check_header(archive: zipfile.ZipFile, name: str) -> None:
-    """Refuse what isn't a plain array of as many bytes as it says, before memory is taken for it."""
+    """Reject what isn't a plain array of as many bytes as it says, before memory is allocated for it."""
     with archive.open(f"{name}.npy") as member:
         version = np.lib.format.read_magic(member)
         read_header = np.lib.format.read_array_header_1_0

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from landmarks.files.arrays import ArrayFileError, read_arrays
 from landmarks.hands import Array
 from training.data.recordings import DataError, Windows
 from training.data.skeletons import KINECT_BODY, NATOPS_ARMS, SkeletonLayout
@@ -28,11 +29,12 @@ def read_kinect(data_dir: Path) -> Windows:
     files = sorted(data_dir.glob("*.npz"))
     if len(files) != 1:
         raise DataError(f"{data_dir} has {len(files)} .npz files, expected the one of isl30_kinect")
-    with np.load(files[0], allow_pickle=False) as arrays:
-        missing = {"X", "L", "word", "subj"} - set(arrays.files)
-        if missing:
-            raise DataError(f"{files[0]} has no array {min(missing)}, expected X, L, word and subj")
-        padded, lengths, word, signer = (arrays[key] for key in ("X", "L", "word", "subj"))
+    names = ("X", "L", "word", "subj")
+    try:
+        arrays = read_arrays(files[0], names)
+    except ArrayFileError as error:
+        raise DataError(f"{files[0]} can't be read as Kinect sequences: {error}") from error
+    padded, lengths, word, signer = (arrays[name] for name in names)
     if padded.ndim != 3 or padded.shape[-1] != KINECT_BODY.width or not len(padded) == len(lengths) == len(word):
         raise DataError(f"X of {files[0]} has shape {padded.shape}, expected (N, T, {KINECT_BODY.width}), N as in L")
     points = np.stack(

@@ -5,7 +5,6 @@ unpickles. Knows nothing of networks.
 """
 
 import hashlib
-import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,13 +13,15 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from landmarks.hands import FEATURE_DIM_XY, FEATURE_DIM_XYZ, Array
+from landmarks.hands import Array
+from landmarks.recording import RecordingError, read_labelled_hands
 from training.data.frame_rates import FrameRateError, RecordedWindows, check_length, unify_frame_rates
 from training.data.skeletons import TWO_HANDS, SkeletonLayout
 
 Split = Literal["signer", "session", "random", "none"]
 SPLITS: Final[tuple[Split, ...]] = ("signer", "session", "random", "none")
 GROUPS: Final = ("signer", "session")
+MAX_FILE_BYTES: Final = 16 * 2**30
 
 
 class DataError(Exception):
@@ -192,35 +193,15 @@ def check_apart(train: Windows, validation: Windows) -> None:
 
 def _read_file(file: Path, groups: tuple[str, ...]) -> RecordedWindows:
     try:
-        with file.open("rb") as content, np.load(content, allow_pickle=False) as arrays:
-            columns = {key: arrays[key] for key in ("hands", "label", "fps", *groups) if key in arrays.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise DataError(f"{file} can't be read as arrays: {error}") from error
-    for key in ("hands", "label"):
-        if key not in columns:
-            raise DataError(f"{file} has no array {key}, expected hands and label")
-    hands, label = columns["hands"], columns["label"].astype(np.str_)
-    if hands.dtype.kind not in "fiu" or hands.ndim != 3 or hands.shape[-1] not in (FEATURE_DIM_XY, FEATURE_DIM_XYZ):
-        found = f"{hands.dtype} {hands.shape}"
-        raise DataError(f"hands of {file} has shape {found}, expected numbers (N, T, {FEATURE_DIM_XY} or 126)")
-    hands = hands.astype(np.float32)
-    if not np.isfinite(hands).all():
-        raise DataError(f"hands of {file} has numbers that are not finite, expected finite landmarks")
-    grouped_by = next((key for key in groups if key in columns), None)
-    group = columns[grouped_by].astype(np.str_) if grouped_by else np.full(len(hands), "unknown")
-    if not (len(hands),) == label.shape == group.shape:
-        raise DataError(
-            f"{file} has {len(hands)} hands, {label.size} labels, {group.size} groups, expected as many each"
-        )
-    return RecordedWindows(file, hands, label, group, grouped_by, _fps(file, columns.get("fps")))
-
-
-def _fps(file: Path, fps: npt.NDArray[np.generic] | None) -> float | None:
-    if fps is None:
-        return None
-    if fps.shape != () or fps.dtype.kind not in "fiu" or not 0 < float(fps) <= 1000:
-        raise DataError(f"fps of {file} is {fps!r:.60}, expected one number of frames a second, up to 1000")
-    return float(fps)
+        found = read_labelled_hands(file, max_bytes=MAX_FILE_BYTES)
+    except RecordingError as error:
+        raise DataError(str(error)) from error
+    columns = {"signer": found.signer, "session": found.session}
+    grouped_by, group = next(
+        ((key, column) for key in groups if (column := columns[key]) is not None),
+        (None, np.full(len(found.hands), "unknown")),
+    )
+    return RecordedWindows(file, found.hands, found.label, group, grouped_by, found.fps)
 
 
 def split_windows(windows: Windows, split: Split, seed: int) -> tuple[Windows, Windows | None]:

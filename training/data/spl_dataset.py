@@ -13,12 +13,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from landmarks.files.arrays import ArrayFileError, read_arrays
 from landmarks.models.session import ModelSession
 from landmarks.pose import POSE_NAMES, Floats
 from landmarks.protocol.tensors import POSES, PREDS
 from landmarks.shots.keypoints import PoseTrack, ShotWindow, at_30_fps
 from landmarks.shots.kinematics import compute_motion, image_motion
 from landmarks.shots.rules import Shot, judge_shot
+from training.data.shot_windows import ShotDataError
 from training.synthetic.cameras import VIEWS, Camera, Tracker
 
 FOLDER: Final = "spl_free_throws"
@@ -64,11 +66,19 @@ def recorded_joint(name: str) -> str:
 
 
 def free_throws(folder: Path) -> tuple[Floats, Floats]:
-    """Bodies ``(N, T, 33, 3)`` in metres, x to the basket, and each release in frames ``(N,)``, of a data folder."""
-    with np.load(folder / FOLDER / "spl_freethrow.npz", allow_pickle=False) as arrays:
-        names = list(arrays["names"])
-        pose = arrays["pose"][:, :, [names.index(recorded_joint(name)) for name in POSE_NAMES]]
-        return pose.astype(np.float64) * FEET, arrays["release_est"].astype(np.float64)
+    """Bodies ``(N, T, 33, 3)`` in metres, x to the basket, and each release in frames ``(N,)``, of a data folder.
+
+    Raises:
+        ShotDataError: the file can't be read.
+    """
+    file = folder / FOLDER / "spl_freethrow.npz"
+    try:
+        arrays = read_arrays(file, ("names", "pose", "release_est"))
+    except ArrayFileError as error:
+        raise ShotDataError(f"{file} can't be read as free throws: {error}") from error
+    names = arrays["names"].tolist()
+    pose = arrays["pose"][:, :, [names.index(recorded_joint(name)) for name in POSE_NAMES]]
+    return pose.astype(np.float64) * FEET, arrays["release_est"].astype(np.float64)
 
 
 def rank_correlation(first: npt.ArrayLike, second: npt.ArrayLike) -> float:

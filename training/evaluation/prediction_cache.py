@@ -5,7 +5,6 @@ recipe, and the code that trains. Where any of it changes, the fold is trained a
 """
 
 import hashlib
-import zipfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -29,6 +28,8 @@ import training.networks.bigru
 import training.networks.ensemble
 import training.networks.features
 import training.networks.tcn
+from landmarks.files.arrays import ArrayFileError, read_arrays
+from landmarks.files.atomic import replace_file
 from training.evaluation.cross_validation import Fold
 from training.evaluation.experiments import VIEWS, Experiment
 from training.evaluation.metrics import Predictions
@@ -64,10 +65,10 @@ class PredictionCache:
         if file is None or not file.is_file():
             return None
         try:
-            with file.open("rb") as content, np.load(content, allow_pickle=False) as arrays:
-                return {view: Predictions(arrays[view].astype(np.float64), arrays["target"]) for view in row.views}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            arrays = read_arrays(file, ("target", *row.views))
+        except ArrayFileError:
             return None  # a damaged file is as good as none
+        return {view: Predictions(arrays[view].astype(np.float64), arrays["target"]) for view in row.views}
 
     def write(self, row: Experiment, fold: Fold, seed: int, answers: Mapping[str, Predictions]) -> None:
         """Keep them."""
@@ -76,9 +77,8 @@ class PredictionCache:
             return
         file.parent.mkdir(parents=True, exist_ok=True)
         views = {view: held.probabilities.astype(np.float32) for view, held in answers.items()}
-        unfinished = file.with_suffix(".new.npz")
-        np.savez_compressed(unfinished, target=answers[row.views[0]].target, **views)  # type: ignore[arg-type]
-        unfinished.replace(file)
+        with replace_file(file) as content:
+            np.savez_compressed(content, target=answers[row.views[0]].target, **views)  # type: ignore[arg-type]
 
     def _file(self, row: Experiment, fold: Fold, seed: int) -> Path | None:
         if self.folder is None:

@@ -11,7 +11,14 @@ import pytest
 
 from landmarks.files import arrays as array_file
 from landmarks.files.atomic import replace_file
-from landmarks.recording import Recording, RecordingError, join_recordings, read_recording, write_recording
+from landmarks.recording import (
+    Recording,
+    RecordingError,
+    join_recordings,
+    read_labelled_hands,
+    read_recording,
+    write_recording,
+)
 
 
 def made_recording(windows: int = 3, frames: int = 8, fps: float = 30.0) -> Recording:
@@ -179,3 +186,23 @@ def test_recordings_of_one_shape_are_joined() -> None:
 def test_recordings_of_different_shape_are_not(other: Recording) -> None:
     with pytest.raises(RecordingError, match="can't share a file"):
         join_recordings(made_recording(), other)
+
+
+def test_a_file_of_hands_and_labels_alone_is_read_as_labelled_hands(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", hands=np.ones((2, 8, 84), np.float16), label=np.array([1, 2]))
+    found = read_labelled_hands(tmp_path / "a.npz")
+    assert found.hands.dtype == np.float32 and found.hands.shape == (2, 8, 84)
+    assert (found.label.tolist(), found.signer, found.session, found.fps) == (["1", "2"], None, None, None)
+
+
+def test_a_column_of_bytes_that_are_no_text_is_rejected(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", hands=np.ones((1, 8, 84), np.float32), label=np.array([b"\xff"]))
+    with pytest.raises(RecordingError, match=r"a.npz: label is \|S1 \(1,\), expected one text for each of 1 windows"):
+        read_labelled_hands(tmp_path / "a.npz")
+
+
+def test_labelled_hands_have_a_limit_of_their_own(tmp_path: Path) -> None:
+    write_recording(made_recording(), tmp_path / "a.npz")
+    assert read_labelled_hands(tmp_path / "a.npz").fps == 30.0
+    with pytest.raises(RecordingError, match="expected at most 100"):
+        read_labelled_hands(tmp_path / "a.npz", max_bytes=100)

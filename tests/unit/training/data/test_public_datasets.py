@@ -27,7 +27,11 @@ def test_kinect_sequences_are_read_at_one_length_without_their_padding(tmp_path:
 
 @pytest.mark.parametrize(
     "arrays, reason",
-    [(NAMES, "no array subj"), ({**MADE, "X": np.ones((3, 9, 57), np.float32)}, "expected"), (None, "0 .npz files")],
+    [
+        (NAMES, r"lacks the arrays \['subj'\]"),
+        ({**MADE, "X": np.ones((3, 9, 57), np.float32)}, "expected"),
+        (None, "0 .npz files"),
+    ],
 )
 def test_other_kinect_files_are_refused(tmp_path: Path, arrays: dict[str, np.ndarray] | None, reason: str) -> None:
     if arrays is not None:
