@@ -17,6 +17,7 @@ from edge_client.windows import Window, WindowStats
 from landmarks.hands import HANDS, POINTS, Array, compute_presence
 from landmarks.models.card import ModelError
 from landmarks.recording import Recording
+from landmarks.synthetic import make_hand
 
 FPS: Final = 30.0
 FRAMES: Final = 40
@@ -24,13 +25,6 @@ DRAWS: Final = 1000
 STEPS: Final = 60
 SIGNER: Final = "made"
 
-# Where fingers leave the palm and how long their bones are, in palm lengths, fingers up: an adult's right hand.
-_ROOTS: Final = np.array([[-0.30, -0.25], [-0.25, -0.95], [-0.05, -1.0], [0.12, -0.93], [0.28, -0.80]])
-_BONES: Final = np.array(
-    [[0.36, 0.30, 0.24], [0.42, 0.25, 0.2], [0.46, 0.29, 0.21], [0.42, 0.27, 0.2], [0.33, 0.2, 0.18]]
-)
-_FAN: Final = np.array([-0.9, -0.18, 0.0, 0.16, 0.36])
-_BEND: Final = np.array([0.75, 1.5, 2.25])
 _NOISE: Final = 0.0012
 
 Floats = npt.NDArray[np.float64]
@@ -85,7 +79,7 @@ class Motion:
         done = np.linspace(0, 1, frames)[:, None]
         closed = (1 - done) * self.closed_from + done * self.closed_to
         turn = np.array([[np.cos(self.tilt), -np.sin(self.tilt)], [np.sin(self.tilt), np.cos(self.tilt)]])
-        right = _skeletons(closed) * self.size
+        right = make_hand(closed) * self.size
         right[:, :, :2] = right[:, :, :2] @ turn.T
         away = np.sin(2 * np.pi * self.turns * done)[:, :, None] * self.swing
         right[:, :, :2] += self.place + away
@@ -153,21 +147,3 @@ def sharp(probability: float, thresholds: Thresholds) -> float:
     """A probability of one label against one other, after the client's sharpening."""
     pair = np.array([probability, 1 - probability], dtype=np.float32)
     return float(temperature_scale(pair, thresholds.sharpness)[0])
-
-
-def _skeletons(closed: Floats) -> Floats:
-    """Right hands ``(T, 21, 3)`` in palm lengths around their wrists, fingers ``closed`` ``(T, 5)`` from 0 to 1."""
-    points = np.zeros((len(closed), POINTS, 3))
-    for finger in range(len(_ROOTS)):
-        at = np.zeros((len(closed), 3))
-        at[:, :2] = _ROOTS[finger]
-        points[:, 1 + 4 * finger] = at
-        for bone, length in enumerate(_BONES[finger]):
-            bend = _BEND[bone] * closed[:, finger]
-            along = length * np.cos(bend)
-            step = np.stack(
-                [along * np.sin(_FAN[finger]), -along * np.cos(_FAN[finger]), -length * np.sin(bend)], axis=1
-            )
-            at = at + step
-            points[:, 2 + 4 * finger + bone] = at
-    return points

@@ -21,18 +21,13 @@ if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from landmarks.hands import POINTS, Array
+from landmarks.synthetic import make_hand
 from training.engine.reproducible_command import whole_number
 from training.engine.whole_files import write_whole
 
 Floats = npt.NDArray[np.float64]
 
-# Where a right hand's fingers leave the palm, and how long their three bones are, in palm lengths; fingers point up.
-_ROOTS: Final = np.array([[-0.30, -0.25], [-0.25, -0.95], [-0.05, -1.0], [0.12, -0.93], [0.28, -0.80]])
-_BONES: Final = np.array(
-    [[0.36, 0.30, 0.24], [0.42, 0.25, 0.20], [0.46, 0.29, 0.21], [0.42, 0.27, 0.20], [0.33, 0.2, 0.18]]
-)
-_FAN: Final = np.array([-0.9, -0.18, 0.0, 0.16, 0.36])
-_CURL: Final = 1.5  # radians a joint bends in a closed fist
+_CURL: Final = 1.125  # radians that the first joint of a closed finger bends: tighter than a relaxed fist
 
 
 @dataclass(frozen=True)
@@ -75,20 +70,6 @@ class Signer:
         )
 
 
-def make_hand(closed: Floats, proportions: Floats) -> Floats:
-    """A right hand ``(21, 3)`` in palm lengths around its wrist, its fingers ``closed`` ``(5,)`` from 0 to 1."""
-    points = np.zeros((POINTS, 3))
-    for finger in range(5):
-        at = np.array([*_ROOTS[finger], 0.0])
-        points[1 + 4 * finger] = at
-        for bone, length in enumerate(_BONES[finger] * proportions[finger]):
-            bend = _CURL * closed[finger] * (bone + 1) * 0.75
-            along = length * np.cos(bend)
-            at = at + np.array([along * np.sin(_FAN[finger]), -along * np.cos(_FAN[finger]), -length * np.sin(bend)])
-            points[2 + 4 * finger + bone] = at
-    return points
-
-
 def make_window(gesture: Gesture, signer: Signer, frames: int, draw: np.random.Generator) -> Array:
     """One made window, float32 ``(frames, 126)`` with z, as a tracker would give it."""
     hands = np.zeros((frames, 2, POINTS, 3))
@@ -97,7 +78,7 @@ def make_window(gesture: Gesture, signer: Signer, frames: int, draw: np.random.G
     for frame in range(frames):
         done = float(np.clip(signer.speed * frame / max(1, frames - 1) + late, 0, 1))
         closed = (1 - done) * np.array(gesture.closed_from) + done * np.array(gesture.closed_to)
-        hand = make_hand(closed, signer.proportions)
+        hand = make_hand(closed, proportions=signer.proportions, curl=_CURL)
         hand[:, :2] = hand[:, :2] @ turn.T
         away = np.sin(2 * np.pi * gesture.turns * done) * np.array([*gesture.swing, 0.0])
         hands[frame, 1] = hand * signer.size + away + np.array([*signer.place, 0.0])

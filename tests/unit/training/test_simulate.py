@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from landmarks.hands import POINTS, compute_presence, split_hands
-from training.simulate import GESTURES, Signer, make_hand, make_window, make_windows
+from landmarks.hands import compute_presence, split_hands
+from training.simulate import GESTURES, Signer, make_window, make_windows
 
 
 @pytest.mark.parametrize("name", GESTURES)
@@ -12,22 +12,6 @@ def test_a_made_gesture_shows_the_hands_it_uses(name: str) -> None:
     assert window.shape == (20, 126)
     assert window.dtype == np.float32
     assert (compute_presence(window) == [float(GESTURES[name].both_hands), 1.0]).all()
-
-
-def test_a_closed_hand_is_smaller_than_an_open_one() -> None:
-    straight = make_hand(np.zeros(5), np.ones((5, 3)))
-    closed = make_hand(np.ones(5), np.ones((5, 3)))
-    assert np.abs(closed[12]).sum() < np.abs(straight[12]).sum()
-    assert straight.shape == (POINTS, 3)
-
-
-def test_bones_keep_their_length_while_fingers_close() -> None:
-    lengths = [
-        np.linalg.norm(np.diff(make_hand(np.full(5, closed), np.ones((5, 3)))[5:9], axis=0), axis=1)
-        for closed in (0.0, 0.5, 1.0)
-    ]
-    np.testing.assert_allclose(lengths[1], lengths[0])
-    np.testing.assert_allclose(lengths[2], lengths[0])
 
 
 def test_made_windows_move_little_from_frame_to_frame() -> None:
