@@ -1,4 +1,4 @@
-"""The ground floor: what training, serving and the edge must agree on.
+"""What training, serving and the edge share: landmarks, model files, and both ends of every protocol.
 
-Knows arrays, files and ONNX Runtime. Knows nothing of Ray, torch or HTTP: those packages stand on this one.
+Uses NumPy, msgspec and ONNX Runtime. Knows nothing of Ray, torch or HTTP.
 """

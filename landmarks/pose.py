@@ -1,7 +1,8 @@
 """Body poses of 33 points: their names and order, left and right, and pelvis-centred, shoulder-scaled windows.
 
 A window is float32 ``(T, 33, 3)``: x to the right and y down in 0..1 of the image, then visibility 0..1, in MediaPipe
-Pose's order. A point that was not found has visibility 0. Files are ``keypoints.py``, angles ``kinematics.py``.
+Pose's order. A point that was not found has visibility 0. Files are in ``shots/keypoint_files.py``, angles in
+``shots/kinematics.py``.
 """
 
 from typing import Final

@@ -79,10 +79,10 @@ class Recording:
 
 
 def write_recording(recording: Recording, path: Path) -> None:
-    """Write a file whole or not at all: it gets its name when everything is in it.
+    """Write a file atomically.
 
     Raises:
-        OSError: it can't be written; a file that had the name is as it was.
+        OSError: it can't be written; a file that had the name is unchanged.
     """
     with replace_file(path) as file:
         np.savez_compressed(

@@ -1,7 +1,7 @@
 """Made hands: the skeleton of an adult's hand with fingers open to closed, and windows of two of them. No recording.
 
-For demonstrations, sample data, benchmarks and tests. What the hands do is their caller's matter, except in
-``make_window``. Figures on such data say nothing about real people.
+For demonstrations, sample data, benchmarks and tests. Gestures and paths are the caller's, except in ``make_window``.
+Figures on such data say nothing about real people.
 """
 
 from typing import Final

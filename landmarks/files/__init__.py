@@ -1,1 +1,1 @@
-"""Files of others read bounded, and files of ours that appear whole or not at all."""
+"""Reading files from others with limits, and writing files atomically."""

@@ -1,6 +1,6 @@
-"""NumPy arrays from an ``.npz`` file that someone else may have written: bounded, never unpickled, rejected in words.
+"""NumPy arrays from an ``.npz`` file that someone else may have written: size limits, no pickle, errors in words.
 
-What the arrays mean is their reader's matter, such as ``recording.py``.
+What the arrays mean is up to the caller, such as ``recording.py``.
 """
 
 import math

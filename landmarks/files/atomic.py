@@ -1,7 +1,7 @@
-"""A file that appears whole or not at all, and checks that it can be written at all.
+"""Writing a file atomically, and checking beforehand that it can be written.
 
-What is written goes to a hidden file beside it, reaches the disk, and only then takes the name: whatever happens on the
-way, a power cut included, what had the name before is still there.
+Bytes go to a hidden file beside the target, are flushed to disk, and the file is then renamed: after a failure, a power
+cut included, the file that had the name is still there.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ def partial_path(path: Path) -> Path:
 
 @contextlib.contextmanager
 def replace_file(path: Path) -> Iterator[BinaryIO]:
-    """Give a file to write to, which is ``path`` once the block ends; after an error, ``path`` is as it was.
+    """Open a file to write to, which becomes ``path`` when the block ends; after an error, ``path`` is unchanged.
 
     Raises:
         OSError: it can't be written.
@@ -37,7 +37,7 @@ def replace_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def check_writable(path: Path) -> None:
-    """Make the folder of ``path`` and try whether a file can be written there. ``path`` itself isn't touched.
+    """Create the folder of ``path`` and check that a file can be written there. ``path`` itself isn't touched.
 
     Raises:
         OSError: it can't be written, as ``replace_file`` would find.

@@ -1,1 +1,1 @@
-"""Model files: the card, the checks that prove it, and the session that answers."""
+"""Model files: card, checks, repository layout, and the ONNX Runtime session."""

@@ -1,6 +1,6 @@
 """ModelCard: everything a server or a client must know about one model file, kept beside it as ``card.json``.
 
-A card is data. It decides nothing, loads no model (``session.py`` does), and is written once, by the export.
+Data only: ``session.py`` loads the model. A card is written once, by the export.
 """
 
 import hashlib
@@ -154,7 +154,7 @@ def encode_card(card: ModelCard) -> bytes:
 
 
 def read_bounded(path: Path, limit: int) -> bytes:
-    """A file's bytes, refused above ``limit`` bytes. What isn't a file, such as a FIFO, is not opened.
+    """A file's bytes, rejected above ``limit`` bytes. What isn't a file, such as a FIFO, is not opened.
 
     Raises:
         ModelError: when the file is missing, unreadable, too large or no file.
@@ -173,6 +173,6 @@ def read_bounded(path: Path, limit: int) -> bytes:
 
 
 def describe_error(error: BaseException) -> str:
-    """What went wrong, on one line of at most 500 characters, whoever raised it."""
+    """An error's message on one line of at most 500 characters, with its type unless it is a ``ModelError``."""
     message = " ".join(str(error).split()) or type(error).__name__
     return (message if isinstance(error, ModelError) else f"{type(error).__name__}: {message}")[:500]

@@ -1,8 +1,7 @@
-"""What a model file must take and give for its card to be true. Knows no file and no session: ``session.py`` asks.
+"""Checks that a model file takes and gives what its card says. Opens no file: ``session.py`` calls them.
 
-A golden sample proves one window. These checks prove what the card promises beside it: the tensors, both ends of the
-range of frames, batches, and windows in which nobody is seen. They run the model a few times, in batches of at most
-``MAX_FRAMES`` frames.
+The golden sample covers one window. These cover the rest of the card: tensors, the shortest and longest windows,
+batches, and windows without hands. They run the model a few times, in batches of at most ``MAX_FRAMES`` frames.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -67,34 +66,34 @@ def check_tensors(card: ModelCard, inputs: Sequence[TensorSpec], outputs: Sequen
 
 
 def check_range(card: ModelCard, kind: Kind, run: Callable[[Mapping[str, Array]], Mapping[str, Array]]) -> None:
-    """Run a model over what its card promises: few and many frames, one window and a batch, with hands and without.
+    """Run a model over what its card allows: few and many frames, one window and a batch, with hands and without.
 
     Args:
-        run: answers a batch: float32 arrays with a leading batch axis, by name.
+        run: runs a batch: float32 arrays with a leading batch axis, by name.
 
     Raises:
-        ModelError: it doesn't answer, or with other shapes than the card says, or with numbers that aren't finite.
+        ModelError: it fails, or its outputs have another shape than the card says or aren't finite.
     """
     for batch, frames in _get_shapes(card):
         windows = f"{batch} window{'s' * (batch > 1)} of {frames} frames"
         try:
-            answers = run(_make_windows(card, kind, batch, frames))
+            outputs = run(_make_windows(card, kind, batch, frames))
         except ModelError as error:
             promised = f"{card.min_seq_len} to {card.seq_len}"
             raise ModelError(f"{MODEL_FILE} can't answer {windows}, its card promises {promised}: {error}") from error
         for name, tail in OUTPUTS[kind].items():
             expected = (batch, *(axis or card.num_classes for axis in tail))
-            if answers[name].shape != expected:
-                shape = list(answers[name].shape)
+            if outputs[name].shape != expected:
+                shape = list(outputs[name].shape)
                 raise ModelError(f"{MODEL_FILE} gives {name} of shape {shape} for {windows}, expected {list(expected)}")
-        for name, answer in answers.items():
-            if answer.dtype != np.float32 or answer.ndim < 2 or len(answer) != batch:
-                found = f"{answer.dtype} {list(answer.shape)}"
+        for name, output in outputs.items():
+            if output.dtype != np.float32 or output.ndim < 2 or len(output) != batch:
+                found = f"{output.dtype} {list(output.shape)}"
                 raise ModelError(f"{MODEL_FILE} gives {name} {found} for {windows}, expected float32 [{batch}, …]")
-            if not np.isfinite(answer).all():
+            if not np.isfinite(output).all():
                 raise ModelError(f"{MODEL_FILE} gives {name} that are not finite for {windows}")
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            if not np.isfinite(answers[LOGITS] / np.float32(card.temperature)).all():
+            if not np.isfinite(outputs[LOGITS] / np.float32(card.temperature)).all():
                 raise ModelError(f"the logits divided by the card's temperature {card.temperature:g} are not finite")
 
 
@@ -116,7 +115,7 @@ def _get_shapes(card: ModelCard) -> list[tuple[int, int]]:
 
 
 def _make_windows(card: ModelCard, kind: Kind, batch: int, frames: int) -> dict[str, Array]:
-    """Points anywhere in the image; the second window shows nobody, and every third but one hand."""
+    """Random points in the image; the second window has no hands, every third one only the left hand."""
     draw = np.random.default_rng(frames)
     tensors = {
         name: draw.random((batch, frames, *(axis or card.feature_dim for axis in tail)), dtype=np.float32)

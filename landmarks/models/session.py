@@ -1,6 +1,6 @@
 """A model file that can be called: an ONNX Runtime session and its card, checked against each other.
 
-The same class answers in the service and on the Raspberry Pi. It knows nothing of batching, requests or Ray.
+The same class runs in the service and on the Raspberry Pi. It knows nothing of batching, requests or Ray.
 """
 
 from collections.abc import Mapping
@@ -30,12 +30,11 @@ MAX_MODEL_BYTES = 256 * 1024 * 1024
 
 
 class ModelSession:
-    """A model that answers: ``run`` maps named float32 arrays to named float32 arrays.
+    """A loaded model: ``run`` maps named float32 arrays to named float32 arrays.
 
-    Loading proves the file before anyone depends on it: its SHA-256 is the card's, its answer to the card's golden
-    input is the card's golden output, and it answers all that the card promises (``model_checks.py``). ``model`` keeps
-    the file's bytes; ONNX Runtime gets them directly, so that a model file can't make it read other files as external
-    weights.
+    Loading verifies the file: its SHA-256 is the card's, the golden input gives the golden output, and it runs what
+    the card allows (``checks.py``). ``model`` keeps the file's bytes; ONNX Runtime gets them directly, so that a model
+    file can't make it read other files as external weights.
     """
 
     def __init__(self, model: bytes, card: ModelCard, *, threads: int | None = None, kind: Kind | None = None) -> None:
@@ -45,7 +44,7 @@ class ModelSession:
             model: the file.
             card: its card.
             threads: ONNX Runtime threads, by default the card's.
-            kind: refuse a model of the other kind.
+            kind: reject a model of the other kind.
 
         Raises:
             ModelError: wrong hash, not an ONNX model, a golden output that differs, or tensors, frames or batches for
@@ -90,26 +89,26 @@ class ModelSession:
         """Run one batch: float32 arrays with a leading batch axis, by input name.
 
         Raises:
-            ModelError: when a tensor is missing or ONNX Runtime refuses its shape.
+            ModelError: when a tensor is missing or ONNX Runtime rejects its shape.
         """
         missing = [name for name in self.input_names if name not in tensors]
         if missing:
             raise ModelError(f"model {self.card.name} wants the tensors {list(self.input_names)}, missing {missing}")
         try:
-            answers: Any = self._session.run(None, {name: tensors[name] for name in self.input_names})
+            outputs: Any = self._session.run(None, {name: tensors[name] for name in self.input_names})
         except Exception as error:
             raise ModelError(f"model {self.card.name} could not run: {error}") from error
-        return dict(zip(self.output_names, answers, strict=True))
+        return dict(zip(self.output_names, outputs, strict=True))
 
     def _check_golden(self) -> None:
         golden = self.card.golden
-        answers = self.run(golden_arrays(golden.inputs))
+        outputs = self.run(golden_arrays(golden.inputs))
         if not golden.outputs:
             raise ModelError("the card's golden sample has no outputs, expected at least one")
         for name, expected in golden_arrays(golden.outputs).items():
-            if name not in answers:
+            if name not in outputs:
                 raise ModelError(f"golden output {name} is not among the model's outputs {list(self.output_names)}")
-            found = answers[name]
+            found = outputs[name]
             if found.shape != expected.shape:
                 raise ModelError(f"golden output {name} has shape {found.shape}, its card expects {expected.shape}")
             difference = float(np.abs(found - expected).max(initial=0))
@@ -123,10 +122,10 @@ class ModelSession:
 
 
 def read_tensor_spec(node: ort.NodeArg) -> TensorSpec:
-    """What the graph says of one of its inputs or outputs; an axis that it leaves open is -1.
+    """The spec of one of the graph's inputs or outputs; a free axis is -1.
 
     Raises:
-        ModelError: it isn't float32, as all that a model here takes and gives.
+        ModelError: it isn't float32.
     """
     if node.type != "tensor(float)":
         raise ModelError(f"{MODEL_FILE} has the tensor {node.name} of type {node.type}, expected tensor(float)")

@@ -1,1 +1,1 @@
-"""Both ends of the Open Inference Protocol, and errors of typed JSON in words."""
+"""Both ends of the wire: Open Inference v2, ``/stream``, predictions, and validation errors in words."""

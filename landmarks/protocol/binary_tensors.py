@@ -1,6 +1,6 @@
 """Where the tensors of an Open Inference v2 message lie: declared in its JSON, with their numbers there or behind it.
 
-Requests and responses declare tensors alike; what else the two say is ``wire.py``.
+Requests and responses declare tensors alike; their other fields are in ``open_inference.py``.
 """
 
 from collections.abc import Sequence

@@ -26,7 +26,7 @@ from landmarks.protocol.validation import format_validation_error
 
 HEADER_LENGTH: Final = "Inference-Header-Content-Length"
 
-# A client's JSON is the same each time unless it counts its requests, so that what it says is kept ready.
+# A client's JSON header is the same each time unless it numbers its requests: parsed headers are cached.
 CACHED_HEADER_BYTES: Final = 1024
 CACHED_HEADERS: Final = 256
 
@@ -75,7 +75,7 @@ class WantedOutput(NamedTuple):
 
 
 class _RequestLayout(NamedTuple):
-    """What a request's JSON says, checked."""
+    """The JSON part of a request, checked."""
 
     id: str | None
     tensors: TensorLayout
@@ -112,10 +112,10 @@ def decode_request(body: bytes, header_length: int | None = None) -> InferReques
     """
     end = _header_end(body, header_length)
     if header_length is not None and end <= CACHED_HEADER_BYTES:
-        said = _known_request(body[:end])
+        layout = _known_request(body[:end])
     else:
-        said = _read_request(body[:end])
-    return InferRequest(read_tensors(said.tensors, body, end), said.id, said.outputs, said.binary_output)
+        layout = _read_request(body[:end])
+    return InferRequest(read_tensors(layout.tensors, body, end), layout.id, layout.outputs, layout.binary_output)
 
 
 def encode_request(

@@ -13,7 +13,7 @@ _MAX_EXPONENT: Final = 60.0
 
 
 class ModelPrediction(msgspec.Struct, frozen=True):
-    """What a model says of one window: the likeliest label, and a probability for each label of its card."""
+    """A model's output for one window: the likeliest label, and a probability for each label of its card."""
 
     prediction: str
     probabilities: tuple[float, ...]

@@ -74,7 +74,7 @@ class TextMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
 
 
 class ReadyMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="ready"):
-    """The service's answer to the opening message: the session's settings, and what its model takes and gives."""
+    """The service's reply to the opening message: the session's settings, and what its model takes and gives."""
 
     version: str | None
     model: str
@@ -92,7 +92,7 @@ class ReadyMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
 
 
 class StreamPrediction(Prediction, frozen=True, kw_only=True):
-    """The service's answer to a window: the number of its last frame, how many it has, and the windows it overtook."""
+    """The service's reply to a window: the number of its last frame, how many it has, and the windows it overtook."""
 
     frame: int
     frames: int
@@ -100,7 +100,7 @@ class StreamPrediction(Prediction, frozen=True, kw_only=True):
 
 
 class ErrorMessage(msgspec.Struct, frozen=True, tag_field="type", tag="error", omit_defaults=True):
-    """What the service says in place of a prediction; without a ``frame`` the session ends."""
+    """The service's message in place of a prediction; without a ``frame`` the session ends."""
 
     error: str
     code: str

@@ -37,7 +37,7 @@ _LENGTH: Final = struct.Struct("<I")
 
 
 class ProtocolError(ValueError):
-    """A message or tensor that can't be read or written: one sentence naming the field, found and expected."""
+    """A message or tensor that can't be read or written: the message names the field, found and expected."""
 
 
 class TensorSpec(msgspec.Struct, frozen=True):
@@ -97,7 +97,7 @@ def parse_floats(field: str, datatype: str, shape: Sequence[int], data: msgspec.
         if len(flat) != count:
             raise ProtocolError(f"{field}.data has {len(flat)} numbers, expected {count} for shape {list(shape)}")
         numbers = np.array(flat, dtype=np.float64).reshape(shape)
-    with np.errstate(over="ignore"):  # what overflows is infinite, and whoever takes the tensor refuses that
+    with np.errstate(over="ignore"):  # what overflows is infinite, which the tensor's user rejects
         return np.asarray(numbers.astype(kind), dtype=np.float32)
 
 
@@ -174,9 +174,9 @@ def _decode(field: str, data: msgspec.Raw, decoder: "msgspec.json.Decoder[Any]")
     try:
         decoded: list[Any] = decoder.decode(data)
     except msgspec.ValidationError as error:
-        sentence = format_validation_error(error)
-        place = "" if sentence.startswith("[") else " "
-        raise ProtocolError(f"{field}.data{place}{sentence.removeprefix('the body ')}") from error
+        message = format_validation_error(error)
+        place = "" if message.startswith("[") else " "
+        raise ProtocolError(f"{field}.data{place}{message.removeprefix('the body ')}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolError(f"{field}.data is not JSON: {str(error)[:200]}") from error
     return decoded

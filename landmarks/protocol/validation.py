@@ -1,6 +1,6 @@
-"""Why typed JSON was refused, as one sentence that names the field, what was found and what was expected.
+"""A validation error of typed JSON as one message: the field, what was found and what was expected.
 
-Words only: who decodes, and which exception the sentence becomes, is each decoder's own matter.
+Formats text only; decoding and raising are the caller's.
 """
 
 import msgspec
@@ -17,7 +17,7 @@ EXPECTED = FOUND | {"int": "a whole number"}
 
 
 def format_validation_error(error: msgspec.ValidationError) -> str:
-    """A ``msgspec`` message, ``Expected `float`, got `str` - at `$.sequence[0]```, as a sentence naming the field."""
+    """A ``msgspec`` message, ``Expected `float`, got `str` - at `$.sequence[0]```, as a message naming the field."""
     problem, _, path = str(error).partition(" - at `$")
     field = path.rstrip("`").removeprefix(".") or "the body"
     if problem.startswith("Object missing required field"):

@@ -1,6 +1,6 @@
 """The keypoints and labelled-window JSON files: read, check, write. The contract's format, letter for letter.
 
-Extraction writes them, the page labels them, training reads them. What a frame may hold is checked in ``keypoints.py``.
+Extraction writes them, the page labels them, training reads them; ``keypoints.py`` checks their frames.
 """
 
 from dataclasses import dataclass, field
@@ -41,7 +41,7 @@ class _File(msgspec.Struct, kw_only=True):
 
 @dataclass(frozen=True)
 class LabelledWindow:
-    """A window and what a person (or the generator) said of it; each part is None where nothing was said."""
+    """A window and its annotations by a person or the generator; each is None where it is missing."""
 
     track: PoseTrack
     window: ShotWindow | None = None
@@ -62,7 +62,7 @@ def read_labelled(path: Path) -> LabelledWindow:
     """Read a keypoints or labelled-window file.
 
     ``labels`` may be a list of names or ``{name: bool}``, also with 0 and 1; ``targets`` may say ``delays_ms`` for
-    ``delay_ms``, and null where nobody said.
+    ``delay_ms``, and null where there is none.
 
     Raises:
         KeypointsError: the file can't be read, isn't such a file, or as ``build_track``.
@@ -95,7 +95,7 @@ def check_output(path: Path, labelled: LabelledWindow | None = None) -> None:
     Only a keypoints file without labels and targets, or with the same ones, is replaced.
 
     Raises:
-        KeypointsError: it is another kind of file, or holds what someone said of it.
+        KeypointsError: it is another kind of file, or holds annotations of a person.
         OSError: it can't be written.
     """
     check_writable(path)
@@ -113,14 +113,14 @@ def check_output(path: Path, labelled: LabelledWindow | None = None) -> None:
 
 
 def write_track(track: PoseTrack, path: Path) -> None:
-    """Write a keypoints file, which appears whole or not at all. x and y are clipped to the image."""
+    """Write a keypoints file atomically. x and y are clipped to the image."""
     _write(_header(track), path)
 
 
 def write_labelled(labelled: LabelledWindow, path: Path) -> None:
     """Write a labelled window: the keypoints file's fields, then ``window``, ``labels`` (names) and ``targets``.
 
-    Parts about which nothing was said are left out.
+    Missing annotations are left out.
     """
     content = _header(labelled.track)
     if labelled.window is not None:
@@ -158,15 +158,15 @@ def _parse_labels(labels: list[str] | dict[str, Any]) -> dict[str, bool]:
 
 def _parse_targets(targets: dict[str, Any]) -> dict[str, float]:
     found: dict[str, float] = {}
-    for said, value in targets.items():
-        name = "delay_ms" if said == "delays_ms" else said
+    for key, value in targets.items():
+        name = "delay_ms" if key == "delays_ms" else key
         if name not in SHOT_TARGETS:
-            raise KeypointsError(f"targets has {said[:60]!r}, expected only {', '.join(SHOT_TARGETS)}")
+            raise KeypointsError(f"targets has {key[:60]!r}, expected only {', '.join(SHOT_TARGETS)}")
         if value is None:
             continue
         low, high = TARGET_RANGES[name]
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise KeypointsError(f"targets.{said} is {_shown(value)}, expected a number from {low:g} to {high:g}")
+            raise KeypointsError(f"targets.{key} is {_shown(value)}, expected a number from {low:g} to {high:g}")
         if found.setdefault(name, float(value)) != value:
             raise KeypointsError(
                 f"targets has delay_ms and delays_ms, {found[name]:g} and {value:g}: expected one of them"

@@ -1,6 +1,6 @@
-"""Poses over time: typed frames as JSON has them, checked and stacked to arrays, and windows cut around a release.
+"""Poses over time: typed frames of JSON, checked and stacked to arrays, and windows cut around a release.
 
-The service checks the frames of ``/analyze`` with it, and ``keypoint_files.py`` those of a file.
+Used for the frames of ``/analyze`` and, by ``keypoint_files.py``, for those of a file.
 """
 
 import math
@@ -65,7 +65,7 @@ class PoseTrack:
     """One person's pose over time.
 
     ``points`` float32 ``(T, 33, 3)`` (x, y, visibility), ``times`` float64 ``(T,)`` in seconds, ``indices`` the frame
-    numbers in the video. ``width`` and ``height`` in pixels are None where the source doesn't say.
+    numbers in the video. ``width`` and ``height`` in pixels are None where the source doesn't state them.
     """
 
     points: Array
@@ -78,7 +78,7 @@ class PoseTrack:
 
     @property
     def aspect(self) -> float:
-        """Width over height; 1 where the source doesn't say."""
+        """Width over height; 1 where the source doesn't state them."""
         return self.width / self.height if self.width and self.height else 1.0
 
     def cut(self, window: ShotWindow) -> "PoseTrack":

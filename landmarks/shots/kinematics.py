@@ -1,7 +1,7 @@
 """The motion of a body: smoothed points on an even time grid, joint angles, speeds, and when a speed peaks.
 
 Works alike on image points ``(T, 33, 2)`` and on bodies in three dimensions ``(T, 33, 3)``; the last axis is up. What a
-shot's motion means is ``shot_rules.py``. Here rather than in ``training``, because the service answers with it too.
+shot's motion means is in ``rules.py``.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ FEWEST_FRAMES: Final = 6
 
 
 class MotionError(ValueError):
-    """A track that no motion can be read from; the message says what was found and what was expected."""
+    """No motion can be computed from a track; the message says what was found and what was expected."""
 
 
 @dataclass(frozen=True)

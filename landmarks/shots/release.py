@@ -1,6 +1,6 @@
 """When the ball leaves the hand: the shooting hand, the arm's rise, set point and release of a ``Motion``.
 
-Everything is read from heights, which every level camera sees alike. What the phases mean is ``shot_rules.py``.
+Everything is read from heights, which every level camera sees alike. What the phases mean is in ``rules.py``.
 """
 
 from typing import Final, Literal

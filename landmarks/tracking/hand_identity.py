@@ -1,7 +1,7 @@
-"""Which of the hands seen is the left one and which the right one, from frame to frame, and smoothing of their points.
+"""Which of the detected hands is the left and which the right, from frame to frame, and smoothing of their points.
 
-Pure arithmetic on landmarks: it finds no hands (``trackers.py`` does) and reads no clock. The edge client and the
-extraction of training data call it once a frame.
+Arithmetic on landmarks: detection is in ``mediapipe.py``, and it reads no clock. The edge client and the extraction of
+training data call it once a frame.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """MediaPipe Tasks hands and pose behind one small interface: an RGB frame and its time in, landmarks out.
 
-The only module that uses MediaPipe, which is loaded with the first tracker. It gives what the tracker returned:
-left/right over time and smoothing are ``hand_tracks.py``.
+The only module that uses MediaPipe, which is loaded with the first tracker. Landmarks are as the tracker returned them:
+left/right over time and smoothing are in ``hand_identity.py``.
 """
 
 import signal

@@ -1,6 +1,6 @@
-"""OpenCV, MediaPipe and what else is installed apart: imported where they are needed, or the sentence that says how.
+"""OpenCV, MediaPipe and other optional libraries: imported where they are needed, or an error that says how to install.
 
-The service and the trainer run without them, so nothing imports them at the top of a module.
+The service and the trainer run without them, so no module imports them at its top.
 """
 
 import importlib
