@@ -12,7 +12,7 @@ from edge_client.settings import Settings, SettingsError, load_settings
 from edge_client.settings_file import setting_fields, settings_toml
 from landmarks.models.card import ModelError
 from landmarks.recording import RecordingError
-from landmarks.tracking.assets import ASSETS, AssetError, assets_folder, fetch_assets
+from landmarks.tracking.assets import ASSETS, AssetError, fetch_assets, get_assets_folder
 from landmarks.tracking.vision_libraries import LibraryError
 
 SHORT_FLAGS = {"capture.source": ("--source",), "cloud.transport": ("--transport",)}
@@ -51,7 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
         _add_settings(command)
 
     assets = commands.add_parser("assets", help="fetch MediaPipe's two model files once, and check them")
-    assets.add_argument("--folder", type=Path, default=assets_folder(), help=f"where to ({assets_folder()})")
+    assets.add_argument("--folder", type=Path, default=get_assets_folder(), help=f"where to ({get_assets_folder()})")
     commands.add_parser("settings", help="print the settings file with the defaults")
     return parser
 

@@ -85,16 +85,16 @@ _SEEN: Final = 0.5
 _SCALE_FLOOR: Final = 1e-3
 
 
-def mirrored_name(name: str) -> str:
+def mirror_name(name: str) -> str:
     """The point on the other side of the body: ``left_wrist`` for ``right_wrist``, ``nose`` for ``nose``."""
     return name.replace("left", "right") if "left" in name else name.replace("right", "left")
 
 
 # pose[:, MIRRORED] has each point's partner on the other side in its place.
-MIRRORED: Final = tuple(POINT[mirrored_name(name)] for name in POSE_NAMES)
+MIRRORED: Final = tuple(POINT[mirror_name(name)] for name in POSE_NAMES)
 
 
-def body_scale(window: Array) -> Floats:
+def compute_body_scale(window: Array) -> Floats:
     """How large the person is, ``(...)``, in the window's units, for a window ``(..., T, 33, 3)``.
 
     The larger of the shoulders' breadth and the trunk's length times ``SHOULDERS_OVER_TRUNK``, each the median over
@@ -113,10 +113,10 @@ def body_scale(window: Array) -> Floats:
 
 
 def normalise_pose(window: Array) -> Array:
-    """Centre each frame on its pelvis (the middle of the hips) and divide by ``body_scale``.
+    """Centre each frame on its pelvis (the middle of the hips) and divide by ``compute_body_scale``.
 
     Args:
-        window: ``(..., T, 33, 3)``, x and y in one unit (``square_pixels`` first where the image isn't square).
+        window: ``(..., T, 33, 3)``, x and y in one unit (``to_square_pixels`` first where the image isn't square).
 
     Returns:
         The same shape, float32; visibility stays, points with visibility 0 become 0.
@@ -124,13 +124,13 @@ def normalise_pose(window: Array) -> Array:
     points = np.asarray(window, dtype=np.float64)
     pelvis = (points[..., POINT["left_hip"], :2] + points[..., POINT["right_hip"], :2]) / 2
     seen = points[..., 2:] > 0
-    scale = body_scale(window)[..., None, None, None]
+    scale = compute_body_scale(window)[..., None, None, None]
     centred = np.where(seen, (points[..., :2] - pelvis[..., None, :]) / scale, 0.0)
     normalised: Array = np.concatenate([centred, points[..., 2:]], axis=-1).astype(np.float32)
     return normalised
 
 
-def square_pixels(window: Array, width: int, height: int) -> Array:
+def to_square_pixels(window: Array, width: int, height: int) -> Array:
     """Points in units of the image's height in both axes: x times ``width / height``, y and visibility unchanged."""
     scaled = np.array(window, dtype=np.float32)
     scaled[..., 0] *= width / height

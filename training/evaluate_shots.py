@@ -26,8 +26,8 @@ from landmarks.models.session import ModelSession
 from landmarks.pose import Floats
 from landmarks.protocol.tensors import LOGITS, POSES, PREDS
 from landmarks.shots.keypoint_files import LabelledWindow
-from landmarks.shots.keypoints import SHOT_LABELS, at_30_fps
-from landmarks.shots.kinematics import MotionError, image_motion
+from landmarks.shots.keypoints import SHOT_LABELS, resample_to_30_fps
+from landmarks.shots.kinematics import MotionError, compute_image_motion
 from landmarks.shots.release import ShotError
 from landmarks.shots.rules import judge_shot
 from training.data import spl_dataset as free_throws
@@ -64,7 +64,7 @@ def by_rules(windows: Sequence[LabelledWindow]) -> Judged:
     for window in windows:
         release = window.window.release_time_sec if window.window else None
         try:
-            shot = judge_shot(image_motion(window.track), release_s=release)
+            shot = judge_shot(compute_image_motion(window.track), release_s=release)
         except (MotionError, ShotError):
             labels.append([False] * len(SHOT_LABELS))
             numbers.append([0.0, 0.0])
@@ -76,7 +76,7 @@ def by_rules(windows: Sequence[LabelledWindow]) -> Judged:
 
 def by_model(windows: Sequence[LabelledWindow], model: ModelSession) -> Judged:
     """The model on each window, at its own length."""
-    answers = [model.run({POSES: at_30_fps(window.track)[None]}) for window in windows]
+    answers = [model.run({POSES: resample_to_30_fps(window.track)[None]}) for window in windows]
     preds = np.concatenate([answer[PREDS] for answer in answers]).astype(np.float64)
     logits = np.concatenate([answer[LOGITS] for answer in answers])
     return Judged(logits > 0, preds[:, 0], preds[:, 1])

@@ -16,8 +16,8 @@ if not __package__:  # run as a file: what it imports lies one folder up
 
 from landmarks.shots.keypoint_files import LabelledWindow, check_output, read_labelled, write_labelled
 from landmarks.shots.keypoints import POST_MS, PRE_MS, KeypointsError, PoseTrack, ShotWindow
-from landmarks.shots.kinematics import MotionError, image_motion
-from landmarks.shots.release import ShotError, find_release, shooting_hand
+from landmarks.shots.kinematics import MotionError, compute_image_motion
+from landmarks.shots.release import ShotError, find_release, find_shooting_hand
 
 LAST_S: Final = 1_000_000
 
@@ -29,8 +29,8 @@ def find_window_release(track: PoseTrack) -> float:
         MotionError: too few frames, or too many seconds.
         ShotError: there is no shot.
     """
-    motion = image_motion(track)
-    return find_release(motion, shooting_hand(motion))[1]
+    motion = compute_image_motion(track)
+    return find_release(motion, find_shooting_hand(motion))[1]
 
 
 def prepare(whole: LabelledWindow, *, release_s: float | None, pre_ms: float, post_ms: float) -> LabelledWindow:

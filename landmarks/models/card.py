@@ -103,7 +103,7 @@ def compute_sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def golden_arrays(tensors: dict[str, list[Any]]) -> dict[str, npt.NDArray[np.float32]]:
+def decode_golden(tensors: dict[str, list[Any]]) -> dict[str, npt.NDArray[np.float32]]:
     """A golden sample's tensors as float32 arrays with a batch axis of 1.
 
     Raises:

@@ -17,7 +17,7 @@ from landmarks.models.card import (
     ModelCard,
     ModelError,
     compute_sha256,
-    golden_arrays,
+    decode_golden,
     read_bounded,
     read_card,
 )
@@ -102,10 +102,10 @@ class ModelSession:
 
     def _check_golden(self) -> None:
         golden = self.card.golden
-        outputs = self.run(golden_arrays(golden.inputs))
+        outputs = self.run(decode_golden(golden.inputs))
         if not golden.outputs:
             raise ModelError("the card's golden sample has no outputs, expected at least one")
-        for name, expected in golden_arrays(golden.outputs).items():
+        for name, expected in decode_golden(golden.outputs).items():
             if name not in outputs:
                 raise ModelError(f"golden output {name} is not among the model's outputs {list(self.output_names)}")
             found = outputs[name]

@@ -12,8 +12,8 @@ import numpy as np
 from landmarks.protocol.tensors import (
     Array,
     ProtocolError,
-    element_count,
-    float_type,
+    count_elements,
+    get_float_type,
     parse_floats,
     parse_raw_texts,
     parse_texts,
@@ -89,7 +89,7 @@ def parse_layout(declared: Sequence[DeclaredTensor], field: str) -> TensorLayout
         if tensor.parameters.shared_memory_region is not None:
             raise ProtocolError(f"{here}.parameters has a shared_memory_region, expected the numbers in the body")
         shape, size = tuple(tensor.shape), tensor.parameters.binary_data_size
-        count = element_count(here, shape)
+        count = count_elements(here, shape)
         if isinstance(tensor.data, msgspec.Raw):
             if size is not None:
                 raise ProtocolError(f"{here} has both data and binary_data_size, expected one")
@@ -100,7 +100,7 @@ def parse_layout(declared: Sequence[DeclaredTensor], field: str) -> TensorLayout
         if size < 0:
             raise ProtocolError(f"{here}.parameters.binary_data_size is {size}, expected 0 or more")
         if tensor.datatype != "BYTES":
-            expected = count * float_type(here, tensor.datatype).itemsize
+            expected = count * get_float_type(here, tensor.datatype).itemsize
             if size != expected:
                 raise ProtocolError(
                     f"{here}.parameters.binary_data_size is {size}, expected {expected} "
@@ -124,7 +124,7 @@ def read_tensors(layout: TensorLayout, body: bytes, end: int) -> dict[str, Array
         if datatype == "BYTES":
             tensors[name] = parse_raw_texts(name, memoryview(body)[end + offset : end + offset + size], elements)
         else:
-            numbers = np.frombuffer(body, float_type(name, datatype), elements, end + offset)
+            numbers = np.frombuffer(body, get_float_type(name, datatype), elements, end + offset)
             tensors[name] = numbers.astype(np.float32).reshape(shape)
     for name, datatype, shape, data in layout.in_json:
         if datatype == "BYTES":

@@ -21,7 +21,7 @@ from landmarks.protocol.binary_tensors import (
     parse_layout,
     read_tensors,
 )
-from landmarks.protocol.tensors import Array, Datatype, ProtocolError, raw_floats, raw_texts
+from landmarks.protocol.tensors import Array, Datatype, ProtocolError, encode_raw_floats, encode_raw_texts
 from landmarks.protocol.validation import format_validation_error
 
 HEADER_LENGTH: Final = "Inference-Header-Content-Length"
@@ -129,7 +129,7 @@ def encode_request(
     Raises:
         ProtocolError: a number that isn't finite, or that ``datatype`` can't hold.
     """
-    raws = [raw_floats(name, datatype, array) for name, array in tensors.items()]
+    raws = [encode_raw_floats(name, datatype, array) for name, array in tensors.items()]
     shapes = tuple((name, array.shape, len(raw)) for (name, array), raw in zip(tensors.items(), raws, strict=True))
     head = _request_head(shapes, datatype, tuple(outputs))
     return b"".join((head, *raws)), len(head)
@@ -168,7 +168,9 @@ def encode_response(
         tensor = tensors[name]
         texts = tensor.dtype.kind == "S"
         if binary:
-            raws.append(raw_texts(tensor.ravel().tolist()) if texts else tensor.astype("<f4", copy=False).tobytes())
+            raws.append(
+                encode_raw_texts(tensor.ravel().tolist()) if texts else tensor.astype("<f4", copy=False).tobytes()
+            )
             in_json.append(None)
         else:
             numbers = tensor.ravel().tolist()

@@ -48,7 +48,7 @@ class TensorSpec(msgspec.Struct, frozen=True):
     shape: tuple[int, ...]
 
 
-def element_count(field: str, shape: Sequence[int]) -> int:
+def count_elements(field: str, shape: Sequence[int]) -> int:
     """The number of elements of a shape that a message declares.
 
     Raises:
@@ -65,7 +65,7 @@ def element_count(field: str, shape: Sequence[int]) -> int:
     return count
 
 
-def float_type(field: str, datatype: str) -> "np.dtype[Any]":
+def get_float_type(field: str, datatype: str) -> "np.dtype[Any]":
     """How the numbers of a float tensor lie on the wire.
 
     Raises:
@@ -83,7 +83,7 @@ def parse_floats(field: str, datatype: str, shape: Sequence[int], data: msgspec.
     Raises:
         ProtocolError: it isn't such a list, or has another number of elements.
     """
-    kind, count = float_type(field, datatype), element_count(field, shape)
+    kind, count = get_float_type(field, datatype), count_elements(field, shape)
     flat = _decode(field, data, _NESTED[0]) if len(shape) < 2 else _decode_flat(data)
     if flat is None:
         nested = _decode(field, data, _NESTED[len(shape) - 1])
@@ -107,20 +107,20 @@ def parse_texts(field: str, shape: Sequence[int], data: msgspec.Raw) -> list[byt
     Raises:
         ProtocolError: it isn't such a list, or has another number of elements.
     """
-    count = element_count(field, shape)
+    count = count_elements(field, shape)
     texts = _decode(field, data, _TEXTS)
     if len(texts) != count:
         raise ProtocolError(f"{field}.data has {len(texts)} elements, expected {count} for shape {list(shape)}")
     return [text.encode() for text in texts]
 
 
-def raw_floats(name: str, datatype: Datatype, array: Array) -> bytes:
+def encode_raw_floats(name: str, datatype: Datatype, array: Array) -> bytes:
     """The raw bytes of a float tensor.
 
     Raises:
         ProtocolError: a number that isn't finite, or that FP16 can't hold.
     """
-    kind = float_type(name, datatype)
+    kind = get_float_type(name, datatype)
     with np.errstate(over="ignore"):
         raw = np.ascontiguousarray(array, dtype=kind)
     within = np.isfinite(raw)
@@ -131,7 +131,7 @@ def raw_floats(name: str, datatype: Datatype, array: Array) -> bytes:
     return raw.tobytes()
 
 
-def raw_texts(texts: Sequence[bytes]) -> bytes:
+def encode_raw_texts(texts: Sequence[bytes]) -> bytes:
     """The raw bytes of a BYTES tensor: each element's length in 4 bytes, then the element."""
     return b"".join(_LENGTH.pack(len(text)) + text for text in texts)
 

@@ -161,7 +161,7 @@ def _check_point(keypoint: Keypoint, where: str) -> None:
         raise KeypointsError(f"{where}.v is {keypoint.v:g}, expected a visibility from 0 to 1")
 
 
-def at_30_fps(track: PoseTrack) -> Array:
+def resample_to_30_fps(track: PoseTrack) -> Array:
     """A track's poses float32 ``(T, 33, 3)`` at the shot models' 30 frames a second, by straight lines."""
     # Times that were rounded to milliseconds must not cost the last frame.
     times: Floats = np.arange(int((track.times[-1] - track.times[0]) * MODEL_FPS + 1.02)) / MODEL_FPS + track.times[0]

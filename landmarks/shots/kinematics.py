@@ -55,7 +55,7 @@ class Motion:
         return np.asarray(np.gradient(signal, self.times))
 
 
-def image_motion(track: PoseTrack) -> Motion:
+def compute_image_motion(track: PoseTrack) -> Motion:
     """The motion of a tracked person, in image heights.
 
     Raises:
@@ -94,10 +94,10 @@ def compute_motion(points: Floats, visibility: Floats, times: Floats) -> Motion:
         used = seen[:, point] if seen[:, point].sum() >= 2 else np.ones(len(times), dtype=bool)
         for axis in range(points.shape[2]):
             even[:, point, axis] = np.interp(grid, times[used], points[used, point, axis])
-    return Motion(grid, smoothed(even, SMOOTH_S * GRID_HZ), seen.mean(axis=0))
+    return Motion(grid, smooth(even, SMOOTH_S * GRID_HZ), seen.mean(axis=0))
 
 
-def smoothed(signal: Floats, sigma: float) -> Floats:
+def smooth(signal: Floats, sigma: float) -> Floats:
     """Convolve ``(N, ...)`` with a Gaussian of ``sigma`` samples along the first axis, the ends continued in line."""
     reach = max(1, int(np.ceil(3 * sigma)))
     offsets = np.arange(-reach, reach + 1)
@@ -115,19 +115,19 @@ def smoothed(signal: Floats, sigma: float) -> Floats:
     return total
 
 
-def angle_between(first: Floats, second: Floats) -> Floats:
+def compute_angle(first: Floats, second: Floats) -> Floats:
     """The angle ``(N,)`` in degrees, 0..180, between vectors ``(N, D)``; 0 where one has no length."""
     lengths = np.linalg.norm(first, axis=-1) * np.linalg.norm(second, axis=-1)
     cosine = (first * second).sum(axis=-1) / np.where(lengths > 0, lengths, 1.0)
     return np.where(lengths > 0, np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))), 0.0)
 
 
-def joint_angle(motion: Motion, outer: str, joint: str, end: str) -> Floats:
+def compute_joint_angle(motion: Motion, outer: str, joint: str, end: str) -> Floats:
     """The angle ``(N,)`` in degrees at ``joint`` between ``outer`` and ``end``; 180 is straight."""
-    return angle_between(motion.at(outer) - motion.at(joint), motion.at(end) - motion.at(joint))
+    return compute_angle(motion.at(outer) - motion.at(joint), motion.at(end) - motion.at(joint))
 
 
-def joint_angles(motion: Motion, hand: str) -> dict[str, Floats]:
+def compute_joint_angles(motion: Motion, hand: str) -> dict[str, Floats]:
     """The angles ``(N,)`` in degrees of the shot's chain: ``knee``, ``hip``, ``elbow`` and ``wrist``.
 
     Knee and hip are the mean of both sides; ``wrist`` is between forearm and hand, the hand being the middle of index
@@ -138,17 +138,19 @@ def joint_angles(motion: Motion, hand: str) -> dict[str, Floats]:
     return {
         "knee": _both_sides(motion, "hip", "knee", "ankle"),
         "hip": _both_sides(motion, "shoulder", "hip", "knee"),
-        "elbow": joint_angle(motion, f"{hand}_shoulder", f"{hand}_elbow", f"{hand}_wrist"),
-        "wrist": angle_between(motion.at(f"{hand}_elbow") - wrist, knuckles - wrist),
+        "elbow": compute_joint_angle(motion, f"{hand}_shoulder", f"{hand}_elbow", f"{hand}_wrist"),
+        "wrist": compute_angle(motion.at(f"{hand}_elbow") - wrist, knuckles - wrist),
     }
 
 
 def _both_sides(motion: Motion, outer: str, joint: str, end: str) -> Floats:
-    sides = [joint_angle(motion, *(f"{side}_{part}" for part in (outer, joint, end))) for side in ("left", "right")]
+    sides = [
+        compute_joint_angle(motion, *(f"{side}_{part}" for part in (outer, joint, end))) for side in ("left", "right")
+    ]
     return (sides[0] + sides[1]) / 2
 
 
-def wrist_flexion(motion: Motion, hand: str, during: npt.NDArray[np.bool_]) -> Floats:
+def compute_wrist_flexion(motion: Motion, hand: str, during: npt.NDArray[np.bool_]) -> Floats:
     """How far the hand is bent to the palm ``(N,)`` in degrees; negative is bent back.
 
     Bending the hand back turns it the way that the elbow's flexion turns the forearm. So the sign comes from the sense
@@ -160,7 +162,7 @@ def wrist_flexion(motion: Motion, hand: str, during: npt.NDArray[np.bool_]) -> F
     palm = (motion.at(f"{hand}_index") + motion.at(f"{hand}_pinky")) / 2 - motion.at(f"{hand}_wrist")
     axis = _cross(upper, fore)[during].mean(axis=0)
     bend = (_cross(fore, palm) * axis).sum(axis=-1)
-    return np.asarray(-np.sign(bend) * angle_between(fore, palm))
+    return np.asarray(-np.sign(bend) * compute_angle(fore, palm))
 
 
 def _cross(first: Floats, second: Floats) -> Floats:
@@ -170,7 +172,7 @@ def _cross(first: Floats, second: Floats) -> Floats:
     return (first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0])[:, None]
 
 
-def peak_time(signal: Floats, times: Floats, first: float, last: float) -> float:
+def find_peak_time(signal: Floats, times: Floats, first: float, last: float) -> float:
     """When a signal ``(N,)`` peaks between two times in seconds.
 
     The centre of mass of the bump around the largest value, down to half of it: a single noisy frame moves it far less
@@ -191,7 +193,7 @@ def peak_time(signal: Floats, times: Floats, first: float, last: float) -> float
     return float((weights * times[low : high + 1]).sum() / total) if total > 0 else float(times[top])
 
 
-def crossing_time(signal: Floats, times: Floats, level: float, first: int, last: int) -> float:
+def find_crossing_time(signal: Floats, times: Floats, level: float, first: int, last: int) -> float:
     """The first time in seconds at which ``signal`` rises through ``level`` between samples ``first`` and ``last``.
 
     The time of ``last`` where it doesn't.

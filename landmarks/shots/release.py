@@ -8,7 +8,7 @@ from typing import Final, Literal
 import numpy as np
 
 from landmarks.pose import POINT, Floats
-from landmarks.shots.kinematics import Motion, crossing_time
+from landmarks.shots.kinematics import Motion, find_crossing_time
 
 Hand = Literal["left", "right"]
 
@@ -26,7 +26,7 @@ class ShotError(ValueError):
     """There is no shot in these frames; the message says what was found and what was expected."""
 
 
-def shooting_hand(motion: Motion) -> Hand:
+def find_shooting_hand(motion: Motion) -> Hand:
     """The side whose wrist gets higher: the guide hand leaves the ball first.
 
     Raises:
@@ -40,7 +40,7 @@ def shooting_hand(motion: Motion) -> Hand:
     return "left" if motion.height("left_wrist").max() > motion.height("right_wrist").max() else "right"
 
 
-def arm_height(motion: Motion, hand: Hand) -> Floats:
+def compute_arm_height(motion: Motion, hand: Hand) -> Floats:
     """Mean height ``(N,)`` of the shooting arm's shoulder, elbow and wrist."""
     heights = [motion.height(f"{hand}_{joint}") for joint in ("shoulder", "elbow", "wrist")]
     return np.asarray(np.mean(heights, axis=0))
@@ -56,7 +56,7 @@ def find_release(motion: Motion, hand: Hand) -> tuple[float, float]:
         ShotError: the arm rises by less than ``LEAST_RISE`` trunk lengths.
     """
     low, top = _lift(motion, hand)
-    height = arm_height(motion, hand)
+    height = compute_arm_height(motion, hand)
     trunk = float(np.median(np.linalg.norm(motion.middle("shoulder") - motion.middle("hip"), axis=-1)))
     rise = float(height[top] - height[low])
     if not rise >= LEAST_RISE * trunk or trunk <= 0:
@@ -64,21 +64,21 @@ def find_release(motion: Motion, hand: Hand) -> tuple[float, float]:
             f"the {hand} arm rises by {rise / trunk if trunk > 0 else 0:.2f} trunk lengths,"
             f" expected at least {LEAST_RISE} in a shot"
         )
-    return float(motion.times[low]), rise_time(motion, hand, RELEASE_SHARE)
+    return float(motion.times[low]), find_rise_time(motion, hand, RELEASE_SHARE)
 
 
 def _lift(motion: Motion, hand: Hand) -> tuple[int, int]:
-    height = arm_height(motion, hand)
+    height = compute_arm_height(motion, hand)
     top = int(np.argmax(height))
     first = int(np.searchsorted(motion.times, motion.times[top] - LIFT_S))
     return first + int(np.argmin(height[first : top + 1])), top
 
 
-def rise_time(motion: Motion, hand: Hand, share: float) -> float:
+def find_rise_time(motion: Motion, hand: Hand, share: float) -> float:
     """When the arm has done ``share`` of its rise, in seconds."""
     low, top = _lift(motion, hand)
-    height = arm_height(motion, hand)
-    return crossing_time(height, motion.times, float(height[low] + share * (height[top] - height[low])), low, top)
+    height = compute_arm_height(motion, hand)
+    return find_crossing_time(height, motion.times, float(height[low] + share * (height[top] - height[low])), low, top)
 
 
 def find_set_point(motion: Motion, hand: Hand, lowest: float, release: float) -> float:

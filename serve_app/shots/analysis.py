@@ -11,9 +11,9 @@ import numpy as np
 from landmarks.models.card import ModelCard
 from landmarks.protocol.predictions import PROBABILITY_DIGITS, sigmoid
 from landmarks.protocol.tensors import LOGITS, POSES, PREDS
-from landmarks.shots.keypoints import SHOT_LABELS, KeypointsError, at_30_fps
-from landmarks.shots.kinematics import MotionError, image_motion
-from landmarks.shots.release import Hand, ShotError, find_release, shooting_hand
+from landmarks.shots.keypoints import SHOT_LABELS, KeypointsError, resample_to_30_fps
+from landmarks.shots.kinematics import MotionError, compute_image_motion
+from landmarks.shots.release import Hand, ShotError, find_release, find_shooting_hand
 from landmarks.shots.rules import UNSEEN, Shot, judge_shot
 from serve_app.errors import InvalidInput, RequestError
 from serve_app.schemas import ModelOutput, Tensors
@@ -32,7 +32,7 @@ def judge(item: Tensors) -> dict[str, Any]:
     try:
         release, hand = find_release_time(item)
         window = parse_track(item).cut(parse_window(item, release))
-        shot = judge_shot(image_motion(window), release_s=release, hand=hand)
+        shot = judge_shot(compute_image_motion(window), release_s=release, hand=hand)
     except (KeypointsError, MotionError, ShotError) as error:
         raise InvalidInput(f"frames show no shot: {error}") from error
     seconds, rest = (float(value) for value in item["request"][:2])
@@ -81,8 +81,8 @@ def find_release_time(item: Tensors) -> tuple[float, Hand]:
         MotionError: there is no motion in the frames.
         ShotError: there is no shot in them.
     """
-    motion = image_motion(parse_track(item))
-    hand = shooting_hand(motion)
+    motion = compute_image_motion(parse_track(item))
+    hand = find_shooting_hand(motion)
     given = float(item["request"][3])
     return (find_release(motion, hand)[1] if math.isnan(given) else given), hand
 
@@ -98,7 +98,7 @@ def add_model_input(item: Tensors, card: ModelCard) -> Tensors:
     """
     try:
         release, _ = find_release_time(item)
-        x = at_30_fps(parse_track(item).cut(parse_window(item, release)))
+        x = resample_to_30_fps(parse_track(item).cut(parse_window(item, release)))
     except (KeypointsError, MotionError, ShotError) as error:
         raise InvalidInput(f"frames show no shot: {error}") from error
     if not card.min_seq_len <= len(x) <= card.seq_len:

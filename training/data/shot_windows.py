@@ -14,7 +14,7 @@ import numpy as np
 
 from landmarks.pose import Array
 from landmarks.shots.keypoint_files import LabelledWindow, read_labelled
-from landmarks.shots.keypoints import DIGITS, MODEL_FPS, SHOT_LABELS, SHOT_TARGETS, KeypointsError, at_30_fps
+from landmarks.shots.keypoints import DIGITS, MODEL_FPS, SHOT_LABELS, SHOT_TARGETS, KeypointsError, resample_to_30_fps
 from training.engine.shot_card import SEQ_LEN
 
 FEWEST_FRAMES: Final = 6
@@ -65,7 +65,7 @@ class WindowFile:
     @property
     def digest(self) -> bytes:
         """SHA-256 of what is seen: the poses at the network's frame rate, whatever the file calls them."""
-        return hashlib.sha256(np.round(at_30_fps(self.window.track), DIGITS).tobytes()).digest()
+        return hashlib.sha256(np.round(resample_to_30_fps(self.window.track), DIGITS).tobytes()).digest()
 
 
 def read_split(folder: Path) -> tuple[ShotWindows, ShotWindows]:
@@ -152,7 +152,7 @@ def check_scales(files: Sequence[WindowFile]) -> None:
 
 def stacked(windows: list[LabelledWindow]) -> ShotWindows:
     """Windows as arrays of the longest one's length."""
-    poses = [at_30_fps(window.track) for window in windows]
+    poses = [resample_to_30_fps(window.track) for window in windows]
     longest = max([FEWEST_FRAMES, *(len(pose) for pose in poses)])
     return ShotWindows(
         np.stack([padded(pose, longest) for pose in poses]),

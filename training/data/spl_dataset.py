@@ -17,8 +17,8 @@ from landmarks.files.arrays import ArrayFileError, read_arrays
 from landmarks.models.session import ModelSession
 from landmarks.pose import POSE_NAMES, Floats
 from landmarks.protocol.tensors import POSES, PREDS
-from landmarks.shots.keypoints import PoseTrack, ShotWindow, at_30_fps
-from landmarks.shots.kinematics import compute_motion, image_motion
+from landmarks.shots.keypoints import PoseTrack, ShotWindow, resample_to_30_fps
+from landmarks.shots.kinematics import compute_image_motion, compute_motion
 from landmarks.shots.rules import Shot, judge_shot
 from training.data.shot_windows import ShotDataError
 from training.synthetic.cameras import VIEWS, Camera, Tracker
@@ -118,7 +118,7 @@ def row(name: str, figures: dict[str, float]) -> str:
 
 def scored(track: PoseTrack, shot: Shot, model: ModelSession) -> Shot:
     """A shot with the model's ite and delay_ms, from the window around the rules' release."""
-    poses = at_30_fps(track.cut(ShotWindow(shot.release)))
+    poses = resample_to_30_fps(track.cut(ShotWindow(shot.release)))
     ite, delay_ms = model.run({POSES: poses[None]})[PREDS][0].tolist()
     return replace(shot, ite=ite, delay_ms=delay_ms)
 
@@ -137,7 +137,7 @@ def judged(
         for body in bodies:
             points = Tracker().observe(body, times, camera := Camera.drawn(view, draw), draw)
             track = PoseTrack(points, times, tuple(range(len(times))), camera.width, camera.height_px, FPS)
-            shots.append(judge_shot(image_motion(track)))
+            shots.append(judge_shot(compute_image_motion(track)))
             by_model.append(scored(track, shots[-1], model))
         found.append((view, shots, by_model))
     return found

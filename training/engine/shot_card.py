@@ -13,7 +13,7 @@ import onnxruntime as ort
 from landmarks.models.card import MODEL_FILE, Evaluation, Golden, ModelCard, ModelError, Training, compute_sha256
 from landmarks.pose import POSE_POINTS, Array
 from landmarks.protocol.tensors import LOGITS, POSES, PREDS
-from landmarks.shots.keypoints import SHOT_LABELS, SHOT_TARGETS, ShotWindow, at_30_fps
+from landmarks.shots.keypoints import SHOT_LABELS, SHOT_TARGETS, ShotWindow, resample_to_30_fps
 from training.simulate_shots import made_window
 
 SEQ_LEN: Final = 120
@@ -118,4 +118,4 @@ def made_poses() -> Array:
     """The golden input: a made shot's window; no person was recorded."""
     made = made_window(np.random.default_rng(0))
     window = made.window or ShotWindow(0.0)
-    return np.round(at_30_fps(made.track.cut(window)), 5)
+    return np.round(resample_to_30_fps(made.track.cut(window)), 5)

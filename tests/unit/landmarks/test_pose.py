@@ -10,9 +10,9 @@ from landmarks.pose import (
     POSE_NAMES,
     SHOULDERS_OVER_TRUNK,
     Array,
-    body_scale,
+    compute_body_scale,
     normalise_pose,
-    square_pixels,
+    to_square_pixels,
 )
 
 
@@ -75,17 +75,17 @@ def standing(breadth: float) -> Array:
 
 @pytest.mark.parametrize(("breadth", "scale"), [(0.4, 0.4), (0.0, 0.3 * SHOULDERS_OVER_TRUNK)])
 def test_the_scale_is_the_shoulders_or_from_the_side_the_trunk(breadth: float, scale: float) -> None:
-    assert body_scale(standing(breadth)) == pytest.approx(scale, rel=1e-5)
+    assert compute_body_scale(standing(breadth)) == pytest.approx(scale, rel=1e-5)
 
 
 def test_frames_with_hidden_shoulders_do_not_set_the_scale() -> None:
     pose = standing(0.4)
     pose[0, POINT["left_shoulder"]] = [9.0, 9.0, 0.1]
-    assert body_scale(pose) == pytest.approx(0.4, rel=1e-5)
+    assert compute_body_scale(pose) == pytest.approx(0.4, rel=1e-5)
 
 
 def test_square_pixels_stretches_x_alone() -> None:
     pose = made_pose()
-    square = square_pixels(pose, 1280, 720)
+    square = to_square_pixels(pose, 1280, 720)
     np.testing.assert_allclose(square[..., 0], pose[..., 0] * 16 / 9, rtol=1e-6)
     assert (square[..., 1:] == pose[..., 1:]).all()

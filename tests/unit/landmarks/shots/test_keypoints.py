@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from landmarks.pose import POINT, POSE_NAMES
-from landmarks.shots.keypoints import Frame, Keypoint, KeypointsError, ShotWindow, at_30_fps, build_track, list_frames
+from landmarks.shots.keypoints import (
+    Frame,
+    Keypoint,
+    KeypointsError,
+    ShotWindow,
+    build_track,
+    list_frames,
+    resample_to_30_fps,
+)
 
 
 def made_frames(count: int = 3) -> list[Frame]:
@@ -106,6 +114,6 @@ def test_a_track_comes_to_the_models_thirty_frames_a_second(count: int, seconds:
         Frame(frame.index, frame.time_sec, [Keypoint("nose", frame.time_sec / 4, 0.5, 1.0), *frame.keypoints[1:]])
         for frame in frames
     ]
-    poses = at_30_fps(build_track(frames))
+    poses = resample_to_30_fps(build_track(frames))
     assert poses.shape == (round(seconds * 30) + 1, 33, 3) and poses.dtype == np.float32
     np.testing.assert_allclose(poses[:, 0, 0], np.arange(len(poses)) / 30 / 4, atol=1e-6)

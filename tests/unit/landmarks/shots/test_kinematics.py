@@ -8,15 +8,15 @@ from landmarks.shots.keypoints import PoseTrack
 from landmarks.shots.kinematics import (
     Motion,
     MotionError,
-    angle_between,
+    compute_angle,
+    compute_image_motion,
+    compute_joint_angle,
+    compute_joint_angles,
     compute_motion,
-    crossing_time,
-    image_motion,
-    joint_angle,
-    joint_angles,
-    peak_time,
-    smoothed,
-    wrist_flexion,
+    compute_wrist_flexion,
+    find_crossing_time,
+    find_peak_time,
+    smooth,
 )
 
 TIMES = np.arange(61) / 60
@@ -42,14 +42,14 @@ def motion_with(**places: Floats | list[float]) -> Motion:
     ],
 )
 def test_the_angle_between_two_vectors(first: list[float], second: list[float], degrees: float) -> None:
-    assert angle_between(np.array([first], float), np.array([second], float)) == pytest.approx([degrees])
+    assert compute_angle(np.array([first], float), np.array([second], float)) == pytest.approx([degrees])
 
 
 def test_a_straight_knee_has_180_degrees_and_a_right_angle_90() -> None:
     straight = motion_with(left_hip=[0, 2], left_knee=[0, 1], left_ankle=[0, 0])
     bent = motion_with(left_hip=[1, 1], left_knee=[0, 1], left_ankle=[0, 0])
-    assert joint_angle(straight, "left_hip", "left_knee", "left_ankle")[0] == pytest.approx(180)
-    assert joint_angle(bent, "left_hip", "left_knee", "left_ankle")[0] == pytest.approx(90)
+    assert compute_joint_angle(straight, "left_hip", "left_knee", "left_ankle")[0] == pytest.approx(180)
+    assert compute_joint_angle(bent, "left_hip", "left_knee", "left_ankle")[0] == pytest.approx(90)
 
 
 def test_the_chain_takes_the_mean_of_both_legs_and_the_shooting_arm() -> None:
@@ -65,7 +65,7 @@ def test_the_chain_takes_the_mean_of_both_legs_and_the_shooting_arm() -> None:
         left_index=[1, 5],
         left_pinky=[1, 7],
     )
-    angles = joint_angles(motion, "left")
+    angles = compute_joint_angles(motion, "left")
     assert angles["knee"][0] == pytest.approx((180 + 90) / 2)
     assert (angles["elbow"][0], angles["wrist"][0]) == pytest.approx((90, 90))
 
@@ -82,9 +82,9 @@ def test_the_wrist_flexes_to_the_palm_whichever_way_the_player_faces(facing: int
         "right_pinky": [facing * (1 + ahead), 2.0],
     }
     everywhere = np.ones(61, dtype=bool)
-    assert wrist_flexion(motion_with(**places), "right", everywhere)[0] == pytest.approx(flexed)
+    assert compute_wrist_flexion(motion_with(**places), "right", everywhere)[0] == pytest.approx(flexed)
     in_space = {name: [x, 0.0, up] for name, (x, up) in places.items()}
-    assert wrist_flexion(motion_with(**in_space), "right", everywhere)[0] == pytest.approx(flexed)
+    assert compute_wrist_flexion(motion_with(**in_space), "right", everywhere)[0] == pytest.approx(flexed)
 
 
 def test_the_speed_of_a_ramp_is_its_slope_at_its_ends_too() -> None:
@@ -94,10 +94,10 @@ def test_the_speed_of_a_ramp_is_its_slope_at_its_ends_too() -> None:
 
 def test_smoothing_leaves_a_line_a_line_and_weakens_a_spike() -> None:
     line = np.stack([2 * TIMES, 1 - TIMES], axis=1)
-    np.testing.assert_allclose(smoothed(line, 2.4), line, atol=1e-9)
+    np.testing.assert_allclose(smooth(line, 2.4), line, atol=1e-9)
     spike = np.zeros(61)
     spike[30] = 1.0
-    out = smoothed(spike[:, None], 2.4)[:, 0]
+    out = smooth(spike[:, None], 2.4)[:, 0]
     assert out[30] == pytest.approx(1 / (2.4 * np.sqrt(2 * np.pi)), rel=0.01)
     assert out.sum() == pytest.approx(1)
 
@@ -105,18 +105,18 @@ def test_smoothing_leaves_a_line_a_line_and_weakens_a_spike() -> None:
 @pytest.mark.parametrize("centre", [0.3, 0.5, 0.512])
 def test_a_peak_is_found_between_the_samples(centre: float) -> None:
     bump = np.exp(-0.5 * ((TIMES - centre) / 0.05) ** 2)
-    assert peak_time(bump, TIMES, 0, 1) == pytest.approx(centre, abs=0.004)
+    assert find_peak_time(bump, TIMES, 0, 1) == pytest.approx(centre, abs=0.004)
 
 
 def test_only_peaks_inside_the_limits_count_and_nothing_positive_is_the_middle() -> None:
     two = np.exp(-0.5 * ((TIMES - 0.2) / 0.03) ** 2) + 3 * np.exp(-0.5 * ((TIMES - 0.8) / 0.03) ** 2)
-    assert peak_time(two, TIMES, 0, 0.5) == pytest.approx(0.2, abs=0.005)
-    assert peak_time(-two, TIMES, 0.2, 0.6) == pytest.approx(0.4)
+    assert find_peak_time(two, TIMES, 0, 0.5) == pytest.approx(0.2, abs=0.005)
+    assert find_peak_time(-two, TIMES, 0.2, 0.6) == pytest.approx(0.4)
 
 
 def test_a_level_is_crossed_between_the_samples_or_at_the_last() -> None:
-    assert crossing_time(TIMES**2, TIMES, 0.25, 0, 60) == pytest.approx(0.5, abs=1e-3)
-    assert crossing_time(TIMES * 0, TIMES, 0.25, 0, 40) == TIMES[40]
+    assert find_crossing_time(TIMES**2, TIMES, 0.25, 0, 60) == pytest.approx(0.5, abs=1e-3)
+    assert find_crossing_time(TIMES * 0, TIMES, 0.25, 0, 40) == TIMES[40]
 
 
 def test_hidden_frames_are_bridged_and_counted() -> None:
@@ -142,7 +142,7 @@ def test_uneven_frames_come_out_even() -> None:
 def test_an_image_becomes_square_and_its_heights_grow_upwards() -> None:
     points = np.zeros((31, 33, 3), dtype=np.float32)
     points[..., 0], points[..., 1], points[..., 2] = 0.5, 0.25, 1.0
-    motion = image_motion(PoseTrack(points, np.arange(31) / 30, tuple(range(31)), 1600, 800))
+    motion = compute_image_motion(PoseTrack(points, np.arange(31) / 30, tuple(range(31)), 1600, 800))
     assert motion.at("nose")[5] == pytest.approx([1.0, 0.75])
 
 

@@ -5,28 +5,35 @@ import pytest
 
 from landmarks.pose import POINT
 from landmarks.shots.kinematics import compute_motion
-from landmarks.shots.release import ShotError, arm_height, find_release, find_set_point, rise_time, shooting_hand
+from landmarks.shots.release import (
+    ShotError,
+    compute_arm_height,
+    find_release,
+    find_rise_time,
+    find_set_point,
+    find_shooting_hand,
+)
 from testkit.shots import TIMES, made_body, made_motion
 
 
 @pytest.mark.parametrize("hand", ["left", "right"])
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_the_shooting_hand_is_the_one_that_gets_higher(hand: str, dimensions: int) -> None:
-    assert shooting_hand(made_motion(hand=hand, dimensions=dimensions)) == hand
+    assert find_shooting_hand(made_motion(hand=hand, dimensions=dimensions)) == hand
 
 
 def test_a_hand_that_is_never_seen_does_not_shoot() -> None:
     visibility = np.ones((90, 33))
     visibility[:, POINT["right_wrist"]] = 0
-    assert shooting_hand(compute_motion(made_body(), visibility, TIMES)) == "left"
+    assert find_shooting_hand(compute_motion(made_body(), visibility, TIMES)) == "left"
     visibility[:, POINT["left_wrist"]] = 0
     with pytest.raises(ShotError, match="neither wrist is seen"):
-        shooting_hand(compute_motion(made_body(), visibility, TIMES))
+        find_shooting_hand(compute_motion(made_body(), visibility, TIMES))
 
 
 def test_the_arms_height_is_the_mean_of_its_three_joints() -> None:
     motion = made_motion()
-    assert arm_height(motion, "right")[0] == pytest.approx((1.4 + 1.2 + 1.3) / 3, abs=1e-6)
+    assert compute_arm_height(motion, "right")[0] == pytest.approx((1.4 + 1.2 + 1.3) / 3, abs=1e-6)
 
 
 def test_the_release_is_where_the_arm_has_done_95_percent_of_its_rise() -> None:
@@ -35,7 +42,7 @@ def test_the_release_is_where_the_arm_has_done_95_percent_of_its_rise() -> None:
     lowest, release = find_release(motion, "right")
     assert release == pytest.approx(1.1 + 0.8107 * 0.4, abs=0.02)  # smoothing widens it
     assert lowest <= 1.1
-    assert rise_time(motion, "right", 0.5) == pytest.approx(1.3, abs=0.005)
+    assert find_rise_time(motion, "right", 0.5) == pytest.approx(1.3, abs=0.005)
 
 
 def test_what_the_arm_did_long_before_is_not_the_shot() -> None:

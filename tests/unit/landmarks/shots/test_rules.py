@@ -8,14 +8,14 @@ from landmarks.shots.keypoints import SHOT_LABELS
 from landmarks.shots.kinematics import Motion, compute_motion
 from landmarks.shots.release import ShotError
 from landmarks.shots.rules import (
-    energy_transfer,
-    forearm_tilt,
-    frontality,
+    compute_energy_transfer,
+    compute_forearm_tilt,
+    compute_frontality,
+    compute_leg_drive,
+    compute_steadiness,
+    compute_sway,
     judge_shot,
-    leg_drive,
-    likely,
-    steadiness,
-    sway,
+    logistic_step,
 )
 from testkit.shots import TIMES, made_body, made_motion, smooth_rise
 
@@ -57,8 +57,8 @@ def test_a_wrist_that_stops_on_the_way_transfers_little() -> None:
     for part, height in (("elbow", 1.2), ("wrist", 1.3)):
         points[:, POINT[f"right_{part}"], 1] = height + 0.2 * smooth_rise(TIMES, 1.0) + rise
     motion = compute_motion(points, SEEN, TIMES)
-    assert steadiness(motion, "right", 1.2, 1.75) < 0.75
-    assert steadiness(made_motion(1.0, 1.05), "right", 1.2, 1.35) == 1.0
+    assert compute_steadiness(motion, "right", 1.2, 1.75) < 0.75
+    assert compute_steadiness(made_motion(1.0, 1.05), "right", 1.2, 1.35) == 1.0
     assert "baja_transferencia" in judge_shot(motion).labels
 
 
@@ -81,12 +81,12 @@ def test_a_known_release_is_taken_and_one_outside_the_frames_refused() -> None:
     ],
 )
 def test_the_index_of_energy_transfer(delay: float, steady: float, drive: float, ite: float) -> None:
-    assert energy_transfer(delay, steady, drive) == pytest.approx(ite, abs=0.01)
+    assert compute_energy_transfer(delay, steady, drive) == pytest.approx(ite, abs=0.01)
 
 
 def test_the_drive_is_the_pelvis_rise_over_the_height_to_the_nose() -> None:
-    assert leg_drive(made_motion(1.0, 1.1), 1.5) == pytest.approx(0.2 / 1.75, rel=0.02)
-    assert leg_drive(made_motion(-5.0, 1.1), 1.5) == pytest.approx(0, abs=1e-6)
+    assert compute_leg_drive(made_motion(1.0, 1.1), 1.5) == pytest.approx(0.2 / 1.75, rel=0.02)
+    assert compute_leg_drive(made_motion(-5.0, 1.1), 1.5) == pytest.approx(0, abs=1e-6)
 
 
 def swaying(metres: float) -> Motion:
@@ -96,9 +96,9 @@ def swaying(metres: float) -> Motion:
 
 
 def test_a_hand_that_strays_sideways_is_unstable() -> None:
-    assert sway(swaying(0.0), "right", 0.2, 1.2) == pytest.approx(0, abs=1e-9)
+    assert compute_sway(swaying(0.0), "right", 0.2, 1.2) == pytest.approx(0, abs=1e-9)
     # A sine of amplitude 0.15 m has a root mean square of 0.106 m, less what the smoothing takes; the trunk is 0.6 m.
-    assert sway(swaying(0.15), "right", 0.2, 1.2) == pytest.approx(0.106 * 0.88 / 0.6, rel=0.1)
+    assert compute_sway(swaying(0.15), "right", 0.2, 1.2) == pytest.approx(0.106 * 0.88 / 0.6, rel=0.1)
     assert judge_shot(swaying(0.2)).probabilities["pickup_inconsistente"] > 0.5
     assert judge_shot(swaying(0.0)).probabilities["pickup_inconsistente"] < 0.1
 
@@ -108,7 +108,7 @@ def test_the_forearms_tilt_is_its_angle_to_the_plane(across: float, degrees: flo
     points = made_body()
     points[:, POINT["right_wrist"], 1] += across
     motion = compute_motion(points, SEEN, TIMES)
-    assert forearm_tilt(motion, "right", 1.2, 1.5) == pytest.approx(degrees, abs=1e-6)
+    assert compute_forearm_tilt(motion, "right", 1.2, 1.5) == pytest.approx(degrees, abs=1e-6)
     assert ("brazo_no_alineado" in judge_shot(motion).labels) is (degrees > 30)
 
 
@@ -152,11 +152,11 @@ def test_a_view_from_the_side_says_what_it_cannot_see() -> None:
 
 
 def test_frontality_is_the_breadth_of_the_shoulders() -> None:
-    assert frontality(compute_motion(made_body()[..., [1, 2]], SEEN, TIMES)) == pytest.approx(
+    assert compute_frontality(compute_motion(made_body()[..., [1, 2]], SEEN, TIMES)) == pytest.approx(
         0.4 / 0.6 / (0.259 / 0.288)
     )
-    assert frontality(made_motion(dimensions=2)) == 0
-    assert frontality(made_motion()) == 1
+    assert compute_frontality(made_motion(dimensions=2)) == 0
+    assert compute_frontality(made_motion()) == 1
 
 
 def test_points_that_are_rarely_seen_are_named() -> None:
@@ -167,6 +167,6 @@ def test_points_that_are_rarely_seen_are_named() -> None:
 
 
 def test_a_logistic_step() -> None:
-    assert likely(150, 150, 20) == 0.5
-    assert likely(170, 150, 20) == pytest.approx(0.731, abs=1e-3)
-    assert likely(1e9, 0, 1e-3) == pytest.approx(1)
+    assert logistic_step(150, 150, 20) == 0.5
+    assert logistic_step(170, 150, 20) == pytest.approx(0.731, abs=1e-3)
+    assert logistic_step(1e9, 0, 1e-3) == pytest.approx(1)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from landmarks.models.card import compute_sha256
-from landmarks.tracking.assets import ASSETS, Asset, AssetError, assets_folder, find_asset, unpack_assets
+from landmarks.tracking.assets import ASSETS, Asset, AssetError, find_asset, get_assets_folder, unpack_assets
 
 DATA = b"a model" * 100
 ASSET = Asset("made.task", "made/models/made.task", len(DATA), compute_sha256(DATA))
@@ -55,10 +55,10 @@ def test_a_file_that_is_missing_or_wrong_is_not_found(tmp_path: Path, data: byte
 
 def test_the_folder_may_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HELEN_ASSETS_DIR", str(tmp_path))
-    assert assets_folder() == tmp_path
+    assert get_assets_folder() == tmp_path
     monkeypatch.delenv("HELEN_ASSETS_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", "/var/cache")
-    assert assets_folder() == Path("/var/cache/helen")
+    assert get_assets_folder() == Path("/var/cache/helen")
 
 
 def test_the_two_files_are_mediapipes() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from landmarks.hands import compute_presence
-from landmarks.models.card import golden_arrays
+from landmarks.models.card import decode_golden
 from landmarks.models.session import ModelSession
 from landmarks.protocol.open_inference import HEADER_LENGTH, InferResponse, decode_response, encode_request
 from landmarks.protocol.tensors import Array, Datatype
@@ -85,8 +85,8 @@ async def test_json_and_raw_tensors_and_predict_give_the_same_answer(repository:
 async def test_presence_goes_to_the_model_as_it_is_given(repository: Path) -> None:
     async with serving(repository) as client:
         card = build_card(linear_model())
-        answer = await ask(client, golden_arrays(card.golden.inputs))
-        assert answer.tensors["logits"] == pytest.approx(golden_arrays(card.golden.outputs)["logits"], abs=1e-4)
+        answer = await ask(client, decode_golden(card.golden.inputs))
+        assert answer.tensors["logits"] == pytest.approx(decode_golden(card.golden.outputs)["logits"], abs=1e-4)
         half = {"sequence": WINDOWS, "presence": np.full((3, 10, 2), 0.5, np.float32)}
         follows = await ask(client, {"sequence": WINDOWS})
         assert (await ask(client, half)).tensors["logits"] != pytest.approx(follows.tensors["logits"], abs=1e-3)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from landmarks.pose import POINT, Floats
-from landmarks.shots.kinematics import compute_motion, joint_angle, joint_angles, wrist_flexion
+from landmarks.shots.kinematics import compute_joint_angle, compute_joint_angles, compute_motion, compute_wrist_flexion
 from landmarks.shots.release import Hand
 from training.synthetic.players import RELEASE_NEAR_S, flight, shoot, step
 from training.synthetic.shot_parameters import Player, ShotParameters
@@ -71,12 +71,12 @@ def test_bones_keep_their_length(first: str, second: str, share: float) -> None:
 def test_the_bodys_angles_are_the_forms() -> None:
     points = shoot(PLAYER, FORM, TIMES)
     motion = compute_motion(points, np.ones(points.shape[:2]), TIMES)
-    angles = joint_angles(motion, "right")
+    angles = compute_joint_angles(motion, "right")
     assert angles["elbow"][-1] == pytest.approx(165, abs=1)
     assert angles["elbow"].min() == pytest.approx(80, abs=6)
-    assert joint_angle(motion, "left_hip", "left_knee", "left_ankle").min() == pytest.approx(180 - 54, abs=4)
+    assert compute_joint_angle(motion, "left_hip", "left_knee", "left_ankle").min() == pytest.approx(180 - 54, abs=4)
     lifted = (motion.times > 1.6) & (motion.times < 2.0)
-    flexion = wrist_flexion(motion, "right", lifted)
+    flexion = compute_wrist_flexion(motion, "right", lifted)
     assert flexion[np.searchsorted(motion.times, 1.85)] < -30
     assert flexion[-1] == pytest.approx(50, abs=2)
 
@@ -90,7 +90,7 @@ def test_a_step_is_fastest_at_its_centre(centre: float) -> None:
 def test_the_elbow_extends_fastest_when_it_is_said_to() -> None:
     points = shoot(PLAYER, FORM, TIMES)
     motion = compute_motion(points, np.ones(points.shape[:2]), TIMES)
-    speed = motion.speed(joint_angles(motion, "right")["elbow"])
+    speed = motion.speed(compute_joint_angles(motion, "right")["elbow"])
     assert motion.times[int(np.argmax(speed))] == pytest.approx(RELEASE_NEAR_S, abs=0.03)
 
 
