@@ -17,10 +17,13 @@ from typing import Final
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import torch
+from torchmetrics.functional.classification import binary_f1_score
 
 if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from landmarks.files.atomic import replace_file
 from landmarks.models.card import Evaluation, ModelError
 from landmarks.models.session import ModelSession
 from landmarks.pose import Floats
@@ -30,12 +33,11 @@ from landmarks.shots.keypoints import SHOT_LABELS, resample_to_30_fps
 from landmarks.shots.kinematics import MotionError, compute_image_motion
 from landmarks.shots.release import ShotError
 from landmarks.shots.rules import judge_shot
-from training.data import spl_dataset as free_throws
+from training.command_line import reproducible_command, whole_number
+from training.data import spl_dataset
 from training.data.shot_windows import ShotDataError, check_scales, read_files
-from training.data.spl_dataset import rank_correlation
-from training.engine.reproducible_command import reproducible_command, whole_number
-from training.engine.whole_files import write_whole
-from training.simulate_shots import made_window
+from training.data.spl_dataset import compute_rank_correlation
+from training.synthetic.shots import make_shot_window
 
 UNSEEN: Final = 20_000
 
@@ -43,22 +45,22 @@ Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What one judge said of N windows: ``labels`` ``(N, 4)``, ``ite`` and ``delay_ms`` ``(N,)``."""
+class ShotPredictions:
+    """What the rules or the model predict for N windows: ``labels`` ``(N, 4)``, ``ite`` and ``delay_ms`` ``(N,)``."""
 
     labels: Bools
     ite: Floats
     delay_ms: Floats
 
 
-def true_values(windows: Sequence[LabelledWindow]) -> Judged:
+def read_truth(windows: Sequence[LabelledWindow]) -> ShotPredictions:
     """What the files say."""
     labels = [[bool(window.labels and window.labels[label]) for label in SHOT_LABELS] for window in windows]
     targets = [[window.targets[name] for name in ("ite", "delay_ms")] for window in windows]
-    return Judged(np.array(labels), *np.array(targets, dtype=np.float64).T)
+    return ShotPredictions(np.array(labels), *np.array(targets, dtype=np.float64).T)
 
 
-def by_rules(windows: Sequence[LabelledWindow]) -> Judged:
+def predict_with_rules(windows: Sequence[LabelledWindow]) -> ShotPredictions:
     """The rules on each window; where they see no shot: no label, ite 0, delay 0."""
     labels, numbers = [], []
     for window in windows:
@@ -71,47 +73,47 @@ def by_rules(windows: Sequence[LabelledWindow]) -> Judged:
             continue
         labels.append([label in shot.labels for label in SHOT_LABELS])
         numbers.append([shot.ite, shot.delay_ms])
-    return Judged(np.array(labels), *np.array(numbers).T)
+    return ShotPredictions(np.array(labels), *np.array(numbers).T)
 
 
-def by_model(windows: Sequence[LabelledWindow], model: ModelSession) -> Judged:
+def predict_with_model(windows: Sequence[LabelledWindow], model: ModelSession) -> ShotPredictions:
     """The model on each window, at its own length."""
     answers = [model.run({POSES: resample_to_30_fps(window.track)[None]}) for window in windows]
     preds = np.concatenate([answer[PREDS] for answer in answers]).astype(np.float64)
     logits = np.concatenate([answer[LOGITS] for answer in answers])
-    return Judged(logits > 0, preds[:, 0], preds[:, 1])
+    return ShotPredictions(logits > 0, preds[:, 0], preds[:, 1])
 
 
-def f1(found: Bools, true: Bools) -> float:
-    """2 TP / (2 TP + FP + FN); 0 where neither says anything."""
-    said = int(found.sum() + true.sum())
-    return 2 * int((found & true).sum()) / said if said else 0.0
-
-
-def scores(found: Judged, truth: Judged) -> dict[str, float]:
+def compute_scores(found: ShotPredictions, truth: ShotPredictions) -> dict[str, float]:
     """The table's figures by column: F1 0..1, milliseconds, points of ite."""
-    by_label = {label: f1(found.labels[:, at], truth.labels[:, at]) for at, label in enumerate(SHOT_LABELS)}
+    predicted, true = (torch.from_numpy(each.labels).int() for each in (found, truth))
+    by_label = {
+        label: float(binary_f1_score(predicted[:, column], true[:, column])) for column, label in enumerate(SHOT_LABELS)
+    }
     return {
         "macro F1": float(np.mean(list(by_label.values()))),
         **by_label,
         "delay_ms MAE": float(np.abs(found.delay_ms - truth.delay_ms).mean()),
         "ite MAE": float(np.abs(found.ite - truth.ite).mean()),
-        "ite rank": rank_correlation(found.ite, truth.ite),
+        "ite rank": compute_rank_correlation(found.ite, truth.ite),
     }
 
 
-def compared(windows: Sequence[LabelledWindow], model: ModelSession) -> dict[str, dict[str, float]]:
-    """``scores`` of rules and model."""
-    truth = true_values(windows)
-    return {"rules": scores(by_rules(windows), truth), "model": scores(by_model(windows, model), truth)}
+def compare(windows: Sequence[LabelledWindow], model: ModelSession) -> dict[str, dict[str, float]]:
+    """``compute_scores`` of rules and model."""
+    truth = read_truth(windows)
+    return {
+        "rules": compute_scores(predict_with_rules(windows), truth),
+        "model": compute_scores(predict_with_model(windows, model), truth),
+    }
 
 
-def made_windows(count: int) -> list[LabelledWindow]:
+def make_windows(count: int) -> list[LabelledWindow]:
     """Made players from a random stream that ``simulate_shots`` never uses: it numbers by seed, folder and shot."""
-    return [made_window(np.random.default_rng([UNSEEN, number])) for number in range(count)]
+    return [make_shot_window(np.random.default_rng([UNSEEN, number])) for number in range(count)]
 
 
-def table(rows: dict[str, dict[str, float]]) -> list[str]:
+def format_table(rows: dict[str, dict[str, float]]) -> list[str]:
     """The lines of the table."""
     columns = list(rows["rules"])
     lines = [f"| | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
@@ -121,13 +123,13 @@ def table(rows: dict[str, dict[str, float]]) -> list[str]:
     return lines
 
 
-def for_card(data: str, protocol: str, rows: dict[str, dict[str, float]], command: str) -> list[Evaluation]:
+def make_evaluations(data: str, protocol: str, rows: dict[str, dict[str, float]], command: str) -> list[Evaluation]:
     """The figures that a model's card has, the rules' beside the model's."""
     return [
         Evaluation(
-            data=data, protocol=protocol, metric=f"{column}, {judge}", value=round(figures[column], 3), command=command
+            data=data, protocol=protocol, metric=f"{column}, {source}", value=round(figures[column], 3), command=command
         )
-        for judge, figures in rows.items()
+        for source, figures in rows.items()
         for column in ("macro F1", "delay_ms MAE", "ite rank")
         if column in figures
     ]
@@ -158,31 +160,36 @@ def main(arguments: Sequence[str] | None = None) -> None:
         windows = [window for window in windows if window.labels is not None and len(window.targets) == 2]
         if not windows:
             sys.exit(f"evaluate_shots: {options.data_dir} has no window with labels, ite and delay_ms")
-        about = f"{len(windows)} windows of {options.data_dir}", "as they are; the release was given"
+        description = f"{len(windows)} windows of {options.data_dir}", "as they are; the release was given"
     else:
-        windows = made_windows(options.shots)
-        about = f"{len(windows)} made players", "bodies and cameras that nothing was trained on; the release was given"
-    rows = compared(windows, model)
-    figures = for_card(*about, rows, command)
-    lines = [f"{about[0]}: {about[1]}.", "", *table(rows), ""]
+        windows = make_windows(options.shots)
+        description = (
+            f"{len(windows)} made players",
+            "bodies and cameras that nothing was trained on; the release was given",
+        )
+    rows = compare(windows, model)
+    figures = make_evaluations(*description, rows, command)
+    lines = [f"{description[0]}: {description[1]}.", "", *format_table(rows), ""]
     folder = Path(os.environ.get("HELEN_DATA_DIR", ""))
-    if (folder / free_throws.FOLDER).is_dir():
+    if (folder / spl_dataset.FOLDER).is_dir():
         try:
-            bodies, releases = free_throws.free_throws(folder)
+            bodies, releases = spl_dataset.read_free_throws(folder)
         except ShotDataError as error:
             sys.exit(f"evaluate_shots: {error}")
-        seen = free_throws.compared(bodies, releases, model, options.seed)
-        about = (
-            f"{free_throws.FOLDER}: {len(bodies)} free throws of one player",
+        seen = spl_dataset.compare(bodies, releases, model, options.seed)
+        description = (
+            f"{spl_dataset.FOLDER}: {len(bodies)} free throws of one player",
             "whole recordings; the release was found",
         )
-        together = {judge: seen[f"{free_throws.ALL}, {judge}"] for judge in ("rules", "model")}
-        figures += for_card(about[0], f"four virtual cameras, {about[1]}", together, command)
-        lines += [f"{about[0]}, {about[1]}.", "", *free_throws.table(seen)]
+        together = {source: seen[f"{spl_dataset.ALL}, {source}"] for source in ("rules", "model")}
+        figures += make_evaluations(description[0], f"four virtual cameras, {description[1]}", together, command)
+        lines += [f"{description[0]}, {description[1]}.", "", *spl_dataset.format_table(seen)]
     else:
-        lines.append(f"No free throws: HELEN_DATA_DIR names no folder with {free_throws.FOLDER}.")
+        lines.append(f"No free throws: HELEN_DATA_DIR names no folder with {spl_dataset.FOLDER}.")
     if options.output:
-        write_whole({options.output: msgspec.json.encode({"shot": figures})})
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        with replace_file(options.output) as file:
+            file.write(msgspec.json.encode({"shot": figures}))
     sys.stdout.write("\n".join(lines) + "\n")
 
 

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,7 +13,8 @@ from landmarks.shots.keypoints import SHOT_LABELS
 from serve_app.api.docs.shots import example_shot
 from testkit.service import RunningService
 from tests.e2e.test_hot_swap import EVERYONE_LOOKED_S, metadata, wait_for
-from training.engine.shot_checkpoints import export_shot, write_shot_checkpoint
+from training.engine.checkpoints import Checkpoint, make_shot_metadata
+from training.engine.export import export
 from training.networks.shot_tcn import ShotTCN, ShotTCNConfig
 
 pytestmark = pytest.mark.e2e
@@ -36,15 +36,15 @@ def shot_version(fields: dict[str, Any]) -> str | None:
 
 
 @pytest.fixture
-def published(service: RunningService, tmp_path: Path) -> Iterator[Callable[[], None]]:
+def published(service: RunningService) -> Iterator[Callable[[], None]]:
     """Publishes an untrained shot model as version 2, in one rename; takes it back and waits until all have seen it."""
     folder = service.repository / "shot" / "2"
 
     def publish() -> None:
-        about = Training(data="none", licence="none", split="none", command="none", date="2026-01-01")
-        write_shot_checkpoint(ShotTCN(ShotTCNConfig(channels=8, blocks=1)), about, tmp_path / "shot.ckpt")
+        training = Training(data="none", licence="none", split="none", command="none", date="2026-01-01")
+        checkpoint = Checkpoint(ShotTCN(ShotTCNConfig(channels=8, blocks=1)).eval(), make_shot_metadata(training))
         made = service.repository / ".made-shot"
-        export_shot(tmp_path / "shot.ckpt", made / "model.onnx", name="shot")
+        export(checkpoint, made / "model.onnx", name="shot")
         made.rename(folder)
 
     yield publish

@@ -13,7 +13,8 @@ from serve_app.settings import PROJECT_ROOT
 from testkit.load import EXAMPLE, constant_load
 from testkit.service import RunningService
 from training import simulate, simulate_shots
-from training.engine.shot_checkpoints import read_shot_checkpoint
+from training.engine.checkpoints import read_checkpoint
+from training.synthetic.hands import GESTURES
 
 pytestmark = pytest.mark.e2e
 
@@ -52,7 +53,7 @@ async def test_a_job_trains_beside_the_service_and_its_model_goes_live_without_a
             assert done.returncode == 0, done.stderr
         await load.until_version("2", LIVE_WITHIN_S)
         answer = await asyncio.to_thread(httpx.post, f"{service.url}/predict", json=EXAMPLE, timeout=30)
-        assert answer.json()["prediction"] in simulate.GESTURES
+        assert answer.json()["prediction"] in GESTURES
         shutil.rmtree(service.repository / "gesture" / "2")  # the other tests expect version 1
         load.forget_versions()
         await load.until_version("1", LIVE_WITHIN_S)
@@ -67,8 +68,8 @@ def test_a_job_trains_the_shot_network_too(service: RunningService, tmp_path: Pa
     trained = run(service, "deploy/train_job.sh", "training.train_tcn", *flags)
     assert trained.returncode == 0, trained.stdout + trained.stderr
     assert "best.ckpt: validation loss" in trained.stdout, "the job's log did not stream"
-    _, about = read_shot_checkpoint(tmp_path / "run" / "best.ckpt")
-    assert about.split == "the data's own: 8 windows to train, 4 to choose the epoch"
+    training = read_checkpoint(tmp_path / "run" / "best.ckpt").metadata.training
+    assert training.split == "the data's own: 8 windows to train, 4 to choose the epoch"
 
 
 def test_the_exit_code_of_a_job_that_fails_follows(service: RunningService, tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from landmarks.hands import Array
 from training.data.skeletons import TWO_HANDS
-from training.engine.augmentation import resample
 
 # What a gesture model takes: the service's clients send partial windows from 6 frames up.
 SEQ_LEN: Final = 30
@@ -110,3 +110,22 @@ def stretch(hands: Array, frames: int) -> Array:
     stretched, presence = resample(points, times)
     out: Array = (stretched * presence[..., None, None]).reshape(count, frames, width).numpy()
     return out
+
+
+def resample(points: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
+    """Points ``(B, T, parts, N, D)`` at source times ``(B, L)``: linear between two frames that both show the part.
+
+    Where only one of the two frames shows it, the nearer frame decides whether it is there and where.
+
+    Returns:
+        Points ``(B, L, parts, N, D)`` and presence ``(B, L, parts)``.
+    """
+    present = (points != 0).flatten(3).any(dim=-1)
+    before = times.floor().long().clamp(max=points.shape[1] - 1)
+    after = (before + 1).clamp(max=points.shape[1] - 1)
+    rows = torch.arange(len(points))[:, None]
+    share = (times - before)[..., None, None, None]
+    nearest = torch.where(times - before < 0.5, before, after)
+    between = (present[rows, before] & present[rows, after])[..., None, None]
+    blended = points[rows, before] * (1 - share) + points[rows, after] * share
+    return torch.where(between, blended, points[rows, nearest]), present[rows, nearest].to(points.dtype)

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from landmarks.files.arrays import ArrayFileError, read_arrays
 from landmarks.hands import Array
-from training.data.recordings import DataError, Windows
 from training.data.skeletons import KINECT_BODY, NATOPS_ARMS, SkeletonLayout
+from training.data.windows import DataError, Windows
 
 # Kinect sequences have 18 to 189 frames; all are brought to as many.
 KINECT_FRAMES: Final = 24
@@ -38,7 +38,7 @@ def read_kinect(data_dir: Path) -> Windows:
     if padded.ndim != 3 or padded.shape[-1] != KINECT_BODY.width or not len(padded) == len(lengths) == len(word):
         raise DataError(f"X of {files[0]} has shape {padded.shape}, expected (N, T, {KINECT_BODY.width}), N as in L")
     points = np.stack(
-        [stretched(sequence[:length], KINECT_FRAMES) for sequence, length in zip(padded, lengths, strict=True)]
+        [stretch_sequence(sequence[:length], KINECT_FRAMES) for sequence, length in zip(padded, lengths, strict=True)]
     )
     joints = points.reshape(*points.shape[:2], KINECT_BODY.points, 3)
     joints -= joints[:, :, _NECK].mean(axis=1)[:, None, None]
@@ -57,7 +57,7 @@ def read_natops(data_dir: Path) -> tuple[Windows, Windows]:
     return train, test
 
 
-def stretched(sequence: Array, frames: int) -> Array:
+def stretch_sequence(sequence: Array, frames: int) -> Array:
     """``(T, F)`` to ``(frames, F)``: first and last frame stay, linear between."""
     times = np.linspace(0, len(sequence) - 1, frames)
     before = np.minimum(times.astype(int), max(0, len(sequence) - 2))

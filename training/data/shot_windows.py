@@ -15,9 +15,10 @@ import numpy as np
 from landmarks.pose import Array
 from landmarks.shots.keypoint_files import LabelledWindow, read_labelled
 from landmarks.shots.keypoints import DIGITS, MODEL_FPS, SHOT_LABELS, SHOT_TARGETS, KeypointsError, resample_to_30_fps
-from training.engine.shot_card import SEQ_LEN
 
-FEWEST_FRAMES: Final = 6
+# Frames that the shot network takes, at 30 a second.
+SEQ_LEN: Final = 120
+MIN_SEQ_LEN: Final = 6
 # Of each target: how near to 0 its values come in another unit, which unit that may be, and the right one. Where some
 # lie so near and none a little farther, up to GAP times as far, two units are mixed.
 GAP: Final = 20.0
@@ -84,7 +85,7 @@ def read_split(folder: Path) -> tuple[ShotWindows, ShotWindows]:
             f"{len(twins)} of the {len(val)} windows in {folder / 'val'} are also in {folder / 'train'}, such as"
             f" {here.name}, which shows what {there.name} shows: expected each window in one of them"
         )
-    return stacked([file.window for file in train]), stacked([file.window for file in val])
+    return stack_windows([file.window for file in train]), stack_windows([file.window for file in val])
 
 
 def read_files(folder: Path) -> list[WindowFile]:
@@ -150,23 +151,23 @@ def check_scales(files: Sequence[WindowFile]) -> None:
         sys.stderr.write(f"warning: {sentence}\n")
 
 
-def stacked(windows: list[LabelledWindow]) -> ShotWindows:
+def stack_windows(windows: list[LabelledWindow]) -> ShotWindows:
     """Windows as arrays of the longest one's length."""
     poses = [resample_to_30_fps(window.track) for window in windows]
-    longest = max([FEWEST_FRAMES, *(len(pose) for pose in poses)])
+    longest = max([MIN_SEQ_LEN, *(len(pose) for pose in poses)])
     return ShotWindows(
-        np.stack([padded(pose, longest) for pose in poses]),
-        np.array([[target_row(window, label) for label in SHOT_LABELS] for window in windows], dtype=np.float32),
+        np.stack([pad(pose, longest) for pose in poses]),
+        np.array([[label_value(window, label) for label in SHOT_LABELS] for window in windows], dtype=np.float32),
         np.array([[window.targets.get(name, np.nan) for name in SHOT_TARGETS] for window in windows], dtype=np.float32),
     )
 
 
-def target_row(window: LabelledWindow, label: str) -> float:
+def label_value(window: LabelledWindow, label: str) -> float:
     """1 where a label holds, 0 where it doesn't, NaN where nobody said."""
     return np.nan if window.labels is None else float(window.labels[label])
 
 
-def padded(pose: Array, length: int) -> Array:
+def pad(pose: Array, length: int) -> Array:
     """A pose ``(T, 33, 3)`` drawn out to ``length`` frames: its last one, with visibility 0."""
     rest = np.repeat(pose[-1:], length - len(pose), axis=0)
     rest[..., 2] = 0

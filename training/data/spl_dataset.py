@@ -57,7 +57,7 @@ PARTS: Final = {
 }
 
 
-def recorded_joint(name: str) -> str:
+def name_recorded_joint(name: str) -> str:
     """The recording's name of a point of the pose."""
     if name == "nose" or name.startswith("mouth"):
         return "NOSE"
@@ -65,7 +65,7 @@ def recorded_joint(name: str) -> str:
     return f"{side[0].upper()}_{PARTS[part]}"
 
 
-def free_throws(folder: Path) -> tuple[Floats, Floats]:
+def read_free_throws(folder: Path) -> tuple[Floats, Floats]:
     """Bodies ``(N, T, 33, 3)`` in metres, x to the basket, and each release in frames ``(N,)``, of a data folder.
 
     Raises:
@@ -77,24 +77,24 @@ def free_throws(folder: Path) -> tuple[Floats, Floats]:
     except ArrayFileError as error:
         raise ShotDataError(f"{file} can't be read as free throws: {error}") from error
     names = arrays["names"].tolist()
-    pose = arrays["pose"][:, :, [names.index(recorded_joint(name)) for name in POSE_NAMES]]
+    pose = arrays["pose"][:, :, [names.index(name_recorded_joint(name)) for name in POSE_NAMES]]
     return pose.astype(np.float64) * FEET, arrays["release_est"].astype(np.float64)
 
 
-def rank_correlation(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
+def compute_rank_correlation(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
     """Spearman's rank correlation; equal values share their mean rank."""
-    first_ranks, second_ranks = (mean_ranks(np.asarray(values)) for values in (first, second))
+    first_ranks, second_ranks = (compute_mean_ranks(np.asarray(values)) for values in (first, second))
     return float(np.corrcoef(first_ranks, second_ranks)[0, 1])
 
 
-def mean_ranks(values: Floats) -> Floats:
+def compute_mean_ranks(values: Floats) -> Floats:
     """Ranks ``(N,)`` from 0, the mean rank for equal values."""
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts) - 1
     return np.asarray((last - (counts - 1) / 2)[place])
 
 
-def scores(shots: Sequence[Shot], truth: Sequence[Shot], releases: Floats) -> dict[str, float]:
+def compute_scores(shots: Sequence[Shot], truth: Sequence[Shot], releases: Floats) -> dict[str, float]:
     """The table's figures by column: shares 0..1, frames, milliseconds."""
     found = np.array([shot.release for shot in shots]) * FPS
     off = np.abs(np.round(found) - releases)
@@ -105,26 +105,26 @@ def scores(shots: Sequence[Shot], truth: Sequence[Shot], releases: Floats) -> di
         "median error, frames": float(np.median(found - releases)),
         "delay_ms MAE": float(np.abs(late).mean()),
         "bias": float(np.median(late)),
-        "ite rank": rank_correlation([shot.ite for shot in shots], [shot.ite for shot in truth]),
+        "ite rank": compute_rank_correlation([shot.ite for shot in shots], [shot.ite for shot in truth]),
         "hand": float(np.mean([shot.hand == "right" for shot in shots])),
     }
 
 
-def row(name: str, figures: dict[str, float]) -> str:
+def format_row(name: str, figures: dict[str, float]) -> str:
     """One line of the table."""
     cells = [FORMATS[column].format(value) for column, value in figures.items()]
     return f"| {name} | " + " | ".join(cells) + " |"
 
 
-def scored(track: PoseTrack, shot: Shot, model: ModelSession) -> Shot:
+def score_with_model(track: PoseTrack, shot: Shot, model: ModelSession) -> Shot:
     """A shot with the model's ite and delay_ms, from the window around the rules' release."""
     poses = resample_to_30_fps(track.cut(ShotWindow(shot.release)))
     ite, delay_ms = model.run({POSES: poses[None]})[PREDS][0].tolist()
     return replace(shot, ite=ite, delay_ms=delay_ms)
 
 
-def judged(
-    bodies: Floats, model: ModelSession, draw: np.random.Generator, views: Sequence[str] = tuple(VIEWS)
+def judge_views(
+    bodies: Floats, model: ModelSession, rng: np.random.Generator, views: Sequence[str] = tuple(VIEWS)
 ) -> list[tuple[str, list[Shot], list[Shot]]]:
     """For each view its name, and what the rules and the model say of each body ``(N, T, 33, 3)`` seen from there.
 
@@ -135,33 +135,33 @@ def judged(
     for view in views:
         shots, by_model = [], []
         for body in bodies:
-            points = Tracker().observe(body, times, camera := Camera.drawn(view, draw), draw)
+            points = Tracker().observe(body, times, camera := Camera.sample(view, rng), rng)
             track = PoseTrack(points, times, tuple(range(len(times))), camera.width, camera.height_px, FPS)
             shots.append(judge_shot(compute_image_motion(track)))
-            by_model.append(scored(track, shots[-1], model))
+            by_model.append(score_with_model(track, shots[-1], model))
         found.append((view, shots, by_model))
     return found
 
 
-def compared(bodies: Floats, releases: Floats, model: ModelSession, seed: int) -> dict[str, dict[str, float]]:
-    """``scores`` by the table's rows: the truth itself, rules and model in each view, and in all of them."""
+def compare(bodies: Floats, releases: Floats, model: ModelSession, seed: int) -> dict[str, dict[str, float]]:
+    """``compute_scores`` by the table's rows: the truth itself, rules and model in each view, and in all of them."""
     times = np.arange(bodies.shape[1]) / FPS
     truth = [judge_shot(compute_motion(body, np.ones(body.shape[:2]), times)) for body in bodies]
-    found = judged(bodies, model, np.random.default_rng(seed))
-    rows = {"3-D, no noise": scores(truth, truth, releases)}
+    found = judge_views(bodies, model, np.random.default_rng(seed))
+    rows = {"3-D, no noise": compute_scores(truth, truth, releases)}
     for view, shots, by_model in found:
-        rows[f"{view}, rules"] = scores(shots, truth, releases)
-        rows[f"{view}, model"] = scores(by_model, truth, releases)
+        rows[f"{view}, rules"] = compute_scores(shots, truth, releases)
+        rows[f"{view}, model"] = compute_scores(by_model, truth, releases)
     everything = truth * len(found), np.tile(releases, len(found))
-    rows[f"{ALL}, rules"] = scores([shot for _, shots, _ in found for shot in shots], *everything)
-    rows[f"{ALL}, model"] = scores([shot for *_, shots in found for shot in shots], *everything)
+    rows[f"{ALL}, rules"] = compute_scores([shot for _, shots, _ in found for shot in shots], *everything)
+    rows[f"{ALL}, model"] = compute_scores([shot for *_, shots in found for shot in shots], *everything)
     return rows
 
 
-def table(rows: dict[str, dict[str, float]]) -> list[str]:
+def format_table(rows: dict[str, dict[str, float]]) -> list[str]:
     """The lines of the table."""
     return [
         f"| view | {' | '.join(FORMATS)} |",
         "|---" * (len(FORMATS) + 1) + "|",
-        *(row(*each) for each in rows.items()),
+        *(format_row(*each) for each in rows.items()),
     ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from training.data.frame_rates import resample
 from training.data.skeletons import TWO_HANDS, SkeletonLayout
 
 
@@ -81,25 +82,6 @@ def sample_times(batch: int, frames: int, length: int, strength: Augmentation, g
     phase = torch.arange(length) / length + uniform(0, 1)
     warp = frames * strength.warp_time * uniform(-1, 1) * torch.sin(2 * math.pi * phase)
     return ((frames - 1) / 2 + steps * speed + shift + warp).clamp(0, frames - 1)
-
-
-def resample(points: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
-    """Points ``(B, T, parts, N, D)`` at source times ``(B, L)``: linear between two frames that both show the part.
-
-    Where only one of the two frames shows it, the nearer frame decides whether it is there and where.
-
-    Returns:
-        Points ``(B, L, parts, N, D)`` and presence ``(B, L, parts)``.
-    """
-    present = (points != 0).flatten(3).any(dim=-1)
-    before = times.floor().long().clamp(max=points.shape[1] - 1)
-    after = (before + 1).clamp(max=points.shape[1] - 1)
-    rows = torch.arange(len(points))[:, None]
-    share = (times - before)[..., None, None, None]
-    nearest = torch.where(times - before < 0.5, before, after)
-    between = (present[rows, before] & present[rows, after])[..., None, None]
-    blended = points[rows, before] * (1 - share) + points[rows, after] * share
-    return torch.where(between, blended, points[rows, nearest]), present[rows, nearest].to(points.dtype)
 
 
 def _bend_space(points: Tensor, strength: Augmentation, generator: torch.Generator, layout: SkeletonLayout) -> Tensor:

@@ -1,37 +1,43 @@
-"""Gesture checkpoints: what training writes and the source system's ``.pt`` layout, read without running their code.
+"""Checkpoints: what training writes and the source system's ``.pt`` layout, read without running their code.
 
 Gives a network and what its card needs. Doesn't import Lightning: the service converts a ``.pt`` through here.
 """
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from landmarks.hands import feature_dim
 from landmarks.models.card import Normalization, Training
+from landmarks.shots.keypoints import SHOT_LABELS
+from training.data.frame_rates import MIN_SEQ_LEN
+from training.data.shot_windows import SEQ_LEN
 from training.engine.torch_files import TorchFileError, read_plain
-from training.networks.architectures import KINDS, Network
-from training.networks.bigru import GestureGRU, GRUConfig, LegacyGRU
+from training.networks.architectures import GESTURE_NETWORKS, SHOT, Network, resolve_architecture
+from training.networks.bigru import GRUConfig, LegacyGRU
 from training.networks.ensemble import EnsembleConfig, GestureEnsemble
+from training.networks.shot_tcn import ShotTCN, ShotTCNConfig
 from training.networks.tcn import GestureTCN, TCNConfig
 
-# The service's clients send partial windows from 6 frames up.
-MIN_SEQ_LEN = 6
+# What a checkpoint of ours describes its network under, and what earlier versions described a shot network under.
+TRAINED_HERE: Final = "helen"
+EARLIER_SHOT: Final = "helen_shot"
 
 Sizes = TypeVar("Sizes", EnsembleConfig, GRUConfig, TCNConfig)
+AnyNetwork = TypeVar("AnyNetwork", bound=nn.Module)
 
 
 class CheckpointError(Exception):
     """A checkpoint can't be used; the message says what was found and what was expected."""
 
 
-class About(msgspec.Struct, frozen=True, kw_only=True):
+class CheckpointMetadata(msgspec.Struct, frozen=True, kw_only=True):
     """What a checkpoint says about its network, for the card."""
 
     class_labels: tuple[str, ...]
@@ -42,20 +48,45 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     training: Training
 
 
+def make_shot_metadata(training: Training) -> CheckpointMetadata:
+    """What a checkpoint of the shot network says about it."""
+    return CheckpointMetadata(
+        class_labels=SHOT_LABELS,
+        seq_len=SEQ_LEN,
+        min_seq_len=MIN_SEQ_LEN,
+        use_z=False,
+        normalization="image",
+        training=training,
+    )
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """A network with its weights, in evaluation mode, and what is known about it."""
 
-    network: Network
-    about: About
+    network: Network | ShotTCN
+    metadata: CheckpointMetadata
 
     @property
     def architecture(self) -> str:
-        return next(name for name, kind in KINDS.items() if isinstance(self.network, kind))
+        return get_architecture(self.network)
+
+
+def get_architecture(network: nn.Module) -> str:
+    """The name of a network's architecture."""
+    return next((name for name, kind in GESTURE_NETWORKS.items() if isinstance(network, kind)), SHOT)
+
+
+def describe_network(network: Network | ShotTCN, metadata: CheckpointMetadata) -> dict[str, Any]:
+    """What a checkpoint holds beside its weights: plain values, so that it is read back without unpickling code."""
+    config = asdict(network.config)
+    return {
+        TRAINED_HERE: {"architecture": get_architecture(network), "config": config, **msgspec.to_builtins(metadata)}
+    }
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint of ``train_gru`` or of the source system.
+    """Read a checkpoint of ``train_gru``, ``train_tcn`` or the source system.
 
     Raises:
         CheckpointError: unreadable, holds anything but plain values and tensors, or isn't laid out as expected.
@@ -67,39 +98,47 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} holds a {type(content).__name__}, expected a dictionary")
     try:
-        if "helen" in content:
-            return _trained_here(content)
-        return _source_system(content, path)
+        if TRAINED_HERE in content:
+            return _read_trained_here(content[TRAINED_HERE], content["state_dict"])
+        if EARLIER_SHOT in content:
+            return _read_earlier_shot(content)
+        return _read_source_system(content, path)
     except Exception as error:  # what isn't laid out so raises whatever its layout makes Python and torch raise
         found = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
-        raise CheckpointError(f"{path} isn't laid out as a gesture checkpoint: {found}") from error
+        raise CheckpointError(f"{path} isn't laid out as a checkpoint: {found}") from error
 
 
-def _trained_here(content: dict[str, Any]) -> Checkpoint:
-    helen = dict(content["helen"])
-    kind, sizes = KINDS[helen.pop("architecture")], helen.pop("config")
-    about = msgspec.convert(helen, About)
-    weights = {name.removeprefix("network."): value for name, value in content["state_dict"].items()}
+def _read_trained_here(described: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Checkpoint:
+    architecture, sizes = resolve_architecture(described["architecture"]), described["config"]
 
-    def build() -> Network:
-        if kind is LegacyGRU:
-            return LegacyGRU(_config(GRUConfig, sizes))
+    def build() -> Network | ShotTCN:
+        if architecture == SHOT:
+            return ShotTCN(ShotTCNConfig(**sizes))
+        kind = GESTURE_NETWORKS[architecture]
         if kind is GestureEnsemble:
-            return GestureEnsemble(_config(EnsembleConfig, sizes))
+            return GestureEnsemble(_parse_config(EnsembleConfig, sizes))
         if kind is GestureTCN:
-            return GestureTCN(_config(TCNConfig, sizes))
-        return GestureGRU(_config(GRUConfig, sizes))
+            return GestureTCN(_parse_config(TCNConfig, sizes))
+        return kind(_parse_config(GRUConfig, sizes))  # type: ignore[arg-type] # one of the two that are left
 
-    return Checkpoint(_load(build, weights), about)
+    metadata = msgspec.convert(described, CheckpointMetadata)
+    return Checkpoint(_load(build, {name.removeprefix("network."): value for name, value in weights.items()}), metadata)
 
 
-def _source_system(content: dict[str, Any], path: Path) -> Checkpoint:
+def _read_earlier_shot(content: Mapping[str, Any]) -> Checkpoint:
+    """Earlier versions of ``train_tcn`` had a key of their own, and the first of them ``state`` without a prefix."""
+    metadata = make_shot_metadata(msgspec.convert(content[EARLIER_SHOT]["training"], Training))
+    described = {"architecture": SHOT, "config": content[EARLIER_SHOT]["config"], **msgspec.to_builtins(metadata)}
+    return _read_trained_here(described, content.get("state") or content["state_dict"])
+
+
+def _read_source_system(content: dict[str, Any], path: Path) -> Checkpoint:
     for key in ("config", "model_state", "meta"):
         if not isinstance(content.get(key), Mapping):
             raise ValueError(f"{key} is {type(content.get(key)).__name__}, expected a dictionary")
     meta = content["meta"]
-    config = _config(GRUConfig, content["config"])
-    network = _load(lambda: LegacyGRU(config), _by_role(content["model_state"]))
+    config = _parse_config(GRUConfig, content["config"])
+    network = _load(lambda: LegacyGRU(config), _assign_roles(content["model_state"]))
     seq_len, use_z = meta["seq_len"], meta.get("use_z", False)
     if isinstance(seq_len, bool) or not isinstance(seq_len, int) or not 1 <= seq_len <= 100_000:
         raise ValueError(f"meta.seq_len is {seq_len!r}, expected a whole number of frames")
@@ -108,8 +147,8 @@ def _source_system(content: dict[str, Any], path: Path) -> Checkpoint:
     expected = feature_dim(bool(use_z))
     if config.input_dim != expected:
         raise ValueError(f"config.input_dim is {config.input_dim}, expected {expected} with use_z {use_z}")
-    about = About(
-        class_labels=_labels(meta, config.num_classes),
+    metadata = CheckpointMetadata(
+        class_labels=_parse_labels(meta, config.num_classes),
         seq_len=seq_len,
         min_seq_len=min(MIN_SEQ_LEN, seq_len),
         use_z=bool(use_z),
@@ -122,10 +161,10 @@ def _source_system(content: dict[str, Any], path: Path) -> Checkpoint:
             date="not stated in the checkpoint",
         ),
     )
-    return Checkpoint(network, about)
+    return Checkpoint(network, metadata)
 
 
-def _load(build: Callable[[], Network], weights: Mapping[str, Tensor]) -> Network:
+def _load(build: Callable[[], AnyNetwork], weights: Mapping[str, Tensor]) -> AnyNetwork:
     """A network around weights. It takes no memory before their shapes fit, whatever sizes the config names."""
     with torch.device("meta"):
         network = build()
@@ -141,7 +180,7 @@ def _load(build: Callable[[], Network], weights: Mapping[str, Tensor]) -> Networ
     return network.eval()
 
 
-def _config(kind: type[Sizes], values: Mapping[str, Any]) -> Sizes:
+def _parse_config(kind: type[Sizes], values: Mapping[str, Any]) -> Sizes:
     known = {field.name for field in fields(kind)}
     missing = sorted({"input_dim", "num_classes"} - set(values))
     if missing:
@@ -149,7 +188,7 @@ def _config(kind: type[Sizes], values: Mapping[str, Any]) -> Sizes:
     return kind(**{name: value for name, value in values.items() if name in known})
 
 
-def _by_role(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _assign_roles(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The weights under this package's names.
 
     The layout fixes the layers, not what they were called: a GRU's weights carry torch's own suffixes, the linear
@@ -171,7 +210,7 @@ def _by_role(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return roles
 
 
-def _labels(meta: Mapping[str, Any], classes: int) -> tuple[str, ...]:
+def _parse_labels(meta: Mapping[str, Any], classes: int) -> tuple[str, ...]:
     """One name a class: ``class_labels`` as a list, or as a mapping from ``classes_numeric``; else the numbers."""
     numbers = list(meta.get("classes_numeric", range(classes)))
     if len(numbers) != classes:

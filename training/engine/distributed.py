@@ -1,7 +1,7 @@
 """A training run spread over the workers of Ray Train: Lightning's loop, Ray's processes.
 
-``train_gru`` calls it with ``--num_workers`` above 1, in a Ray job, beside a running cluster or with none: Ray then
-starts one on this machine for as long as the run takes. One worker needs none of this.
+A training command uses it with ``--num_workers`` above 1, in a Ray job, beside a running cluster or with none: Ray
+then starts one on this machine for as long as the run takes. One worker needs none of this.
 """
 
 import os
@@ -19,13 +19,11 @@ from ray.train.torch import TorchConfig, TorchTrainer
 LOWEST_PRIORITY: Final = 19
 MAX_FAILURES: Final = 2
 
-Placement = Mapping[str, Any]
-
 
 def run_distributed(
-    train: Callable[[Placement], None], *, num_workers: int, cpus_per_worker: float, storage: str
+    train: Callable[[Mapping[str, Any]], None], *, num_workers: int, cpus_per_worker: float, storage: str
 ) -> None:
-    """Run ``train`` in every worker, each with the arguments of its Lightning trainer.
+    """Run ``train`` in every worker, each with keyword arguments for its Lightning trainer.
 
     A worker that dies takes the others down; all start again, at most twice, from the run's last checkpoint.
 

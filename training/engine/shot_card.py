@@ -14,10 +14,9 @@ from landmarks.models.card import MODEL_FILE, Evaluation, Golden, ModelCard, Mod
 from landmarks.pose import POSE_POINTS, Array
 from landmarks.protocol.tensors import LOGITS, POSES, PREDS
 from landmarks.shots.keypoints import SHOT_LABELS, SHOT_TARGETS, ShotWindow, resample_to_30_fps
-from training.simulate_shots import made_window
+from training.data.shot_windows import MIN_SEQ_LEN, SEQ_LEN
+from training.synthetic.shots import make_shot_window
 
-SEQ_LEN: Final = 120
-MIN_SEQ_LEN: Final = 6
 BATCHES: Final = (1, 3)
 FORM: Final = "expected input x float32 [B, T, 33, 3] and outputs logits [B, 4] and preds [B, 2]"
 OUTPUTS: Final = {LOGITS: len(SHOT_LABELS), PREDS: len(SHOT_TARGETS)}
@@ -41,13 +40,13 @@ def make_shot_card(
     except Exception as error:  # ONNX Runtime raises classes of its own that share no public base
         raise ModelError(f"ONNX Runtime can't load the model: {error}") from error
     shortest, longest = _lengths(session)
-    golden = made_poses()
+    golden = make_golden_poses()
     if not shortest <= len(golden) <= longest:
         golden = np.ascontiguousarray(np.resize(golden, (shortest, *golden.shape[1:])))
-    draw = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for batch in BATCHES:
         for length in sorted({shortest, max(shortest, min(longest, 22)), longest}):
-            answer(session, draw.random((batch, length, POSE_POINTS, 3)).astype(np.float32))
+            answer(session, rng.random((batch, length, POSE_POINTS, 3)).astype(np.float32))
     said = answer(session, golden[None])
     return ModelCard(
         name=name,
@@ -114,8 +113,8 @@ def _lengths(session: ort.InferenceSession) -> tuple[int, int]:
     return MIN_SEQ_LEN, SEQ_LEN
 
 
-def made_poses() -> Array:
+def make_golden_poses() -> Array:
     """The golden input: a made shot's window; no person was recorded."""
-    made = made_window(np.random.default_rng(0))
+    made = make_shot_window(np.random.default_rng(0))
     window = made.window or ShotWindow(0.0)
     return np.round(resample_to_30_fps(made.track.cut(window)), 5)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.data.recordings import Windows
+from training.data.windows import Windows
 
 # Labels whose windows move less than this, in hand sizes a frame, are themselves still, as most spelled letters are.
 # Of the words and letters that this was looked up on, the still ones have up to 0.05, the moving ones from 0.08 up.
@@ -34,7 +34,7 @@ def make_static_windows(
     return parted.flatten(2), there
 
 
-def still_labels(windows: Windows) -> tuple[str, ...]:
+def find_static_labels(windows: Windows) -> tuple[str, ...]:
     """The labels half of whose windows hardly move; a window that shows nothing is left out."""
     layout, presence = windows.layout, windows.presence
     points = windows.points.reshape(*windows.points.shape[:2], layout.parts, layout.points, -1)[..., : layout.dims]

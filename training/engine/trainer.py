@@ -1,10 +1,11 @@
 """A training run on disk: its checkpoints and logs, when it stops, and how it goes on after a kill.
 
-``train_gru`` and ``train_tcn`` make one, or one in each worker of Ray Train. Knows nothing of data or networks.
+``training.engine.task`` makes one, or one in each worker of Ray Train. Knows nothing of data.
 Checkpoints are read with ``weights_only``: a run never unpickles what lies in its folder.
 """
 
 import logging
+import math
 import sys
 import warnings
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ import torch
 from fsspec.implementations.local import LocalFileSystem
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+
+from training.networks.architectures import resolve_architecture
 
 BEST: Final = "best.ckpt"
 LAST: Final = "last.ckpt"
@@ -34,16 +37,30 @@ class TrainingRun:
     Args:
         storage_path: the folder or URI; a relative folder counts from the working directory.
         settings: plain values that make the run what it is; it resumes with the same ones only.
+        validates: whether people are kept back, so that there is a best epoch.
     """
 
-    def __init__(self, storage_path: str, settings: Mapping[str, Any]) -> None:
+    def __init__(self, storage_path: str, settings: Mapping[str, Any], *, validates: bool = True) -> None:
         files, path = fsspec.url_to_fs(storage_path)  # a relative folder and file:// come back as an absolute folder
         self.storage: str = path if isinstance(files, LocalFileSystem) else storage_path.rstrip("/")
-        self.settings = dict(settings)
+        self.settings, self.validates = dict(settings), validates
 
-    def best_checkpoint(self, validates: bool) -> str:
+    @property
+    def best_checkpoint(self) -> str:
         """The best epoch on the people kept back, or the last epoch where nobody is."""
-        return f"{self.storage}/{BEST if validates else LAST}"
+        return f"{self.storage}/{BEST if self.validates else LAST}"
+
+    def read_validation(self) -> tuple[int, dict[str, float]]:
+        """The epoch of the best checkpoint, counted from 1, and what its module put there as ``validation``.
+
+        Raises:
+            RunError: it isn't there, or holds no metrics.
+        """
+        try:
+            content = _read(self.best_checkpoint)
+            return int(content["epoch"]) + 1, {"val_loss": math.nan, **content["validation"]}
+        except Exception as error:  # torch and each file system raise their own
+            raise RunError(f"{self.best_checkpoint} has no metrics of a validation: {error}") from error
 
     def clear_checkpoints(self) -> None:
         """Make room for a new run: an earlier one's checkpoints get the next free number, and a line says so.
@@ -66,8 +83,8 @@ class TrainingRun:
                 files.mv(f"{folder}/{name}", f"{folder}/{aside}")
         except Exception as error:  # each file system raises its own
             raise RunError(f"the earlier run in {self.storage} can't be moved aside: {error}") from error
-        kept = " and ".join(f"{self.storage}/{name}" for name in moved)
-        sys.stderr.write(f"{self.storage} holds an earlier run, which is kept as {kept}\n")
+        moved_to = " and ".join(f"{self.storage}/{name}" for name in moved)
+        sys.stderr.write(f"{self.storage} holds an earlier run, which is kept as {moved_to}\n")
 
     def last_checkpoint(self) -> str | None:
         """Where to go on from, or None at the start.
@@ -80,49 +97,49 @@ class TrainingRun:
         if not files.exists(path):
             return None
         try:
-            with files.open(path, "rb") as file:
-                found = dict(torch.load(file, map_location="cpu", weights_only=True)["run"])
+            found = dict(_read(last)["run"])
         except KeyError as error:
             raise RunError(
                 f"{last} can't be resumed from: it states no run's settings; start without --resume"
             ) from error
         except Exception as error:  # torch and each file system raise their own
             raise RunError(f"{last} can't be resumed from: {error}") from error
+        if "architecture" in found:
+            found["architecture"] = resolve_architecture(found["architecture"])
         for key, value in self.settings.items():
             if found.get(key) != value:
                 raise RunError(f"{last} was trained with {key} = {found.get(key)}, expected {value}, as asked for now")
         return last
 
     def trainer(
-        self, *, max_epochs: int, clip: float, patience: int | None, validates: bool, placement: Mapping[str, Any]
+        self, *, max_epochs: int, gradient_clip: float, patience: int | None, trainer_kwargs: Mapping[str, Any]
     ) -> L.Trainer:
         """The Lightning trainer of this run.
 
         Args:
             max_epochs: epochs, at most.
-            clip: largest norm of the gradient.
+            gradient_clip: largest norm of the gradient.
             patience: epochs without a lower ``val_loss`` after which it stops; None goes to the end.
-            validates: whether people are kept back, so that there is a best epoch.
-            placement: where it runs, as keyword arguments of ``L.Trainer``; none for this process.
+            trainer_kwargs: keyword arguments of ``L.Trainer`` that say where it runs; none for this process.
         """
         silence_lightning_warnings()
         callbacks: list[L.Callback] = [RunSettings(self.settings)]
         # Best before last: a run that is killed between the two does that epoch again, and loses no best.
-        callbacks += [self._checkpoint(BEST, MONITOR)] if validates else []
+        callbacks += [self._checkpoint(BEST, MONITOR)] if self.validates else []
         callbacks.append(self._checkpoint(LAST, None))
-        if validates and patience is not None:
+        if self.validates and patience is not None:
             callbacks.append(EarlyStopping(MONITOR, patience=patience, check_on_train_epoch_end=True))
-        watched = sys.stdout.isatty()
+        is_terminal = sys.stdout.isatty()
         return L.Trainer(
             max_epochs=max_epochs,
             accelerator="cpu",
-            gradient_clip_val=clip,
-            callbacks=callbacks if watched else [*callbacks, EpochLogger()],
+            gradient_clip_val=gradient_clip,
+            callbacks=callbacks if is_terminal else [*callbacks, EpochLogger()],
             logger=[CSVLogger(self.storage, name="csv"), TensorBoardLogger(self.storage, name="tensorboard")],
             log_every_n_steps=10,
             enable_model_summary=False,
-            enable_progress_bar=watched,
-            **placement,
+            enable_progress_bar=is_terminal,
+            **trainer_kwargs,
         )
 
     def _checkpoint(self, name: str, monitor: str | None) -> ModelCheckpoint:
@@ -150,9 +167,15 @@ class EpochLogger(L.Callback):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if trainer.is_global_zero:
-            figures = " ".join(f"{name} {float(value):.4f}" for name, value in sorted(trainer.logged_metrics.items()))
+            metrics = " ".join(f"{name} {float(value):.4f}" for name, value in sorted(trainer.logged_metrics.items()))
             # Not print: Ray Train shows what a worker prints twice.
-            sys.stderr.write(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} {figures}\n")
+            sys.stderr.write(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} {metrics}\n")
+
+
+def _read(checkpoint: str) -> dict[str, Any]:
+    with fsspec.open(checkpoint, "rb") as file:
+        content: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    return content
 
 
 def _numbered(name: str, number: int) -> str:

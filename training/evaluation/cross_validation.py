@@ -1,4 +1,4 @@
-"""How a recipe is tried on people, sessions or signs it never saw: folds, trained anew each, and the answers held out.
+"""How a training does on people, sessions or signs it never saw: folds, each trained anew, and their predictions.
 
 Selects nothing: epochs are fixed, and what is held out is looked at once, at the end. ``training.evaluate`` calls it.
 """
@@ -15,13 +15,14 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm  # type: ignore[import-untyped] # its stubs are a package of their own
 
-from training.data.recordings import DataError, Windows
-from training.engine.augmentation import resample
-from training.engine.lightning_module import TrainingConfig, fit, prepared
+from training.data.frame_rates import resample
+from training.data.windows import DataError, Windows
+from training.engine.config import TrainingConfig
+from training.engine.gesture_module import to_dataset, train_network
 from training.engine.trainer import silence_lightning_warnings
 from training.evaluation.metrics import Floats, Predictions
 
-Times = Callable[[int], Tensor]
+TimeSampling = Callable[[int], Tensor]
 RECORDED: Final = "as recorded"
 
 
@@ -30,23 +31,23 @@ def as_recorded(frames: int) -> Tensor:
     return torch.arange(frames, dtype=torch.float32)
 
 
-def resampled(length: int) -> Times:
+def resample_to(length: int) -> TimeSampling:
     """The whole window in ``length`` frames, as another camera would have it."""
     return lambda frames: torch.linspace(0, frames - 1, length)
 
 
-def first(length: int) -> Times:
+def first_frames(length: int) -> TimeSampling:
     """The window's first frames: what has been seen at that moment."""
     return lambda frames: torch.arange(min(length, frames), dtype=torch.float32)
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One training and what is held out from it; ``held.target`` is -1 where the label was never trained."""
+    """One training and what is held out from it; ``held_out.target`` is -1 where the label was never trained."""
 
     name: str
     train: Windows
-    held: Windows
+    held_out: Windows
 
 
 def leave_one_group_out(windows: Windows) -> list[Fold]:
@@ -60,8 +61,8 @@ def leave_one_group_out(windows: Windows) -> list[Fold]:
             "evaluation leaves a signer or session out, but the data has fewer than two of them: record a second person"
             " or, on another day, a second session (edge_client record --signer, --session)"
         )
-    held = {group: windows.group == group for group in windows.groups}
-    return [Fold(group, windows.take(~rows), windows.take(rows)) for group, rows in held.items()]
+    masks = {group: windows.group == group for group in windows.groups}
+    return [Fold(group, windows.select(~mask), windows.select(mask)) for group, mask in masks.items()]
 
 
 def inner_folds(fold: Fold) -> list[Fold]:
@@ -90,13 +91,12 @@ def leave_labels_out(
     for group in groups:
         for labels in left_out:
             trained = sorted(set(vocabulary) - set(labels))
-            rows = (windows.group != group) & np.isin(names, trained)
-            train = windows.take(rows).only_labels(trained)
-            held = windows.take((windows.group == group) & ~np.isin(names, sorted(never)))
+            train = windows.select((windows.group != group) & np.isin(names, trained)).select_labels(trained)
+            held_out = windows.select((windows.group == group) & ~np.isin(names, sorted(never)))
             index = {label: number for number, label in enumerate(trained)}
-            target = [index.get(windows.class_labels[number], -1) for number in held.target]
-            held = replace(held, target=np.asarray(target, dtype=np.int64), class_labels=train.class_labels)
-            folds.append(Fold(f"{group} without {', '.join(labels)}", train, held))
+            target = [index.get(windows.class_labels[number], -1) for number in held_out.target]
+            held_out = replace(held_out, target=np.asarray(target, dtype=np.int64), class_labels=train.class_labels)
+            folds.append(Fold(f"{group} without {', '.join(labels)}", train, held_out))
     return folds
 
 
@@ -114,8 +114,8 @@ class Progress(L.Callback):
         self.bar.update()
 
 
-def train(
-    fold: Fold, recipe: TrainingConfig, *, seed: int, max_epochs: int, batch_size: int, progress: L.Callback
+def train_fold(
+    fold: Fold, config: TrainingConfig, *, seed: int, max_epochs: int, batch_size: int, progress: L.Callback
 ) -> nn.Module:
     """The network that this fold trains, fresh."""
     with warnings.catch_warnings():
@@ -129,26 +129,23 @@ def train(
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
-            gradient_clip_val=recipe.clip,
+            gradient_clip_val=config.gradient_clip,
             callbacks=[progress],
         )
-        return fit(recipe, fold.train, None, seed=seed, batch_size=batch_size, trainer=trainer)
+        return train_network(config, fold.train, seed=seed, batch_size=batch_size, trainer=trainer)
 
 
-def answers(network: nn.Module, windows: Windows, recipe: TrainingConfig, times: Times = as_recorded) -> Predictions:
-    """What a trained network says about windows, seen at the source times that ``times`` gives for their length."""
-    points, _, target = prepared(windows, recipe, for_augmentation=False).tensors
+def predict(
+    network: nn.Module, windows: Windows, config: TrainingConfig, sampling: TimeSampling = as_recorded
+) -> Predictions:
+    """What a network predicts for windows, seen at the source times that ``sampling`` gives for their length."""
+    points, _, target = to_dataset(windows, config, for_augmentation=False).tensors
     layout = windows.layout
-    when = times(points.shape[1]).expand(len(points), -1)
-    parted = points.reshape(*points.shape[:2], layout.parts, layout.points, -1)
-    seen, presence = resample(parted, when)
-    logits = _logits(network, seen.flatten(2), presence)
-    probabilities: Floats = logits.softmax(dim=-1).numpy()
-    return Predictions(probabilities, target.numpy())
-
-
-def _logits(network: nn.Module, sequence: Tensor, presence: Tensor) -> Tensor:
+    times = sampling(points.shape[1]).expand(len(points), -1)
+    sequence, presence = resample(points.reshape(*points.shape[:2], layout.parts, layout.points, -1), times)
+    sequence = sequence.flatten(2)
     with torch.no_grad():
         starts = range(0, len(sequence), 256)
-        parts = [network(sequence[at : at + 256], presence[at : at + 256]) for at in starts]
-    return torch.cat(parts).double()
+        logits = [network(sequence[at : at + 256], presence[at : at + 256]) for at in starts]
+    probabilities: Floats = torch.cat(logits).double().softmax(dim=-1).numpy()
+    return Predictions(probabilities, target.numpy())

@@ -7,17 +7,14 @@ import numpy as np
 import onnxruntime as ort
 from torch import nn
 
-from landmarks.protocol.tensors import PRESENCE, SEQUENCE
-from training.data.skeletons import TWO_HANDS
-from training.export_onnx import random_hands, to_onnx
-from training.networks.architectures import KINDS, build_architecture
-from training.networks.bigru import LegacyGRU, TrimmedLegacyGRU
+from training.engine.export import get_signature, to_onnx
+from training.networks.architectures import GESTURE_NETWORKS, Network, build_architecture
 
 FRAMES: Final = 30
 LABELS: Final = 34
 
 
-def multiply_accumulates(network: nn.Module, frames: int) -> int:
+def count_multiply_accumulates(network: nn.Module, frames: int) -> int:
     """Those of the recurrent, convolutional and linear layers for one window; features and norms are small change."""
     count = 0
     for module in network.modules():
@@ -33,15 +30,14 @@ def multiply_accumulates(network: nn.Module, frames: int) -> int:
     return count
 
 
-def microseconds(network: nn.Module, width: int, batch: int, *, seconds: float = 1.0) -> float:
+def measure_latency_us(network: Network, batch: int, *, duration_s: float = 1.0) -> float:
     """Median time of one window of 30 frames in a batch of ``batch``, in ONNX Runtime with one thread."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
-    session = ort.InferenceSession(to_onnx(network, width), options, providers=["CPUExecutionProvider"])
-    window, presence = random_hands(batch, FRAMES, width, np.random.default_rng(0))
-    arrays = {SEQUENCE: window, PRESENCE: presence}
-    feed = {node.name: arrays[node.name] for node in session.get_inputs()}
-    times, end = [], time.perf_counter() + seconds
+    session = ort.InferenceSession(to_onnx(network), options, providers=["CPUExecutionProvider"])
+    signature = get_signature(network)
+    feed = dict(zip(signature.inputs, signature.sample(batch, FRAMES, np.random.default_rng(0)), strict=True))
+    times, end = [], time.perf_counter() + duration_s
     while time.perf_counter() < end:
         start = time.perf_counter()
         session.run(None, feed)
@@ -49,15 +45,14 @@ def microseconds(network: nn.Module, width: int, batch: int, *, seconds: float =
     return float(np.median(times)) / batch * 1e6
 
 
-def cost_lines() -> list[str]:
+def format_costs() -> list[str]:
     """A line for each architecture, at 34 labels: measured in this process, on this machine."""
     lines = ["cost of a window of 30 frames, ONNX Runtime, one thread, this machine:"]
-    for name in KINDS:
+    for name in GESTURE_NETWORKS:
         network = build_architecture(name, LABELS).eval()
-        exported = TrimmedLegacyGRU(network) if isinstance(network, LegacyGRU) else network
-        alone, together = (microseconds(exported, TWO_HANDS.width, batch) for batch in (1, 32))
-        millions = multiply_accumulates(network, FRAMES) / 1e6
+        alone, in_batch = (measure_latency_us(network, batch) for batch in (1, 32))
+        millions = count_multiply_accumulates(network, FRAMES) / 1e6
         lines.append(
-            f"  {name:8s}{millions:5.1f} MMAC   {alone:5.0f} µs alone   {together:5.0f} µs each in a batch of 32"
+            f"  {name:12s}{millions:5.1f} MMAC   {alone:5.0f} µs alone   {in_batch:5.0f} µs each in a batch of 32"
         )
     return lines

@@ -1,6 +1,6 @@
-"""Figures of a classifier's answers on held-out windows: accuracy, F1, calibration, rejection. Only arithmetic.
+"""Metrics of a classifier's predictions on held-out windows: accuracy, F1, calibration, rejection.
 
-``training.evaluation.cross_validation`` makes the answers, ``training.evaluation.report`` shows the figures.
+``training.evaluation.cross_validation`` makes the predictions, ``training.evaluation.report`` shows the metrics.
 """
 
 from collections.abc import Sequence
@@ -9,6 +9,9 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
+from torchmetrics.functional import classification
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -27,7 +30,7 @@ class Predictions:
     target: npt.NDArray[np.int64]
 
     @property
-    def found(self) -> npt.NDArray[np.int64]:
+    def predicted(self) -> npt.NDArray[np.int64]:
         """The likeliest class ``(N,)``."""
         likeliest: npt.NDArray[np.int64] = self.probabilities.argmax(axis=1)
         return likeliest
@@ -38,7 +41,7 @@ class Predictions:
         highest: Floats = self.probabilities.max(axis=1)
         return highest
 
-    def raised(self, power: float) -> "Predictions":
+    def raise_to_power(self, power: float) -> "Predictions":
         """Each probability to a power, normalised anew: the softmax at the temperature ``1 / power``."""
         logs = power * np.log(np.maximum(self.probabilities, np.finfo(np.float32).tiny))
         powers = np.exp(logs - logs.max(axis=1, keepdims=True))
@@ -46,14 +49,13 @@ class Predictions:
 
     @property
     def accuracy(self) -> float:
-        return float((self.found == self.target).mean())
+        return float((self.predicted == self.target).mean())
 
     @property
     def f1(self) -> Floats:
-        """2 TP / (2 TP + FP + FN) of each class ``(C,)``."""
-        table = self.confusion
-        scores: Floats = 2 * table.diagonal() / np.maximum(1, table.sum(axis=0) + table.sum(axis=1))
-        return scores
+        """2 TP / (2 TP + FP + FN) of each class ``(C,)``, 0 for one that is neither there nor predicted."""
+        scores: Tensor = classification.multiclass_f1_score(*self._tensors, self.num_classes, average="none")
+        return scores.double().numpy()
 
     @property
     def macro_f1(self) -> float:
@@ -62,10 +64,17 @@ class Predictions:
 
     @property
     def confusion(self) -> npt.NDArray[np.int64]:
-        """Windows by true class (rows) and found class (columns): ``(C, C)``."""
-        classes = self.probabilities.shape[1]
-        pairs = np.bincount(self.target * classes + self.found, minlength=classes * classes)
-        return pairs.reshape(classes, classes)
+        """Windows by true class (rows) and predicted class (columns): ``(C, C)``."""
+        table: Tensor = classification.multiclass_confusion_matrix(*self._tensors, self.num_classes)
+        return table.numpy()
+
+    @property
+    def num_classes(self) -> int:
+        return int(self.probabilities.shape[1])
+
+    @property
+    def _tensors(self) -> tuple[Tensor, Tensor]:
+        return torch.from_numpy(self.predicted), torch.from_numpy(self.target)
 
     @property
     def reliability(self) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
@@ -74,17 +83,20 @@ class Predictions:
         count = np.bincount(bins, minlength=BINS)
         filled = np.maximum(count, 1)
         confidence = np.bincount(bins, weights=self.confidence, minlength=BINS) / filled
-        right = np.bincount(bins, weights=self.found == self.target, minlength=BINS) / filled
-        return confidence, right, count
+        accuracy = np.bincount(bins, weights=self.predicted == self.target, minlength=BINS) / filled
+        return confidence, accuracy, count
 
     @property
     def calibration_error(self) -> float:
-        """Expected calibration error over those bins: mean distance of confidence from accuracy."""
-        confidence, right, count = self.reliability
-        return float((np.abs(confidence - right) * count).sum() / max(1, count.sum()))
+        """Expected calibration error over those bins: mean distance of confidence from accuracy.
+
+        torchmetrics counts a confidence of exactly 1 in a bin of its own, beside the 15 that the report draws.
+        """
+        confidence, accuracy, count = self.reliability
+        return float((np.abs(confidence - accuracy) * count).sum() / max(1, count.sum()))
 
 
-def pooled(folds: Sequence[Predictions]) -> Predictions:
+def pool(folds: Sequence[Predictions]) -> Predictions:
     """All held-out windows as one set."""
     return Predictions(np.concatenate([f.probabilities for f in folds]), np.concatenate([f.target for f in folds]))
 
@@ -94,35 +106,35 @@ class OpenSetMetrics:
     """How windows of known and unknown signs fared; ``none`` itself is neither and is left out.
 
     ``score`` ``(N,)`` is the probability of the likeliest sign, ``accepted`` the same where that sign wins over
-    ``none`` and 0 elsewhere, ``right`` whether it is the true one, ``unknown`` whether it was never trained.
+    ``none`` and 0 elsewhere, ``correct`` whether it is the true one, ``unknown`` whether it was never trained.
     """
 
     score: Floats
     accepted: Floats
-    right: Flags
+    correct: Flags
     unknown: Flags
 
     @classmethod
-    def of(cls, answers: Predictions, none: int | None) -> "OpenSetMetrics":
-        """The windows of ``answers`` but those of the class ``none``."""
-        signs = answers.probabilities.copy()
+    def from_predictions(cls, predictions: Predictions, none: int | None) -> "OpenSetMetrics":
+        """The windows of ``predictions`` but those of the class ``none``."""
+        signs = predictions.probabilities.copy()
         if none is not None:
             signs[:, none] = 0.0
-        kept = np.full(len(answers.target), True) if none is None else answers.target != none
+        is_sign = np.full(len(predictions.target), True) if none is None else predictions.target != none
         score = signs.max(axis=1)
-        wins = answers.found == signs.argmax(axis=1)
-        right = answers.found == answers.target
-        return cls(score[kept], (score * wins)[kept], right[kept], (answers.target < 0)[kept])
+        accepted = score * (predictions.predicted == signs.argmax(axis=1))
+        correct = predictions.predicted == predictions.target
+        return cls(score[is_sign], accepted[is_sign], correct[is_sign], (predictions.target < 0)[is_sign])
 
     @classmethod
-    def pooled(cls, parts: Sequence["OpenSetMetrics"]) -> "OpenSetMetrics":
-        columns = ("score", "accepted", "right", "unknown")
+    def pool(cls, parts: Sequence["OpenSetMetrics"]) -> "OpenSetMetrics":
+        columns = ("score", "accepted", "correct", "unknown")
         return cls(*(np.concatenate([getattr(part, column) for part in parts]) for column in columns))
 
     @property
     def auroc(self) -> float:
         """Probability that a known sign's score is above an unknown one's; ties count half."""
-        return auroc(self.score[~self.unknown], self.score[self.unknown])
+        return compute_auroc(self.score[~self.unknown], self.score[self.unknown])
 
     def unknown_accepted(self, threshold: float) -> float:
         """Share of unknown signs that are taken for some sign at a probability of ``threshold`` or more."""
@@ -130,12 +142,11 @@ class OpenSetMetrics:
 
     def known_accepted(self, threshold: float) -> float:
         """Share of known signs that are recognised rightly at a probability of ``threshold`` or more."""
-        return float((self.right & (self.accepted >= threshold))[~self.unknown].mean())
+        return float((self.correct & (self.accepted >= threshold))[~self.unknown].mean())
 
 
-def auroc(positive: Floats, negative: Floats) -> float:
-    """Area under the ROC curve from the rank sum (Mann and Whitney), ties counted half."""
-    _, where, count = np.unique(np.concatenate([positive, negative]), return_inverse=True, return_counts=True)
-    ranks = (count.cumsum() - (count - 1) / 2)[where]
-    above = ranks[: len(positive)].sum() - len(positive) * (len(positive) + 1) / 2
-    return float(above / max(1, len(positive) * len(negative)))
+def compute_auroc(positive: Floats, negative: Floats) -> float:
+    """Area under the ROC curve, ties counted half."""
+    target = np.arange(len(positive) + len(negative)) < len(positive)
+    scores = torch.from_numpy(np.concatenate([positive, negative]))
+    return float(classification.binary_auroc(scores, torch.from_numpy(target).int()))

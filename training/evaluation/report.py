@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
+from landmarks.files.atomic import replace_file
 from landmarks.models.card import Evaluation
-from training.engine.whole_files import write_whole
 from training.evaluation.cross_validation import RECORDED
-from training.evaluation.latency import cost_lines
-from training.evaluation.metrics import BINS, Predictions, pooled
-from training.evaluation.results import ACCEPT_FROM, SHARPNESS, ExperimentResult, table
+from training.evaluation.latency import format_costs
+from training.evaluation.metrics import BINS, Predictions, pool
+from training.evaluation.results import ACCEPT_FROM, SHARPNESS, ExperimentResult, format_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +25,7 @@ PICTURE: Final = "report.png"
 FIGURES: Final = "evaluation.json"
 
 # Windows that a bin of confidence needs for its accuracy to be drawn: with fewer, a point is chance.
-FEWEST: Final = 10
+MIN_WINDOWS: Final = 10
 
 
 def write_report(folder: Path, results: Mapping[str, ExperimentResult], command: str, notes: str) -> None:
@@ -33,8 +33,8 @@ def write_report(folder: Path, results: Mapping[str, ExperimentResult], command:
     folder.mkdir(parents=True, exist_ok=True)
     entries: dict[str, list[Evaluation]] = {}
     for result in results.values():
-        entries.setdefault(result.row.recipe.architecture, []).extend(result.card_entries(command))
-    lines = ["# Held-out figures", "", f"`{command}` printed them.", "", *table(results), ""]
+        entries.setdefault(result.experiment.config.architecture, []).extend(result.card_entries(command))
+    lines = ["# Held-out figures", "", f"`{command}` printed them.", "", *format_table(results), ""]
     lines += [
         "The command selects nothing on what is held out: epochs are fixed, and it is looked at once, at the end."
     ]
@@ -43,22 +43,28 @@ def write_report(folder: Path, results: Mapping[str, ExperimentResult], command:
         f"{SHARPNESS} and normalised, as the edge does before its trigger. Known ones count where they are right.",
         "",
     ]
-    drawn = next((name for name, result in results.items() if not result.row.unknown), None)
-    unknown = next((name for name, result in results.items() if result.row.unknown), None)
+    drawn = next((name for name, result in results.items() if not result.experiment.unknown), None)
+    unknown = next((name for name, result in results.items() if result.experiment.unknown), None)
     if drawn is not None:
         lines += [f"![calibration, early recognition, rejection, confusion]({PICTURE})", ""]
-        lines += [f"Drawn for the row {drawn}" + (f", signs accepted for the row {unknown}." if unknown else "."), ""]
-        lines += [f"F1 by label, in %: {_by_label(results[drawn])}", ""]
+        lines += [
+            f"Drawn for the experiment {drawn}"
+            + (f", signs accepted for the experiment {unknown}." if unknown else "."),
+            "",
+        ]
+        lines += [f"F1 by label, in %: {_format_f1(results[drawn])}", ""]
         draw(folder / PICTURE, results[drawn], results[unknown] if unknown else None)
     details = [detail for result in results.values() for detail in result.details]
-    lines += ["By fold, and by what was seen, in %, mean (each seed):", "", "```", *details, *cost_lines(), "```", ""]
+    lines += ["By fold, and by what was seen, in %, mean (each seed):", "", "```", *details, *format_costs(), "```", ""]
     text = "\n".join([*lines, notes]).rstrip() + "\n"
     figures = msgspec.json.format(msgspec.json.encode(entries), indent=1)
-    write_whole({folder / FIGURES: figures, folder / REPORT: text.encode()})
+    with replace_file(folder / FIGURES) as figures_file, replace_file(folder / REPORT) as report_file:
+        figures_file.write(figures)
+        report_file.write(text.encode())
 
 
 def draw(path: Path, result: ExperimentResult, unknown: ExperimentResult | None) -> None:
-    """Draw reliability, early recognition, rejection (where there is a row on it) and confusion as a PNG."""
+    """Draw reliability, early recognition, rejection (where an experiment is on it) and confusion as a PNG."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 9), layout="constrained")
@@ -75,12 +81,12 @@ def draw(path: Path, result: ExperimentResult, unknown: ExperimentResult | None)
 
 def _draw_reliability(axes: "Axes", result: ExperimentResult) -> None:
     seeds = result.over_seeds()
-    shown = pooled(seeds)
+    pooled = pool(seeds)
     error = 100 * float(np.mean([each.calibration_error for each in seeds]))
-    _, _, count = shown.reliability
+    _, _, count = pooled.reliability
     axes.bar((np.arange(BINS) + 0.5) / BINS, count / count.sum(), width=0.8 / BINS, color="0.85", zorder=0)
     axes.plot([0, 1], [0, 1], color="0.7")
-    _draw_bins(axes, shown, f"temperature 1, ECE {error:.1f} %")
+    _draw_bins(axes, pooled, f"temperature 1, ECE {error:.1f} %")
     if result.calibrated is not None:
         error = 100 * result.calibrated.calibration_error
         _draw_bins(axes, result.calibrated, f"fitted on training people, ECE {error:.1f} %")
@@ -88,14 +94,14 @@ def _draw_reliability(axes: "Axes", result: ExperimentResult) -> None:
     axes.set(title="Calibration", xlabel="confidence", ylabel="accuracy (bars: share of windows)")
 
 
-def _draw_bins(axes: "Axes", answers: Predictions, label: str) -> None:
-    confidence, right, count = answers.reliability
-    some = count >= FEWEST
-    axes.plot(confidence[some], right[some], marker="o", label=label)
+def _draw_bins(axes: "Axes", predictions: Predictions, label: str) -> None:
+    confidence, accuracy, count = predictions.reliability
+    enough = count >= MIN_WINDOWS
+    axes.plot(confidence[enough], accuracy[enough], marker="o", label=label)
 
 
 def _draw_early(axes: "Axes", result: ExperimentResult) -> None:
-    seen = {int(view.split()[1]): view for view in result.row.views if view.startswith("first ")}
+    seen = {int(view.split()[1]): view for view in result.experiment.views if view.startswith("first ")}
     accuracy = [100 * float(np.mean([each.accuracy for each in result.over_seeds(view)])) for view in seen.values()]
     whole = 100 * float(np.mean([each.accuracy for each in result.over_seeds()]))
     axes.plot(list(seen), accuracy, marker="o")
@@ -107,11 +113,11 @@ def _draw_early(axes: "Axes", result: ExperimentResult) -> None:
 def _draw_rejection(axes: "Axes", unknown: ExperimentResult) -> None:
     thresholds = np.linspace(0.3, 0.99, 70)
     for name, share in (("known, rightly", "known_accepted"), ("unknown", "unknown_accepted")):
-        curve = [np.mean([getattr(part, share)(float(at)) for part in unknown.rejections]) for at in thresholds]
+        curve = [np.mean([getattr(part, share)(float(at)) for part in unknown.open_sets]) for at in thresholds]
         axes.plot(thresholds, 100 * np.asarray(curve), label=name)
     axes.axvline(ACCEPT_FROM, color="0.7")
     axes.legend()
-    area = 100 * float(np.mean([part.auroc for part in unknown.rejections]))
+    area = 100 * float(np.mean([part.auroc for part in unknown.open_sets]))
     axes.set(title=f"Signs accepted: AUROC {area:.1f} %", ylabel="accepted, %", ylim=(0, 100))
     axes.set_xlabel(f"from probability, after the power {SHARPNESS}")
 
@@ -131,7 +137,7 @@ def _draw_confusion(axes: "Axes", result: ExperimentResult) -> None:
             axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
 
 
-def _by_label(result: ExperimentResult) -> str:
+def _format_f1(result: ExperimentResult) -> str:
     labels = result.runs[0][0].class_labels
     scores = np.mean([each.f1 for each in result.over_seeds(RECORDED)], axis=0)
     return ", ".join(f"{label} {100 * score:.0f}" for label, score in zip(labels, scores, strict=True))

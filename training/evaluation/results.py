@@ -1,6 +1,6 @@
-"""What a row of the table came to: its figures over seeds and folds, in words and as entries of a model card.
+"""What an experiment came to: its metrics over seeds and folds, in words and as entries of a model card.
 
-Only sums up; ``training.evaluation.cross_validation`` made the answers, ``training.evaluation.report`` draws them.
+Only sums up; ``training.evaluation.cross_validation`` made the predictions, ``training.evaluation.report`` draws them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ import numpy as np
 from landmarks.models.card import Evaluation
 from training.evaluation.cross_validation import RECORDED
 from training.evaluation.experiments import Experiment
-from training.evaluation.metrics import OpenSetMetrics, Predictions, pooled
+from training.evaluation.metrics import OpenSetMetrics, Predictions, pool
 from training.evaluation.temperature import fit_temperature
 from training.networks.architectures import find_none_label
 
@@ -28,30 +28,32 @@ class FoldResult:
 
     name: str
     class_labels: tuple[str, ...]
-    answers: Mapping[str, Predictions]
+    predictions: Mapping[str, Predictions]
     inner: Predictions | None = None  # what the people of its training got, each left out in turn
 
     @property
-    def rejection(self) -> OpenSetMetrics:
+    def open_set(self) -> OpenSetMetrics:
         """Known and unknown signs, with probabilities as sharp as the edge makes them."""
-        return OpenSetMetrics.of(self.answers[RECORDED].raised(SHARPNESS), find_none_label(self.class_labels))
+        return OpenSetMetrics.from_predictions(
+            self.predictions[RECORDED].raise_to_power(SHARPNESS), find_none_label(self.class_labels)
+        )
 
 
 @dataclass(frozen=True)
 class ExperimentResult:
-    """One row's folds ``runs[seed][fold]``."""
+    """The folds of an experiment, ``runs[seed][fold]``."""
 
-    row: Experiment
+    experiment: Experiment
     runs: Sequence[Sequence[FoldResult]]
 
     def over_seeds(self, view: str = RECORDED) -> list[Predictions]:
         """Each seed's held-out windows of all folds as one set; needs folds with the same labels."""
-        return [pooled([fold.answers[view] for fold in run]) for run in self.runs]
+        return [pool([fold.predictions[view] for fold in run]) for run in self.runs]
 
     @property
-    def rejections(self) -> list[OpenSetMetrics]:
+    def open_sets(self) -> list[OpenSetMetrics]:
         """Each seed's known and unknown signs of all folds as one set."""
-        return [OpenSetMetrics.pooled([fold.rejection for fold in run]) for run in self.runs]
+        return [OpenSetMetrics.pool([fold.open_set for fold in run]) for run in self.runs]
 
     @property
     def temperatures(self) -> dict[str, float]:
@@ -64,24 +66,24 @@ class ExperimentResult:
         fitted = self.temperatures
         if not fitted:
             return None
-        return pooled([fold.answers[RECORDED].raised(1 / fitted[fold.name]) for fold in self.runs[0]])
+        return pool([fold.predictions[RECORDED].raise_to_power(1 / fitted[fold.name]) for fold in self.runs[0]])
 
     @property
     def by_fold(self) -> dict[str, float]:
         """Mean accuracy over seeds of each fold."""
         names = [fold.name for fold in self.runs[0]]
         return {
-            name: float(np.mean([run[index].answers[RECORDED].accuracy for run in self.runs]))
+            name: float(np.mean([run[index].predictions[RECORDED].accuracy for run in self.runs]))
             for index, name in enumerate(names)
         }
 
     @property
     def metrics(self) -> dict[str, list[float]]:
         """The row's figures, each seed's."""
-        if self.row.unknown:
-            return _rejected(self.rejections)
+        if self.experiment.unknown:
+            return _open_set_figures(self.open_sets)
         alls = self.over_seeds()
-        worst = [min(fold.answers[RECORDED].accuracy for fold in run) for run in self.runs]
+        worst = [min(fold.predictions[RECORDED].accuracy for fold in run) for run in self.runs]
         figures = {
             "pooled accuracy": [each.accuracy for each in alls],
             "worst fold": worst,
@@ -95,24 +97,24 @@ class ExperimentResult:
     @property
     def summary(self) -> str:
         """The row's figures in one line."""
-        return "   ".join(_figure(name, values) for name, values in self.metrics.items())
+        return "   ".join(_format_figure(name, values) for name, values in self.metrics.items())
 
     @property
     def details(self) -> list[str]:
         """Lines on folds, on fewer frames seen, and on what is recognised at the threshold."""
-        lines = [f"{self.row.data}, {self.row.protocol}, {self.row.recipe.architecture}:"]
-        if not self.row.unknown:
+        lines = [f"{self.experiment.data}, {self.experiment.protocol}, {self.experiment.config.architecture}:"]
+        if not self.experiment.unknown:
             lines += ["  " + ", ".join(f"{name} {100 * value:.1f}" for name, value in self.by_fold.items())]
             lines += [
-                f"  {view:24s}" + _figure("accuracy", [each.accuracy for each in self.over_seeds(view)])
-                for view in self.row.views[1:]
+                f"  {view:24s}" + _format_figure("accuracy", [each.accuracy for each in self.over_seeds(view)])
+                for view in self.experiment.views[1:]
             ]
             fitted = [f"{name} {value:.2f}" for name, value in self.temperatures.items()]
             lines += [f"  temperature fitted on the people trained with, seed 0: {', '.join(fitted)}"] if fitted else []
             return [*lines, ""]
         for index, fold in enumerate(self.runs[0]):
-            figures = _rejected([run[index].rejection for run in self.runs])
-            lines.append(f"  {fold.name:32s}" + "   ".join(_figure(*figure) for figure in figures.items()))
+            figures = _open_set_figures([run[index].open_set for run in self.runs])
+            lines.append(f"  {fold.name:32s}" + "   ".join(_format_figure(*figure) for figure in figures.items()))
         return [*lines, ""]
 
     def card_entries(self, command: str) -> list[Evaluation]:
@@ -120,12 +122,12 @@ class ExperimentResult:
         entries = [("", name, values) for name, values in self.metrics.items() if name != "worst fold"]
         entries += [
             (f", {view}", "pooled accuracy", [each.accuracy for each in self.over_seeds(view)])
-            for view in self.row.views[1:]
+            for view in self.experiment.views[1:]
         ]
         return [
             Evaluation(
-                data=self.row.data,
-                protocol=f"{self.row.protocol}, {_seeds(len(values))}{view}",
+                data=self.experiment.data,
+                protocol=f"{self.experiment.protocol}, {_describe_seeds(len(values))}{view}",
                 metric=name,
                 value=round(float(np.mean(values)), 4),
                 command=command,
@@ -134,22 +136,22 @@ class ExperimentResult:
         ]
 
 
-def table(results: Mapping[str, ExperimentResult]) -> list[str]:
+def format_table(results: Mapping[str, ExperimentResult]) -> list[str]:
     """The table as Markdown."""
     lines = [
-        "| row | data, protocol | network | before | reach | here, mean (each seed), % |",
+        "| experiment | data, protocol | network | baseline | target | here, mean (each seed), % |",
         "|---|---|---|---|---|---|",
     ]
     for name, result in results.items():
-        row = result.row
-        what = f"{row.data}, {row.protocol}"
-        here = "; ".join(_figure(metric, values) for metric, values in result.metrics.items())
-        cells = [name, what, row.recipe.architecture, row.before, row.reach, here]
+        experiment = result.experiment
+        what = f"{experiment.data}, {experiment.protocol}"
+        here = "; ".join(_format_figure(metric, values) for metric, values in result.metrics.items())
+        cells = [name, what, experiment.config.architecture, experiment.baseline, experiment.target, here]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
-def _rejected(parts: Sequence[OpenSetMetrics]) -> dict[str, list[float]]:
+def _open_set_figures(parts: Sequence[OpenSetMetrics]) -> dict[str, list[float]]:
     return {
         "AUROC": [part.auroc for part in parts],
         f"unknown accepted at {ACCEPT_FROM}": [part.unknown_accepted(ACCEPT_FROM) for part in parts],
@@ -157,10 +159,10 @@ def _rejected(parts: Sequence[OpenSetMetrics]) -> dict[str, list[float]]:
     }
 
 
-def _seeds(count: int) -> str:
+def _describe_seeds(count: int) -> str:
     return "one seed" if count == 1 else f"mean of {count} seeds"
 
 
-def _figure(name: str, values: Sequence[float]) -> str:
+def _format_figure(name: str, values: Sequence[float]) -> str:
     each = " ".join(f"{100 * value:.1f}" for value in values)
     return f"{name} {100 * float(np.mean(values)):.1f} ({each})"

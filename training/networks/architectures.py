@@ -12,17 +12,26 @@ from training.networks.tcn import GestureTCN, TCNConfig
 NONE: Final = "none"
 
 Network = GestureEnsemble | GestureGRU | GestureTCN | LegacyGRU
-KINDS: Final[dict[str, type[Network]]] = {
+GESTURE_NETWORKS: Final[dict[str, type[Network]]] = {
     "ensemble": GestureEnsemble,
-    "recipe": GestureGRU,
-    "seed": LegacyGRU,
+    "bigru": GestureGRU,
+    "legacy_bigru": LegacyGRU,
     "tcn": GestureTCN,
 }
+# The one architecture for shots is ``training.networks.shot_tcn``.
+SHOT: Final = "shot"
+# Names that flags, checkpoints and evaluations of earlier versions use.
+EARLIER_NAMES: Final = {"recipe": "bigru", "seed": "legacy_bigru"}
+
+
+def resolve_architecture(name: str) -> str:
+    """The name of an architecture, also by the name that it had in an earlier version."""
+    return EARLIER_NAMES.get(name, name)
 
 
 def build_architecture(architecture: str, classes: int, layout: SkeletonLayout = TWO_HANDS) -> Network:
-    """A fresh network of an architecture."""
-    if architecture == "seed":
+    """A fresh gesture network of an architecture."""
+    if architecture == "legacy_bigru":
         return LegacyGRU(GRUConfig(layout.width, classes))
     if architecture == "ensemble":
         return GestureEnsemble(EnsembleConfig(layout.width, classes), layout)

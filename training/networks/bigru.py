@@ -91,7 +91,7 @@ class LegacyGRU(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.linear = nn.Linear(width, config.num_classes)
 
-    def forward(self, sequence: Tensor, presence: Tensor) -> Tensor:
+    def forward(self, sequence: Tensor, presence: Tensor | None = None) -> Tensor:
         states, _ = self.gru(sequence.transpose(0, 1))
         logits: Tensor = self.linear(self.dropout(self.norm(states[-1])))
         return logits

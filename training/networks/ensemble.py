@@ -42,10 +42,10 @@ class GestureEnsemble(nn.Module):
         self.members = nn.ModuleList(GRUReader(config, layout.features) for _ in range(config.members))
 
     def forward(self, sequence: Tensor, presence: Tensor) -> Tensor:
-        each = self.logits_of_members(sequence, presence).log_softmax(dim=-1)
+        each = self.member_logits(sequence, presence).log_softmax(dim=-1)
         return each.logsumexp(dim=0) - math.log(self.config.members)
 
-    def logits_of_members(self, sequence: Tensor, presence: Tensor) -> Tensor:
+    def member_logits(self, sequence: Tensor, presence: Tensor) -> Tensor:
         """``(members, B, classes)``: what each of them says. Each is trained on its own answer."""
         frames = self.features(sequence, presence)
         return torch.stack([member(frames) for member in self.members])

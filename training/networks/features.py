@@ -86,7 +86,7 @@ class ScaledFeatures(PointFeatures):
         self.register_buffer("mean", torch.zeros(layout.features))
         self.register_buffer("std", torch.ones(layout.features))
 
-    def fit(self, sequence: Tensor, presence: Tensor) -> None:
+    def set_scale(self, sequence: Tensor, presence: Tensor) -> None:
         """Take the scale from training windows ``(N, T, F)``."""
         with torch.no_grad():
             frames = super().forward(sequence, presence).flatten(0, 1)

@@ -4,8 +4,8 @@ The features are inside: pelvis-centred, shoulder-scaled points, masked by visib
 keypoints file holds: ``x (B, T, 33, 3)``, x, y and visibility, 30 frames a second. It knows nothing of files or losses.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -52,10 +52,6 @@ class ShotTCNConfig:
                 raise ValueError(f"{field} is {value!r}, expected a whole number from {low} to {high}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout!r}, expected a number from 0 up to 1")
-
-    def plain(self) -> dict[str, Any]:
-        """The fields as a checkpoint holds them."""
-        return asdict(self)
 
 
 class Moment(nn.Module):

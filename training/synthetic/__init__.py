@@ -1,1 +1,1 @@
-"""Made players and virtual cameras."""
+"""Made hands, made players and virtual cameras: data that no person was recorded for."""

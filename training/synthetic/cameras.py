@@ -33,21 +33,21 @@ class Camera:
     height_px: int = 720
 
     @classmethod
-    def drawn(cls, view: str, draw: np.random.Generator) -> "Camera":
+    def sample(cls, view: str, rng: np.random.Generator) -> "Camera":
         """A camera near a view: up to 20° off it, 4 to 6.5 m away, at 1.0 to 1.8 m, the person kept in the image."""
         return cls(
-            azimuth=VIEWS[view] + float(draw.uniform(-20, 20)),
-            distance=float(draw.uniform(4.0, 6.5)),
-            height=float(draw.uniform(1.0, 1.8)),
-            field_of_view=float(draw.uniform(48, 60)),
+            azimuth=VIEWS[view] + float(rng.uniform(-20, 20)),
+            distance=float(rng.uniform(4.0, 6.5)),
+            height=float(rng.uniform(1.0, 1.8)),
+            field_of_view=float(rng.uniform(48, 60)),
         )
 
     @classmethod
-    def anywhere(cls, draw: np.random.Generator, width: int, height_px: int) -> "Camera":
+    def sample_anywhere(cls, rng: np.random.Generator, width: int, height_px: int) -> "Camera":
         """A camera on any side, 2.5 to 9 m away, at 0.5 to 2.2 m, that has a tall player's raised arms in the image."""
-        distance, height = float(draw.uniform(2.5, 9.0)), float(draw.uniform(0.5, 2.2))
-        half = np.arctan(max(height, REACH - height) / (distance - 0.5)) * draw.uniform(1.02, 1.4)
-        turn = float(draw.uniform(0, 360))
+        distance, height = float(rng.uniform(2.5, 9.0)), float(rng.uniform(0.5, 2.2))
+        half = np.arctan(max(height, REACH - height) / (distance - 0.5)) * rng.uniform(1.02, 1.4)
+        turn = float(rng.uniform(0, 360))
         return cls(turn, distance, height, float(np.degrees(2 * half)), width, height_px)
 
     def project(self, bodies: Floats) -> Floats:
@@ -83,7 +83,7 @@ class Tracker:
     drift: float = 0.006
     offset: float = 0.0
 
-    def observe(self, bodies: Floats, times: Floats, camera: Camera, draw: np.random.Generator) -> Array:
+    def observe(self, bodies: Floats, times: Floats, camera: Camera, rng: np.random.Generator) -> Array:
         """What the tracker returns for each frame: float32 ``(T, 33, 3)``, x, y and visibility."""
         seen = camera.project(bodies)
         tall = float(np.median(seen[..., 1].max(axis=1) - seen[..., 1].min(axis=1)))
@@ -91,20 +91,20 @@ class Tracker:
         hidden = np.clip((depth - depth.mean(axis=1, keepdims=True)) / 0.15, 0, 1)  # 15 cm behind the body's middle
         factor = np.ones(POSE_POINTS)
         factor[_HANDS] = _HANDS_FACTOR
-        run_distributed = (factor * (1 + hidden))[..., None] * tall
+        spread = (factor * (1 + hidden))[..., None] * tall
         step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
-        noise = self.jitter * draw.normal(size=seen.shape) + self.drift * _wander(seen.shape, step, draw)
+        noise = self.jitter * rng.normal(size=seen.shape) + self.drift * _wander(seen.shape, step, rng)
         if self.offset:
-            noise += self.offset * draw.normal(size=seen.shape[1:])
-        noisy = seen + noise * run_distributed * [camera.height_px / camera.width, 1.0]
-        visibility = np.clip(0.98 - 0.35 * hidden + draw.normal(0, 0.02, hidden.shape), 0.05, 1.0)
+            noise += self.offset * rng.normal(size=seen.shape[1:])
+        noisy = seen + noise * spread * [camera.height_px / camera.width, 1.0]
+        visibility = np.clip(0.98 - 0.35 * hidden + rng.normal(0, 0.02, hidden.shape), 0.05, 1.0)
         return np.concatenate([noisy, visibility[..., None]], axis=-1).astype(np.float32)
 
 
-def _wander(shape: tuple[int, ...], step_s: float, draw: np.random.Generator) -> Floats:
+def _wander(shape: tuple[int, ...], step_s: float, rng: np.random.Generator) -> Floats:
     """A first-order autoregressive process of unit variance along the first axis."""
     keep = float(np.exp(-step_s / _CORRELATION_S))
-    fresh = draw.normal(size=shape)
+    fresh = rng.normal(size=shape)
     drift = np.empty(shape)
     drift[0] = fresh[0]
     for frame in range(1, shape[0]):

@@ -1,7 +1,7 @@
 """Made players: bodies in three dimensions that shoot a basketball, well or with known faults. Nobody was recorded.
 
 Segments turn by smooth joint angles in the plane of the shot; faults of form leave that plane. Cameras and a tracker's
-faults are ``cameras.py``, data sets ``simulate_shots.py``. Figures on made players say nothing about real ones.
+faults are ``cameras.py``, labelled windows ``shots.py``. Figures on made players say nothing about real ones.
 """
 
 from typing import Final

@@ -23,12 +23,12 @@ class Player:
     hand: Hand
 
     @classmethod
-    def drawn(cls, draw: np.random.Generator) -> "Player":
+    def sample(cls, rng: np.random.Generator) -> "Player":
         """A player with proportions of its own."""
-        legs, trunk, arms, breadth = (float(value) for value in draw.uniform(0.88, 1.12, 4))
-        hand: Hand = "left" if draw.random() < 0.3 else "right"
+        legs, trunk, arms, breadth = (float(value) for value in rng.uniform(0.88, 1.12, 4))
+        hand: Hand = "left" if rng.random() < 0.3 else "right"
         # Trackers and recordings put the fingers' points anywhere from the knuckles to the tips.
-        return cls(float(draw.uniform(1.45, 2.10)), legs, trunk, arms, breadth, float(draw.uniform(0.8, 1.6)), hand)
+        return cls(float(rng.uniform(1.45, 2.10)), legs, trunk, arms, breadth, float(rng.uniform(0.8, 1.6)), hand)
 
 
 @dataclass(frozen=True)
@@ -70,45 +70,43 @@ class ShotParameters:
     sway_hz: float
 
     @classmethod
-    def drawn(cls, draw: np.random.Generator) -> "ShotParameters":
+    def sample(cls, rng: np.random.Generator) -> "ShotParameters":
         """A form with each of four faults in about a third of the draws, independently of each other."""
-        late, early_wrist, swaying, tilted = draw.random(4) < 0.35
-        lead = (
-            draw.choice([draw.uniform(0.17, 0.32), draw.uniform(-0.18, -0.08)]) if late else draw.uniform(-0.02, 0.11)
-        )
-        lift_length = draw.uniform(0.30, 0.90)
+        late, early_wrist, swaying, tilted = rng.random(4) < 0.35
+        lead = rng.choice([rng.uniform(0.17, 0.32), rng.uniform(-0.18, -0.08)]) if late else rng.uniform(-0.02, 0.11)
+        lift_length = rng.uniform(0.30, 0.90)
         return cls(
             legs_lead=float(lead),
-            wrist_lag=float(draw.uniform(-0.16, -0.07) if early_wrist else draw.uniform(0.01, 0.10)),
-            knee_bend=float(draw.uniform(20, 95)),
-            legs_length=float(draw.uniform(0.22, 0.70)),
-            dip_length=float(draw.uniform(0.35, 0.80)),
-            pause=float(draw.uniform(0.0, 0.35)),
-            heel_rise=float(draw.uniform(0, 45)),
-            heel_lag=float(draw.uniform(-0.02, 0.08)),
-            lean=float(draw.uniform(0.05, 0.50)),
-            trunk_lead=float(draw.uniform(-0.06, 0.14)),
-            lean_back=float(draw.uniform(0, 14)),
-            drift=float(draw.uniform(-0.05, 0.15)),
-            turn=float(draw.uniform(-10, 35)),
-            stance=float(draw.uniform(0.7, 2.2)),
-            elbow_length=float(draw.uniform(0.20, 0.42)),
-            elbow_early=float(draw.uniform(0.0, 0.4)),
-            early_lead=float(draw.uniform(0.05, 0.25)),
-            upper_lead=float(draw.uniform(-0.05, 0.15)),
-            upper_length=float(draw.uniform(0.22, 0.60)),
-            lift_lead=float(lift_length / 2 + draw.uniform(-0.08, 0.15)),
+            wrist_lag=float(rng.uniform(-0.16, -0.07) if early_wrist else rng.uniform(0.01, 0.10)),
+            knee_bend=float(rng.uniform(20, 95)),
+            legs_length=float(rng.uniform(0.22, 0.70)),
+            dip_length=float(rng.uniform(0.35, 0.80)),
+            pause=float(rng.uniform(0.0, 0.35)),
+            heel_rise=float(rng.uniform(0, 45)),
+            heel_lag=float(rng.uniform(-0.02, 0.08)),
+            lean=float(rng.uniform(0.05, 0.50)),
+            trunk_lead=float(rng.uniform(-0.06, 0.14)),
+            lean_back=float(rng.uniform(0, 14)),
+            drift=float(rng.uniform(-0.05, 0.15)),
+            turn=float(rng.uniform(-10, 35)),
+            stance=float(rng.uniform(0.7, 2.2)),
+            elbow_length=float(rng.uniform(0.20, 0.42)),
+            elbow_early=float(rng.uniform(0.0, 0.4)),
+            early_lead=float(rng.uniform(0.05, 0.25)),
+            upper_lead=float(rng.uniform(-0.05, 0.15)),
+            upper_length=float(rng.uniform(0.22, 0.60)),
+            lift_lead=float(lift_length / 2 + rng.uniform(-0.08, 0.15)),
             lift_length=float(lift_length),
-            arm_carry=float(draw.uniform(5, 40)),
-            elbow_carry=float(draw.uniform(75, 125)),
-            elbow_set=float(draw.uniform(50, 105)),
-            elbow_release=float(draw.uniform(150, 178)),
-            arm_set=float(draw.uniform(70, 120)),
-            arm_release=float(draw.uniform(130, 165)),
-            cock=float(draw.uniform(20, 55)),
-            snap=float(draw.uniform(80, 110) if early_wrist else draw.uniform(45, 110)),
-            snap_length=float(draw.uniform(0.18, 0.28) if early_wrist else draw.uniform(0.18, 0.45)),
-            tilt=float(draw.uniform(36, 50) if tilted else draw.uniform(-18, 18)),
-            sway=float(draw.uniform(0.09, 0.15) if swaying else draw.uniform(0.0, 0.01)),
-            sway_hz=float(draw.uniform(1.8, 2.6)),
+            arm_carry=float(rng.uniform(5, 40)),
+            elbow_carry=float(rng.uniform(75, 125)),
+            elbow_set=float(rng.uniform(50, 105)),
+            elbow_release=float(rng.uniform(150, 178)),
+            arm_set=float(rng.uniform(70, 120)),
+            arm_release=float(rng.uniform(130, 165)),
+            cock=float(rng.uniform(20, 55)),
+            snap=float(rng.uniform(80, 110) if early_wrist else rng.uniform(45, 110)),
+            snap_length=float(rng.uniform(0.18, 0.28) if early_wrist else rng.uniform(0.18, 0.45)),
+            tilt=float(rng.uniform(36, 50) if tilted else rng.uniform(-18, 18)),
+            sway=float(rng.uniform(0.09, 0.15) if swaying else rng.uniform(0.0, 0.01)),
+            sway_hz=float(rng.uniform(1.8, 2.6)),
         )

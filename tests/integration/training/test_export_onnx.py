@@ -12,9 +12,10 @@ from torch import nn
 from landmarks.hands import compute_presence, hand_box_normalise
 from landmarks.models.session import ModelSession
 from training.engine.checkpoints import CheckpointError, read_checkpoint
-from training.export_onnx import ExportError, check_parity, main, random_hands, to_onnx
-from training.networks.architectures import KINDS, build_architecture
-from training.networks.bigru import GestureGRU, GRUConfig, LegacyGRU, TrimmedLegacyGRU
+from training.engine.export import ExportError, check_parity, sample_hands, to_onnx
+from training.export_onnx import main
+from training.networks.architectures import GESTURE_NETWORKS, build_architecture
+from training.networks.bigru import GestureGRU, GRUConfig
 
 SHAPES = [(batch, time) for batch in (1, 3, 64) for time in (1, 2, 6, 20, 30, 60)]
 
@@ -49,21 +50,20 @@ def source_checkpoint(classes: int = 4, use_z: bool = False, **meta: Any) -> dic
     }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", GESTURE_NETWORKS)
 def test_the_exported_file_gives_torchs_logits_for_every_batch_and_length(kind: str) -> None:
     torch.manual_seed(0)
     network = build_architecture(kind, 34).eval()
-    exported = TrimmedLegacyGRU(network) if isinstance(network, LegacyGRU) else network
-    assert check_parity(to_onnx(exported, 84), network, 84, SHAPES) < 1e-5
+    assert check_parity(to_onnx(network), network, SHAPES)["logits"] < 1e-5
 
 
 def test_a_file_that_differs_is_refused() -> None:
     network = GestureGRU(GRUConfig(84, 4, hidden_dim=8)).eval()
-    model = to_onnx(network, 84)
+    model = to_onnx(network)
     with torch.no_grad():
         network.head[2].bias.add_(1.0)  # type: ignore[operator]
     with pytest.raises(ExportError, match="differ from torch's"):
-        check_parity(model, network, 84)
+        check_parity(model, network)
 
 
 @pytest.mark.parametrize("use_z", [False, True])
@@ -77,7 +77,7 @@ def test_a_source_system_checkpoint_becomes_a_model_that_answers_as_it_did(tmp_p
     assert session.card.temperature == 1.0
     assert session.card.use_z is use_z
     assert (session.card.name, session.card.seq_len, session.card.min_seq_len) == ("sequence_bigru", 30, 6)
-    window, _ = random_hands(3, 30, session.card.feature_dim, np.random.default_rng(1))
+    window, _ = sample_hands(3, 30, session.card.feature_dim, np.random.default_rng(1))
     window = hand_box_normalise(window)
     network = SourceSystemNetwork(4, use_z).eval()
     network.load_state_dict(content["model_state"])
@@ -100,7 +100,7 @@ def test_class_labels_come_from_a_list_a_mapping_or_the_numbers(
     tmp_path: Path, meta: dict[str, Any], labels: tuple[str, ...]
 ) -> None:
     torch.save(source_checkpoint(**meta), tmp_path / "x.pt")
-    assert read_checkpoint(tmp_path / "x.pt").about.class_labels == labels
+    assert read_checkpoint(tmp_path / "x.pt").metadata.class_labels == labels
 
 
 def changed(part: str, **values: Any) -> dict[str, Any]:

@@ -15,10 +15,13 @@ import torch
 from landmarks.hands import compute_presence, drop_z
 from landmarks.models.session import ModelSession
 from training import export_onnx, simulate, train_gru
-from training.data.recordings import DataError, read_windows
+from training.data.recordings import read_windows
+from training.data.windows import DataError
 from training.engine.checkpoints import Checkpoint, read_checkpoint
-from training.engine.lightning_module import RECIPES, class_weights
+from training.engine.config import CONFIGS
+from training.engine.gesture_module import compute_class_weights
 from training.engine.trainer import RunError, TrainingRun
+from training.synthetic.hands import GESTURES, make_windows
 from training.train_gru import read_data
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -73,7 +76,7 @@ def whole(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    "architecture, normalization", [("ensemble", "image"), ("recipe", "image"), ("seed", "hand_box")]
+    "architecture, normalization", [("ensemble", "image"), ("bigru", "image"), ("seed", "hand_box")]
 )
 def test_a_training_run_ends_in_a_model_that_answers(
     made: Path, tmp_path: Path, architecture: str, normalization: str
@@ -85,7 +88,7 @@ def test_a_training_run_ends_in_a_model_that_answers(
 
     session = ModelSession.open(tmp_path / "model")
     card = session.card
-    assert card.class_labels == tuple(sorted(simulate.GESTURES))
+    assert card.class_labels == tuple(sorted(GESTURES))
     assert (card.seq_len, card.min_seq_len, card.feature_dim, card.normalization) == (30, 6, 84, normalization)
     assert card.training.licence == "made"
     assert "validated on made_" in card.training.split
@@ -99,11 +102,11 @@ def test_the_recipe_learns_made_gestures_of_made_signers_it_never_saw(whole: Pat
 
 def accuracy_on_strangers(checkpoint: Checkpoint) -> float:
     """Share of windows of two made signers, whom no data set here has, that a network gets right."""
-    strangers = simulate.make_windows(windows_each=10, signers=2, frames=24, seed=99)
+    strangers = make_windows(windows_each=10, signers=2, frames=24, seed=99)
     hands = drop_z(np.asarray(strangers["hands"], dtype=np.float32))
     with torch.no_grad():
         logits = checkpoint.network(torch.from_numpy(hands), torch.from_numpy(compute_presence(hands)))
-    found = np.asarray(checkpoint.about.class_labels)[logits.argmax(dim=-1).numpy()]
+    found = np.asarray(checkpoint.metadata.class_labels)[logits.argmax(dim=-1).numpy()]
     return float((found == strangers["label"]).mean())
 
 
@@ -167,7 +170,7 @@ def test_a_run_does_not_resume_on_other_data_of_the_same_size(made: Path, whole:
 
 
 def test_recordings_of_one_sitting_end_with_the_ways_out(tmp_path: Path) -> None:
-    made = simulate.make_windows(windows_each=2, signers=1, frames=8, seed=0)
+    made = make_windows(windows_each=2, signers=1, frames=8, seed=0)
     made["session"] = np.full(8, "monday")
     np.savez(tmp_path / "ana.npz", **made)  # type: ignore[arg-type]
     with pytest.raises(SystemExit) as ended:
@@ -245,7 +248,7 @@ def test_a_data_set_that_comes_split_is_split_so(made: Path, tmp_path: Path) -> 
 
 
 def test_recordings_of_one_person_are_split_by_session(tmp_path: Path) -> None:
-    made = simulate.make_windows(windows_each=2, signers=2, frames=8, seed=0)
+    made = make_windows(windows_each=2, signers=2, frames=8, seed=0)
     for number, session in enumerate(np.unique(made["signer"])):
         take = made["signer"] == session
         np.savez(
@@ -305,6 +308,6 @@ def test_a_folder_without_data_ends_with_a_sentence(tmp_path: Path) -> None:
 def test_class_weights_even_out_half_of_the_imbalance(made: Path) -> None:
     windows = read_windows(made)
     keep = (windows.target != 0) | (np.arange(len(windows)) % 4 == 0)
-    rare = class_weights(windows.take(keep), RECIPES["recipe"])
+    rare = compute_class_weights(windows.select(keep), CONFIGS["bigru"])
     assert rare[0] / rare[1] == pytest.approx(2.0, rel=1e-5)
-    assert torch.equal(class_weights(windows.take(keep), RECIPES["seed"]), torch.ones(4))
+    assert torch.equal(compute_class_weights(windows.select(keep), CONFIGS["legacy_bigru"]), torch.ones(4))

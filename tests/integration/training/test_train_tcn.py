@@ -24,8 +24,10 @@ from landmarks.shots.keypoint_files import read_labelled
 from landmarks.shots.keypoints import SHOT_LABELS
 from training import evaluate_shots, export_onnx, simulate_shots, train_tcn
 from training.data.shot_windows import read_split
-from training.engine.shot_checkpoints import ShotCheckpointError, is_shot_checkpoint, read_shot_checkpoint
-from training.engine.shot_module import fit, shot_loss, validation_figures, varied
+from training.engine.checkpoints import CheckpointError, read_checkpoint
+from training.engine.module import fit
+from training.engine.shot_module import ShotModule, augment_poses, compute_metrics, shot_loss, to_dataset
+from training.networks.shot_tcn import ShotTCN
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
@@ -86,13 +88,14 @@ def test_training_lowers_the_loss(made: Path) -> None:
     trainer = L.Trainer(
         max_epochs=12, callbacks=[Losses()], enable_checkpointing=False, num_sanity_val_steps=0, **quiet
     )
-    about = Training(data="made", licence="", split="", command="", date="")
-    network = fit(train, train, seed=0, batch_size=16, trainer=trainer, training=about)
+    training = Training(data="made", licence="", split="", command="", date="")
+    windows = to_dataset(train)
+    module = fit(lambda: ShotModule(ShotTCN(), training, 0), windows, windows, seed=0, batch_size=16, trainer=trainer)
     assert len(losses) == 12
     assert min(losses) < losses[0] - 0.05
     with torch.no_grad():
-        logits, preds = network(torch.from_numpy(train.x))
-    figures = validation_figures(logits, preds, torch.from_numpy(train.labels), torch.from_numpy(train.targets))
+        logits, preds = module.network(torch.from_numpy(train.x))
+    figures = compute_metrics(logits, preds, torch.from_numpy(train.labels), torch.from_numpy(train.targets))
     assert float(figures["val_loss"]) == pytest.approx(losses[-1], rel=1e-4)
 
 
@@ -101,7 +104,7 @@ def test_figures_count_what_somebody_said() -> None:
     labels = torch.tensor([[1, 1, 0, math.nan], [0, 0, 0, math.nan], [1, 0, 0, math.nan]])
     preds = torch.tensor([[50.0, 100], [60, 90], [70, 80]])
     targets = torch.tensor([[55, math.nan], [math.nan, 100.0], [71, 60]])
-    figures = {name: float(value) for name, value in validation_figures(logits, preds, labels, targets).items()}
+    figures = {name: float(value) for name, value in compute_metrics(logits, preds, labels, targets).items()}
     assert figures.pop("val_loss") > 0
     assert figures == {
         "val_f1_baja_transferencia": pytest.approx(0.5),
@@ -170,16 +173,20 @@ def test_a_number_that_trains_nothing_is_refused(tmp_path: Path, flag: str, caps
 
 
 def test_a_checkpoint_of_earlier_versions_is_read(checkpoint: Path, tmp_path: Path) -> None:
-    network, training = read_shot_checkpoint(checkpoint)
-    content = {"helen_shot": torch.load(checkpoint, weights_only=True)["helen_shot"], "state": network.state_dict()}
-    torch.save(content, tmp_path / "old.ckpt")
-    again, about = read_shot_checkpoint(tmp_path / "old.ckpt")
-    assert about == training
-    assert all(torch.equal(value, again.state_dict()[name]) for name, value in network.state_dict().items())
+    trained = read_checkpoint(checkpoint)
+    content = torch.load(checkpoint, weights_only=True)
+    described = {"helen_shot": {key: content["helen"][key] for key in ("config", "training")}}
+    layouts = ({"state": trained.network.state_dict()}, {"state_dict": content["state_dict"]})
+    for weights in layouts:
+        torch.save(described | weights, tmp_path / "old.ckpt")
+        earlier = read_checkpoint(tmp_path / "old.ckpt")
+        assert (earlier.metadata, earlier.architecture) == (trained.metadata, "shot")
+        state = earlier.network.state_dict()
+        assert all(torch.equal(value, state[name]) for name, value in trained.network.state_dict().items())
 
 
 def test_a_checkpoint_says_where_it_comes_from(checkpoint: Path) -> None:
-    _, training = read_shot_checkpoint(checkpoint)
+    training = read_checkpoint(checkpoint).metadata.training
     assert training.command.startswith("python -m training.train_tcn --data_dir")
     assert training.split == "the data's own: 40 windows to train, 8 to choose the epoch"
 
@@ -220,7 +227,7 @@ def test_without_a_folder_it_draws_players_that_no_data_set_has(
     monkeypatch.delenv("HELEN_DATA_DIR", raising=False)
     evaluate_shots.main(["--shots", "4", "--model", str(model.parent)])
     assert capsys.readouterr().out.startswith("4 made players: bodies and cameras")
-    delays = {window.targets["delay_ms"] for window in evaluate_shots.made_windows(4)}
+    delays = {window.targets["delay_ms"] for window in evaluate_shots.make_windows(4)}
     assert not delays & {read_labelled(path).targets["delay_ms"] for path in made.rglob("*.labeled.json")}
 
 
@@ -229,7 +236,11 @@ def test_without_a_folder_it_draws_players_that_no_data_set_has(
     [([1, 1, 0, 0], [1, 0, 1, 0], 0.5), ([1, 0, 0, 0], [1, 0, 0, 0], 1.0), ([0] * 4, [0] * 4, 0.0)],
 )
 def test_f1_counts_both_kinds_of_errors(found: list[int], true: list[int], score: float) -> None:
-    assert evaluate_shots.f1(np.array(found, bool), np.array(true, bool)) == score
+    predicted, truth = (
+        evaluate_shots.ShotPredictions(np.array([labels] * 4, bool).T, np.arange(4.0), np.arange(4.0))
+        for labels in (found, true)
+    )
+    assert evaluate_shots.compute_scores(predicted, truth)["macro F1"] == score
 
 
 def test_what_nobody_said_costs_nothing() -> None:
@@ -246,7 +257,7 @@ def test_what_nobody_said_costs_nothing() -> None:
 def test_variation_mirrors_left_and_right_and_keeps_visibility() -> None:
     x = torch.rand(64, 5, 33, 3, generator=torch.Generator().manual_seed(0))
     x[:, :, POINT["left_wrist"], 2], x[:, :, POINT["right_wrist"], 2] = 0.25, 0.75
-    out = varied(x, torch.Generator().manual_seed(0))
+    out = augment_poses(x, torch.Generator().manual_seed(0))
     left = out[:, 0, POINT["left_wrist"], 2]
     assert 15 < int((left == 0.75).sum()) < 50
     assert ((left == 0.25) | (left == 0.75)).all()
@@ -260,7 +271,7 @@ def test_variation_leaves_frames_out_at_both_ends_and_none_between() -> None:
     draws = torch.Generator().manual_seed(0)
     lengths, starts = set(), set()
     for _ in range(40):
-        kept = varied(x, draws)[:, :, 0, 2]
+        kept = augment_poses(x, draws)[:, :, 0, 2]
         assert (kept.diff(dim=1) == 1).all()
         lengths.add(kept.shape[1])
         starts |= set(kept[:, 0].tolist())
@@ -271,14 +282,13 @@ def test_variation_leaves_frames_out_at_both_ends_and_none_between() -> None:
 def test_files_that_are_no_checkpoint_are_refused(tmp_path: Path, checkpoint: Path) -> None:
     other = tmp_path / "other.ckpt"
     other.write_bytes(b"no checkpoint")
-    assert not is_shot_checkpoint(other)
-    with pytest.raises(ShotCheckpointError, match=r"other.ckpt is not a checkpoint of train_tcn"):
-        read_shot_checkpoint(other)
+    with pytest.raises(CheckpointError, match=r"other.ckpt is no checkpoint of plain values and tensors"):
+        read_checkpoint(other)
     content = torch.load(checkpoint, weights_only=True)
-    content["helen_shot"]["config"]["channels"] = 32
+    content["helen"]["config"]["channels"] = 32
     torch.save(content, other)
-    with pytest.raises(ShotCheckpointError, match=r"other.ckpt is damaged"):
-        read_shot_checkpoint(other)
+    with pytest.raises(CheckpointError, match=r"other.ckpt isn't laid out as a checkpoint: .* the config expects"):
+        read_checkpoint(other)
 
 
 def test_a_folder_without_data_ends_with_one_sentence(tmp_path: Path) -> None:

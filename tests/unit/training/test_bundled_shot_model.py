@@ -9,15 +9,15 @@ import pytest
 from landmarks.models.session import ModelSession
 from landmarks.pose import Array
 from landmarks.shots.keypoints import SHOT_LABELS
-from training.engine.shot_card import made_poses
-from training.evaluate_shots import Bools, by_model, by_rules, f1, made_windows, true_values
+from training.engine.shot_card import make_golden_poses
+from training.evaluate_shots import compute_scores, make_windows, predict_with_model, predict_with_rules, read_truth
 
 FOLDER = Path(__file__).parents[3] / "models" / "shot" / "1"
 
 
 def poses(frames: int) -> Array:
     """``(1, T, 33, 3)``: a made shot, repeated or cut to a length."""
-    return np.resize(made_poses(), (1, frames, 33, 3)).astype(np.float32)
+    return np.resize(make_golden_poses(), (1, frames, 33, 3)).astype(np.float32)
 
 
 @pytest.mark.parametrize("frames", [1, 6, 21, 22, 120, 300])
@@ -39,13 +39,9 @@ def test_its_card_says_that_nobody_was_recorded_and_what_it_reaches() -> None:
 
 
 def test_it_reads_players_it_has_not_seen_better_than_the_rules_do() -> None:
-    windows = made_windows(120)
-    truth = true_values(windows)
-    model, rules = by_model(windows, ModelSession.open(FOLDER)), by_rules(windows)
-
-    def macro(found: Bools) -> float:
-        return float(np.mean([f1(found[:, place], truth.labels[:, place]) for place in range(4)]))
-
-    assert macro(model.labels) > max(0.85, macro(rules.labels))
-    late = [np.abs(found.delay_ms - truth.delay_ms).mean() for found in (model, rules)]
-    assert late[0] < min(35.0, late[1])
+    windows = make_windows(120)
+    truth = read_truth(windows)
+    model = compute_scores(predict_with_model(windows, ModelSession.open(FOLDER)), truth)
+    rules = compute_scores(predict_with_rules(windows), truth)
+    assert model["macro F1"] > max(0.85, rules["macro F1"])
+    assert model["delay_ms MAE"] < min(35.0, rules["delay_ms MAE"])

@@ -12,8 +12,8 @@ from landmarks.shots.keypoint_files import read_labelled
 from landmarks.shots.keypoints import SHOT_LABELS
 from tests.unit.training.synthetic.test_players import FORM, PLAYER
 from training import simulate_shots
-from training.simulate_shots import drawn_shot, filmed, hide, true_shot
 from training.synthetic.shot_parameters import Player, ShotParameters
+from training.synthetic.shots import compute_true_shot, film, occlude, sample_shot
 
 
 def test_files_are_labelled_windows_in_two_folders(tmp_path: Path) -> None:
@@ -59,17 +59,17 @@ def test_other_windows_are_neither_mixed_with_made_ones_nor_lost(tmp_path: Path)
     ],
 )
 def test_a_fault_of_form_is_that_label_in_the_truth(change: dict[str, float], label: str | None) -> None:
-    assert true_shot(PLAYER, replace(FORM, **change)).labels == (() if label is None else (label,))
+    assert compute_true_shot(PLAYER, replace(FORM, **change)).labels == (() if label is None else (label,))
 
 
 def test_the_true_delay_is_the_legs_lead_but_for_what_gravity_takes() -> None:
-    delays = [true_shot(PLAYER, replace(FORM, legs_lead=lead)).delay_ms for lead in (0.05, 0.10, 0.20)]
+    delays = [compute_true_shot(PLAYER, replace(FORM, legs_lead=lead)).delay_ms for lead in (0.05, 0.10, 0.20)]
     assert np.diff(delays) == pytest.approx([50, 100], abs=15)
 
 
 def test_a_filmed_player_is_in_the_picture() -> None:
     for seed in range(40):
-        track = filmed(PLAYER, FORM, np.random.default_rng(seed))
+        track = film(PLAYER, FORM, np.random.default_rng(seed))
         inside = (track.points[..., 1] > 0) & (track.points[..., 1] < 1)
         assert inside.mean() > 0.97
         heads, feet = track.points[:, POINT["nose"], 1], track.points[:, POINT["left_heel"], 1]
@@ -78,16 +78,16 @@ def test_a_filmed_player_is_in_the_picture() -> None:
 
 def test_a_form_that_is_no_shot_is_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
     forms = iter([replace(FORM, arm_carry=140, elbow_carry=160), FORM])
-    monkeypatch.setattr(ShotParameters, "drawn", lambda draw: next(forms))
-    monkeypatch.setattr(Player, "drawn", lambda draw: PLAYER)
-    assert drawn_shot(np.random.default_rng(0))[1] == FORM
+    monkeypatch.setattr(ShotParameters, "sample", lambda draw: next(forms))
+    monkeypatch.setattr(Player, "sample", lambda draw: PLAYER)
+    assert sample_shot(np.random.default_rng(0))[1] == FORM
 
 
 def test_hidden_points_are_hidden_and_off() -> None:
     shown = 0
     for seed in range(20):
         points = np.full((30, 33, 3), 0.9, np.float32)
-        hide(points, np.random.default_rng(seed))
+        occlude(points, np.random.default_rng(seed))
         hidden = points[..., 2] < 0.3
         shown += not hidden.any()
         assert (points[~hidden] == np.float32(0.9)).all()

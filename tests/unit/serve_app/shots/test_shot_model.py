@@ -21,8 +21,9 @@ from serve_app.shots.analysis import add_model_input, analyze_with_model
 from serve_app.shots.request import shot_tensors
 from testkit.model_files import write_version
 from testkit.stages.local_stages import local_client
-from training.engine.shot_card import made_poses
-from training.engine.shot_checkpoints import export_shot, write_shot_checkpoint
+from training.engine.checkpoints import Checkpoint, make_shot_metadata
+from training.engine.export import export
+from training.engine.shot_card import make_golden_poses
 from training.networks.shot_tcn import ShotTCN, ShotTCNConfig
 
 
@@ -32,9 +33,9 @@ def with_shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     write_version(folder, 1)
     torch.manual_seed(0)
-    about = Training(data="none", licence="none", split="none", command="none", date="2026-01-01")
-    write_shot_checkpoint(ShotTCN(ShotTCNConfig(channels=8, blocks=1)), about, folder / "shot.ckpt")
-    export_shot(folder / "shot.ckpt", folder / "shot" / "1" / "model.onnx", name="shot")
+    training = Training(data="none", licence="none", split="none", command="none", date="2026-01-01")
+    checkpoint = Checkpoint(ShotTCN(ShotTCNConfig(channels=8, blocks=1)).eval(), make_shot_metadata(training))
+    export(checkpoint, folder / "shot" / "1" / "model.onnx", name="shot")
     return folder
 
 
@@ -142,7 +143,7 @@ def test_an_answer_that_is_not_finite_is_the_models_fault(logits: list[float], p
 
 @pytest.mark.anyio
 async def test_the_shot_model_answers_v2_with_its_own_outputs_and_probabilities(with_shots: Path) -> None:
-    x = np.stack([made_poses(), made_poses()])
+    x = np.stack([make_golden_poses(), make_golden_poses()])
 
     async with serving(with_shots) as client:
         assert (await client.get("/v2/health/ready")).status_code == 200

@@ -4,10 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.data.public_datasets import KINECT_FRAMES, read_kinect, read_natops, stretched
-from training.data.recordings import DataError
+from training.command_line import DATA_DIR
+from training.data.public_datasets import KINECT_FRAMES, read_kinect, read_natops, stretch_sequence
 from training.data.skeletons import KINECT_BODY, NATOPS_ARMS
-from training.engine.reproducible_command import DATA_DIR
+from training.data.windows import DataError
 
 NAMES = {"X": np.ones((3, 9, 60), np.float32), "L": np.array([4, 9, 1]), "word": np.array(["b", "a", "b"])}
 MADE = {**NAMES, "subj": np.array(["S1", "S2", "S2"])}
@@ -43,8 +43,8 @@ def test_other_kinect_files_are_refused(tmp_path: Path, arrays: dict[str, np.nda
 @pytest.mark.parametrize("frames", [1, 3, 5, 9])
 def test_stretching_keeps_a_straight_line_straight(frames: int) -> None:
     line = np.linspace(0, 4, 5, dtype=np.float32)[:, None]
-    np.testing.assert_allclose(stretched(line, frames)[:, 0], np.linspace(0, 4, frames), atol=1e-6)
-    assert stretched(line[:1], frames).shape == (frames, 1)
+    np.testing.assert_allclose(stretch_sequence(line, frames)[:, 0], np.linspace(0, 4, frames), atol=1e-6)
+    assert stretch_sequence(line[:1], frames).shape == (frames, 1)
 
 
 def write_ts(folder: Path, part: str, labels: list[str], channels: int = 24) -> None:

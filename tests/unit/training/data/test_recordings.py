@@ -3,8 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.data.recordings import DataError, Windows, read_grouped, read_split, read_windows, split_windows
-from training.simulate import make_windows
+from training.data.recordings import read_grouped, read_split, read_windows
+from training.data.windows import DataError, Windows, split_windows
+from training.synthetic.hands import make_windows
 
 
 @pytest.fixture
@@ -47,24 +48,24 @@ def test_a_split_the_data_does_not_have_is_refused(made: Path) -> None:
 def test_a_split_of_one_person_is_refused(made: Path) -> None:
     windows = read_windows(made)
     with pytest.raises(DataError, match="at least two groups"):
-        split_windows(windows.take(windows.group == "made_0"), "signer", 0)
+        split_windows(windows.select(windows.group == "made_0"), "signer", 0)
 
 
 def test_only_some_labels_keep_their_names(made: Path) -> None:
     windows = read_windows(made)
-    some = windows.only_labels(["made-wave", "made-grab"])
+    some = windows.select_labels(["made-wave", "made-grab"])
     names = np.asarray(windows.class_labels)[windows.target]
     assert some.class_labels == ("made-grab", "made-wave")
     expected = [name for name in names if name in some.class_labels]
     assert [some.class_labels[index] for index in some.target] == expected
     with pytest.raises(DataError, match="made-up"):
-        windows.only_labels(["made-up"])
+        windows.select_labels(["made-up"])
 
 
 def test_common_labels_are_those_of_every_signer(made: Path) -> None:
     windows = read_windows(made)
     without = (windows.group == "made_1") & (windows.target == 0)
-    assert windows.take(~without).common_labels() == ("made-grab", "made-point", "made-wave")
+    assert windows.select(~without).common_labels() == ("made-grab", "made-point", "made-wave")
 
 
 HANDS = np.zeros((2, 4, 84), np.float32)

@@ -7,7 +7,7 @@ import pytest
 
 from landmarks.shots.keypoint_files import LabelledWindow, write_labelled
 from landmarks.shots.keypoints import SHOT_LABELS, PoseTrack, ShotWindow
-from training.data.shot_windows import ShotDataError, ShotWindows, read_files, read_split, stacked
+from training.data.shot_windows import ShotDataError, ShotWindows, read_files, read_split, stack_windows
 
 
 def written(path: Path, frames: int = 21, fps: float = 30.0, height: float = 0.5, **said: object) -> None:
@@ -18,7 +18,7 @@ def written(path: Path, frames: int = 21, fps: float = 30.0, height: float = 0.5
 
 
 def arrays_of(folder: Path) -> ShotWindows:
-    return stacked([file.window for file in read_files(folder)])
+    return stack_windows([file.window for file in read_files(folder)])
 
 
 NONE_HOLDS = dict.fromkeys(SHOT_LABELS, False)

@@ -3,9 +3,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from training.data.frame_rates import resample
 from training.data.skeletons import KINECT_BODY
-from training.engine.augmentation import Augmentation, augment, resample
-from training.engine.lightning_module import BODY
+from training.engine.augmentation import Augmentation, augment
+from training.engine.config import BODY
 
 STILL = Augmentation(
     speed=1.0, shift_time=0, warp_time=0, rotation=0, log_scale=0, log_aspect=0, shear=0, shift=0, view=0,

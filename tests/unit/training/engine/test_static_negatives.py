@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from training.data.recordings import Windows
-from training.engine.static_negatives import make_static_windows, still_labels
-from training.simulate import make_windows
+from training.data.windows import Windows
+from training.engine.static_negatives import find_static_labels, make_static_windows
+from training.synthetic.hands import make_windows
 
 
 def generator() -> torch.Generator:
@@ -45,17 +45,17 @@ def labelled(*, still: bool) -> Windows:
 
 
 def test_labels_that_move_are_not_still() -> None:
-    assert still_labels(labelled(still=False)) == ()
+    assert find_static_labels(labelled(still=False)) == ()
 
 
 def test_a_label_whose_windows_hardly_move_is_still() -> None:
-    assert still_labels(labelled(still=True)) == ("made-wave",)
+    assert find_static_labels(labelled(still=True)) == ("made-wave",)
 
 
 def test_windows_that_show_nothing_say_nothing_about_their_label() -> None:
     windows = labelled(still=False)
     windows.points[windows.target == 0] = 0
-    assert still_labels(windows) == ()
+    assert find_static_labels(windows) == ()
 
 
 def test_a_batch_of_which_no_window_was_chosen_stays_empty() -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.evaluation.metrics import OpenSetMetrics, Predictions, auroc, pooled
+from training.evaluation.metrics import OpenSetMetrics, Predictions, compute_auroc, pool
 
 
 def held_out(*rows: tuple[list[float], int]) -> Predictions:
@@ -25,7 +25,7 @@ def test_macro_f1_is_the_mean_over_classes() -> None:
 
 
 def test_probabilities_raised_to_a_power_still_add_up_to_one() -> None:
-    raised = held_out(([0.8, 0.2], 0), ([1.0, 0.0], 1)).raised(2)
+    raised = held_out(([0.8, 0.2], 0), ([1.0, 0.0], 1)).raise_to_power(2)
     assert raised.probabilities.flatten().tolist() == pytest.approx([0.64 / 0.68, 0.04 / 0.68, 1, 0])
     assert raised.target.tolist() == [0, 1]
 
@@ -42,7 +42,7 @@ def test_reliability_counts_every_window_once() -> None:
 
 
 def test_pooling_counts_windows_and_not_people() -> None:
-    assert pooled([MADE, held_out(([1.0, 0.0], 0))]).accuracy == 0.8
+    assert pool([MADE, held_out(([1.0, 0.0], 0))]).accuracy == 0.8
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,12 @@ def test_pooling_counts_windows_and_not_people() -> None:
 def test_the_area_under_the_curve_is_the_chance_to_rank_a_pair_rightly(
     positive: list[float], negative: list[float], area: float
 ) -> None:
-    assert auroc(np.array(positive), np.array(negative)) == area
+    assert compute_auroc(np.array(positive), np.array(negative)) == area
 
 
 def test_an_unknown_sign_is_accepted_where_some_sign_wins_over_none_from_the_threshold_up() -> None:
     none = 0
-    answers = held_out(
+    predictions = held_out(
         ([0.1, 0.9, 0.0], 1),  # known and right
         ([0.1, 0.0, 0.9], 1),  # known and wrong
         ([0.8, 0.1, 0.1], 1),  # known, taken for none
@@ -65,7 +65,7 @@ def test_an_unknown_sign_is_accepted_where_some_sign_wins_over_none_from_the_thr
         ([0.2, 0.8, 0.0], -1),  # unknown, accepted up to 0.8
         ([0.9, 0.1, 0.0], -1),  # unknown, rejected
     )
-    rejection = OpenSetMetrics.of(answers, none)
+    rejection = OpenSetMetrics.from_predictions(predictions, none)
     assert len(rejection.score) == 5
     assert rejection.unknown_accepted(0.8) == 0.5
     assert rejection.unknown_accepted(0.85) == 0.0
@@ -74,10 +74,10 @@ def test_an_unknown_sign_is_accepted_where_some_sign_wins_over_none_from_the_thr
 
 
 def test_without_none_every_window_counts() -> None:
-    assert len(OpenSetMetrics.of(held_out(([0.4, 0.6], 1), ([0.5, 0.5], -1)), None).score) == 2
+    assert len(OpenSetMetrics.from_predictions(held_out(([0.4, 0.6], 1), ([0.5, 0.5], -1)), None).score) == 2
 
 
 def test_rejections_of_several_folds_are_one_set() -> None:
-    one = OpenSetMetrics.of(held_out(([0.4, 0.6], 1), ([0.9, 0.1], -1)), None)
-    both = OpenSetMetrics.pooled([one, one])
+    one = OpenSetMetrics.from_predictions(held_out(([0.4, 0.6], 1), ([0.9, 0.1], -1)), None)
+    both = OpenSetMetrics.pool([one, one])
     assert both.unknown.tolist() == [False, True, False, True]

@@ -37,7 +37,7 @@ def test_a_hand_that_is_not_there_changes_nothing() -> None:
 
 def test_the_feature_scale_has_a_floor() -> None:
     network = GestureGRU(GRUConfig(84, 5, hidden_dim=8))
-    network.features.fit(torch.zeros(4, 6, 84), torch.zeros(4, 6, 2))
+    network.features.set_scale(torch.zeros(4, 6, 84), torch.zeros(4, 6, 2))
     assert torch.equal(network.features.std, torch.full((116,), 0.05))
 
 

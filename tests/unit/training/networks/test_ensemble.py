@@ -13,7 +13,7 @@ def test_the_answer_is_the_mean_of_the_members_probabilities() -> None:
     hands, presence = made_hands()
     network = GestureEnsemble(EnsembleConfig(84, 5, hidden_dim=8)).eval()
     with torch.no_grad():
-        each = network.logits_of_members(hands, presence).softmax(dim=-1)
+        each = network.member_logits(hands, presence).softmax(dim=-1)
         answer = network(hands, presence)
     assert each.shape == (3, 3, 5)
     assert not torch.allclose(each[0], each[1])

@@ -68,7 +68,7 @@ def test_its_noise_has_the_size_that_it_says() -> None:
 
 def test_drawn_cameras_stay_near_their_view() -> None:
     draw = np.random.default_rng(0)
-    cameras = [Camera.drawn("back", draw) for _ in range(200)]
+    cameras = [Camera.sample("back", draw) for _ in range(200)]
     assert all(abs(made.azimuth - 180) <= 20 and 4 <= made.distance <= 6.5 for made in cameras)
     assert len({made.azimuth for made in cameras}) == 200
 
@@ -79,7 +79,7 @@ def test_cameras_anywhere_have_raised_arms_and_feet_in_the_image() -> None:
     points[0, 1:, 2] = 2.9
     points[0, 0, 2] = 0.1
     for _ in range(200):
-        heights = Camera.anywhere(draw, 640, 480).project(points)[..., 1]
+        heights = Camera.sample_anywhere(draw, 640, 480).project(points)[..., 1]
         assert 0 < heights.min() < heights.max() < 1
 
 

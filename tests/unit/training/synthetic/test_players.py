@@ -144,7 +144,7 @@ def test_faults_of_form_leave_the_plane() -> None:
 
 def test_drawn_forms_have_faults_and_good_shots() -> None:
     draw = np.random.default_rng(0)
-    forms = [ShotParameters.drawn(draw) for _ in range(400)]
+    forms = [ShotParameters.sample(draw) for _ in range(400)]
     for fault in (
         [not -0.05 < form.legs_lead < 0.15 for form in forms],
         [form.wrist_lag < 0 for form in forms],

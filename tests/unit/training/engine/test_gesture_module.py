@@ -8,12 +8,15 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from training.data.recordings import Windows
-from training.engine.checkpoints import read_checkpoint
-from training.engine.lightning_module import RECIPES, GestureModule, TrainingConfig, build_network, fit, prepared
-from training.simulate import make_windows
+from landmarks.models.card import Training
+from training.data.windows import Windows
+from training.engine.checkpoints import CheckpointMetadata, read_checkpoint
+from training.engine.config import CONFIGS, TrainingConfig
+from training.engine.gesture_module import GestureModule, build_network, to_dataset
+from training.engine.module import fit
+from training.synthetic.hands import make_windows
 
-NETWORKS = ("ensemble", "recipe", "tcn")
+NETWORKS = ("ensemble", "bigru", "tcn")
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*does not have many workers", "ignore:.*LeafSpec", "ignore:.*val_dataloader"
 )
@@ -37,21 +40,30 @@ def trainer(**options: Any) -> L.Trainer:
 @pytest.mark.parametrize("architecture", NETWORKS)
 def test_what_is_trained_is_read_back_as_it_was(architecture: str, tmp_path: Path) -> None:
     windows = made()
-    about = {
-        "class_labels": list(windows.class_labels),
-        "seq_len": 20,
-        "min_seq_len": 6,
-        "use_z": False,
-        "training": dict.fromkeys(("data", "licence", "split", "command", "date"), "made"),
-    }
+    config = CONFIGS[architecture]
+    metadata = CheckpointMetadata(
+        class_labels=windows.class_labels,
+        seq_len=20,
+        min_seq_len=6,
+        use_z=False,
+        normalization=config.normalization,
+        training=Training(data="made", licence="made", split="made", command="made", date="made"),
+    )
     saving = ModelCheckpoint(dirpath=tmp_path, filename="made")
     run = trainer(callbacks=[saving], enable_checkpointing=True)
-    network = fit(RECIPES[architecture], windows, None, seed=0, batch_size=16, trainer=run, about=about)
+    module = fit(
+        lambda: GestureModule(build_network(config, windows), config, windows, 0, metadata),
+        to_dataset(windows, config, for_augmentation=True),
+        None,
+        seed=0,
+        batch_size=16,
+        trainer=run,
+    )
     checkpoint = read_checkpoint(tmp_path / "made.ckpt")
-    assert checkpoint.architecture == architecture
+    assert (checkpoint.architecture, checkpoint.metadata) == (architecture, metadata)
     hands, presence = torch.rand(3, 20, 84), torch.ones(3, 20, 2)
     with torch.no_grad():
-        torch.testing.assert_close(checkpoint.network(hands, presence), network(hands, presence))
+        torch.testing.assert_close(checkpoint.network(hands, presence), module.network(hands, presence))
 
 
 class Seen(torch.nn.Module):
@@ -67,18 +79,18 @@ class Seen(torch.nn.Module):
         return self.weight.expand(len(sequence), -1)
 
 
-def steps_on(windows: Windows, recipe: TrainingConfig) -> list[torch.Tensor]:
+def steps_on(windows: Windows, config: TrainingConfig) -> list[torch.Tensor]:
     seen = Seen(len(windows.class_labels))
-    module = GestureModule(seen, recipe, windows, seed=0, about={})  # type: ignore[arg-type]
+    module = GestureModule(seen, config, windows, seed=0)  # type: ignore[arg-type]
     module.log = lambda *_, **__: None  # type: ignore[method-assign]
-    module.training_step(tuple(prepared(windows, recipe, for_augmentation=True).tensors), 0)  # type: ignore[arg-type]
+    module.training_step(tuple(to_dataset(windows, config, for_augmentation=True).tensors), 0)  # type: ignore[arg-type]
     return seen.batches
 
 
 def test_a_share_of_the_gestures_is_shown_held_still_as_none() -> None:
     windows = made()
     gestures = int((windows.target != windows.class_labels.index("none")).sum())
-    (batch,) = steps_on(windows, replace(RECIPES["recipe"], held_still=1.0))
+    (batch,) = steps_on(windows, replace(CONFIGS["bigru"], static_negative_ratio=1.0))
     assert len(batch) == len(windows) + gestures
     moved = batch.diff(dim=1).abs().flatten(1).mean(dim=1)
     assert moved[len(windows) :].median() < moved[: len(windows)].median()
@@ -86,7 +98,7 @@ def test_a_share_of_the_gestures_is_shown_held_still_as_none() -> None:
 
 def test_nothing_is_held_still_where_the_vocabulary_has_no_none() -> None:
     windows = made(none=False)
-    (batch,) = steps_on(windows, replace(RECIPES["recipe"], held_still=1.0))
+    (batch,) = steps_on(windows, replace(CONFIGS["bigru"], static_negative_ratio=1.0))
     assert len(batch) == len(windows)
 
 
@@ -94,19 +106,19 @@ def test_nothing_is_held_still_where_a_label_is_itself_still() -> None:
     windows = made()
     still = windows.target == windows.class_labels.index("made-grab")
     windows.points[still] = windows.points[still][:, :1]
-    (batch,) = steps_on(windows, replace(RECIPES["recipe"], held_still=1.0))
+    (batch,) = steps_on(windows, replace(CONFIGS["bigru"], static_negative_ratio=1.0))
     assert len(batch) == len(windows)
 
 
 def member_gradients(windows: Windows, *, others_say: float) -> torch.Tensor:
     """The gradient of the first member's output layer after a step, the other members biased towards a class."""
     torch.manual_seed(0)
-    module = GestureModule(build_network(RECIPES["ensemble"], windows), RECIPES["ensemble"], windows, 0, {})
+    module = GestureModule(build_network(CONFIGS["ensemble"], windows), CONFIGS["ensemble"], windows, 0)
     module.log = lambda *_, **__: None  # type: ignore[method-assign]
     first, *others = (module.network.get_submodule(f"members.{index}.head.2") for index in range(3))
     for other in others:
         torch.nn.init.constant_(other.bias[:1], others_say)  # type: ignore[index]
-    batch = prepared(windows, module.recipe, for_augmentation=True).tensors
+    batch = to_dataset(windows, module.config, for_augmentation=True).tensors
     module.training_step(batch, 0).backward()  # type: ignore[arg-type,no-untyped-call]
     gradient = first.weight.grad
     assert isinstance(gradient, torch.Tensor)

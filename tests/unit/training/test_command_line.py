@@ -1,6 +1,6 @@
 import pytest
 
-from training.engine.reproducible_command import reproducible_command
+from training.command_line import reproducible_command
 
 
 def test_a_command_shows_the_data_folder_as_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:

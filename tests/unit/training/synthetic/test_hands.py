@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from landmarks.hands import compute_presence, split_hands
-from training.simulate import GESTURES, Signer, make_window, make_windows
+from training.synthetic.hands import GESTURES, Signer, make_window, make_windows
 
 
 @pytest.mark.parametrize("name", GESTURES)
 def test_a_made_gesture_shows_the_hands_it_uses(name: str) -> None:
     draw = np.random.default_rng(0)
-    window = make_window(GESTURES[name], Signer.drawn(draw), 20, draw)
+    window = make_window(GESTURES[name], Signer.sample(draw), 20, draw)
     assert window.shape == (20, 126)
     assert window.dtype == np.float32
     assert (compute_presence(window) == [float(GESTURES[name].both_hands), 1.0]).all()

@@ -7,17 +7,17 @@ import pytest
 from landmarks.models.card import CARD_FILE, MODEL_FILE
 from landmarks.models.session import ModelSession
 from testkit.model_files import build_card, linear_model
-from training.engine.whole_files import write_model, write_whole
+from training.engine.export import write_model
 
 
 def test_files_that_can_not_all_be_written_leave_what_was_there(tmp_path: Path) -> None:
-    kept = tmp_path / "a.json"
-    kept.write_bytes(b"the only copy")
-    (tmp_path / "taken").write_text("a file, no folder")
-    with pytest.raises(OSError, match="taken"):
-        write_whole({kept: b"new", tmp_path / "taken" / "b.json": b"new"})
-    assert kept.read_bytes() == b"the only copy"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "taken"]
+    earlier, model = tmp_path / MODEL_FILE, linear_model()
+    earlier.write_bytes(b"the only copy")
+    (tmp_path / CARD_FILE).mkdir()  # a folder where the card's file would be
+    with pytest.raises(OSError, match=CARD_FILE):
+        write_model(earlier, model, build_card(model))
+    assert earlier.read_bytes() == b"the only copy"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [CARD_FILE, MODEL_FILE]
 
 
 def test_a_model_and_its_card_replace_those_before(tmp_path: Path) -> None:
