@@ -20,7 +20,7 @@ if not __package__:  # run as a file: what it imports lies one folder up
 
 from landmarks.files.atomic import check_writable
 from landmarks.tracking.vision_libraries import TRAINING, LibraryError, check_libraries, import_library
-from training.extract_keypoints import positive
+from training.command_line import whole_number
 
 VIDEO_SUFFIXES: Final = (
     *(".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".3gp"),
@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--videos_dir", type=Path, required=True)
     parser.add_argument("--output_dir", type=Path, required=True)
-    parser.add_argument("--workers", type=positive, default=4, help="videos at the same time (default 4)")
+    parser.add_argument("--workers", type=whole_number(1), default=4, help="videos at the same time (default 4)")
     options = parser.parse_args(arguments)
     if not options.videos_dir.is_dir():
         sys.exit(f"batch_extract: {options.videos_dir} is not there, expected a folder of videos")

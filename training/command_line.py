@@ -1,6 +1,7 @@
-"""Command lines: the numbers that a flag takes, and the command that made a file, for cards and reports."""
+"""Command lines: the numbers that flags take, and the command that made a file, for cards and reports."""
 
 import argparse
+import math
 import os
 import shlex
 import sys
@@ -35,12 +36,16 @@ def whole_number(lowest: int) -> Callable[[str], int]:
     return parse
 
 
-def positive_number(text: str) -> float:
-    """A number above 0 and up to 1000, for argparse."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= 1000:
-        raise argparse.ArgumentTypeError(f"{text!r} found, expected a number above 0")
-    return value
+def number(lowest: float, highest: float, unit: str = "") -> Callable[[str], float]:
+    """A type for argparse: a number from ``lowest`` to ``highest``."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not lowest <= value <= highest:  # false for NaN too
+            raise argparse.ArgumentTypeError(f"{text!r} found, expected {lowest} to {highest} {unit}".rstrip())
+        return value
+
+    return parse

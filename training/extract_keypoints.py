@@ -27,6 +27,7 @@ from landmarks.shots.keypoints import KeypointsError, PoseTrack
 from landmarks.tracking.assets import AssetError
 from landmarks.tracking.mediapipe import PoseTracker
 from landmarks.tracking.vision_libraries import TRAINING, LibraryError, check_libraries, import_library
+from training.command_line import whole_number
 from training.video.files import Image, Overlay, VideoError, VideoFile
 
 log = logging.getLogger(__name__)
@@ -123,13 +124,6 @@ def frames_with_a_person(track: PoseTrack) -> int:
     return int(track.points[..., 2].any(axis=1).sum())
 
 
-def positive(text: str) -> int:
-    """A whole number above 0, for argparse."""
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} found, expected a whole number above 0")
-    return int(text)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line; ends with code 1 and one sentence where it can't be done."""
     parser = argparse.ArgumentParser(
@@ -137,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--video_path", type=Path, required=True)
     parser.add_argument("--output_path", type=Path, required=True, help="the keypoints file, .json")
-    parser.add_argument("--stride", type=positive, default=1, help="take every n-th frame (default 1)")
+    parser.add_argument("--stride", type=whole_number(1), default=1, help="take every n-th frame (default 1)")
     parser.add_argument("--overlay", type=Path, metavar="OUT.mp4", help="also draw the skeleton into this video")
     options = parser.parse_args(arguments)
     logging.basicConfig(format="extract_keypoints: %(message)s")

@@ -18,8 +18,10 @@ from landmarks.shots.keypoint_files import LabelledWindow, check_output, read_la
 from landmarks.shots.keypoints import POST_MS, PRE_MS, KeypointsError, PoseTrack, ShotWindow
 from landmarks.shots.kinematics import MotionError, compute_image_motion
 from landmarks.shots.release import ShotError, find_release, find_shooting_hand
+from training.command_line import number
 
-LAST_S: Final = 1_000_000
+seconds: Final = number(0, 1_000_000, "seconds")
+milliseconds: Final = number(0, 60_000, "milliseconds")
 
 
 def find_window_release(track: PoseTrack) -> float:
@@ -46,28 +48,6 @@ def prepare(whole: LabelledWindow, *, release_s: float | None, pre_ms: float, po
     return LabelledWindow(whole.track.cut(window), window, whole.labels, whole.targets)
 
 
-def milliseconds(text: str) -> float:
-    """A length of time from 0 to a minute, for argparse."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 60_000:
-        raise argparse.ArgumentTypeError(f"{text!r} found, expected 0 to 60000 milliseconds")
-    return value
-
-
-def seconds(text: str) -> float:
-    """A time in a video, for argparse."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= LAST_S:  # false for NaN too
-        raise argparse.ArgumentTypeError(f"{text!r} found, expected 0 to {LAST_S} seconds")
-    return value
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line; ends with code 1 and one sentence where it can't be done."""
     parser = argparse.ArgumentParser(
@@ -75,8 +55,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--input_json", type=Path, required=True)
     parser.add_argument("--output_json", type=Path, required=True)
-    parser.add_argument("--release_time_sec", type=seconds, help="when the ball leaves the hand; found when not given")
-    parser.add_argument("--pre_ms", type=milliseconds, default=PRE_MS, help="kept before the release (default 500)")
+    parser.add_argument(
+        "--release_time_sec",
+        type=seconds,
+        help="when the ball leaves the hand; found when not given",
+    )
+    parser.add_argument(
+        "--pre_ms",
+        type=milliseconds,
+        default=PRE_MS,
+        help="kept before the release (default 500)",
+    )
     parser.add_argument("--post_ms", type=milliseconds, default=POST_MS, help="kept after it (default 200)")
     options = parser.parse_args(arguments)
     try:

@@ -19,17 +19,16 @@ from landmarks.shots.keypoints import SHOT_LABELS
 from training.data.frame_rates import MIN_SEQ_LEN
 from training.data.shot_windows import SEQ_LEN
 from training.engine.torch_files import TorchFileError, read_plain
-from training.networks.architectures import GESTURE_NETWORKS, SHOT, Network, resolve_architecture
+from training.networks.architectures import GESTURE_NETWORKS, NETWORK_CONFIGS, SHOT, Network, resolve_architecture
 from training.networks.bigru import GRUConfig, LegacyGRU
-from training.networks.ensemble import EnsembleConfig, GestureEnsemble
 from training.networks.shot_tcn import ShotTCN, ShotTCNConfig
-from training.networks.tcn import GestureTCN, TCNConfig
+from training.networks.tcn import TCNConfig
 
 # What a checkpoint of ours describes its network under, and what earlier versions described a shot network under.
 TRAINED_HERE: Final = "helen"
 EARLIER_SHOT: Final = "helen_shot"
 
-Sizes = TypeVar("Sizes", EnsembleConfig, GRUConfig, TCNConfig)
+Config = TypeVar("Config", bound=GRUConfig | TCNConfig)
 AnyNetwork = TypeVar("AnyNetwork", bound=nn.Module)
 
 
@@ -114,12 +113,9 @@ def _read_trained_here(described: Mapping[str, Any], weights: Mapping[str, Tenso
     def build() -> Network | ShotTCN:
         if architecture == SHOT:
             return ShotTCN(ShotTCNConfig(**sizes))
-        kind = GESTURE_NETWORKS[architecture]
-        if kind is GestureEnsemble:
-            return GestureEnsemble(_parse_config(EnsembleConfig, sizes))
-        if kind is GestureTCN:
-            return GestureTCN(_parse_config(TCNConfig, sizes))
-        return kind(_parse_config(GRUConfig, sizes))  # type: ignore[arg-type] # one of the two that are left
+        kind: Any = GESTURE_NETWORKS[architecture]
+        network: Network = kind(_parse_config(NETWORK_CONFIGS[architecture], sizes))
+        return network
 
     metadata = msgspec.convert(described, CheckpointMetadata)
     return Checkpoint(_load(build, {name.removeprefix("network."): value for name, value in weights.items()}), metadata)
@@ -180,7 +176,7 @@ def _load(build: Callable[[], AnyNetwork], weights: Mapping[str, Tensor]) -> Any
     return network.eval()
 
 
-def _parse_config(kind: type[Sizes], values: Mapping[str, Any]) -> Sizes:
+def _parse_config(kind: type[Config], values: Mapping[str, Any]) -> Config:
     known = {field.name for field in fields(kind)}
     missing = sorted({"input_dim", "num_classes"} - set(values))
     if missing:

@@ -8,12 +8,12 @@ import io
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import onnxruntime as ort
 import torch
 
@@ -43,13 +43,17 @@ class ExportError(ModelError):
 class Signature:
     """The tensors of a network's model file.
 
-    ``sample(batch, time, rng)`` makes an array for each of ``inputs``; ``outputs`` are named with how far ONNX
-    Runtime's may be from torch's.
+    ``sample(batch, time, rng)`` makes an array for each of ``inputs``; ``outputs`` are named with how far those of ONNX
+    Runtime may be from torch's.
     """
 
     inputs: tuple[str, ...]
     outputs: Mapping[str, float]
     sample: Callable[[int, int, np.random.Generator], tuple[Array, ...]]
+
+    def make_feed(self, batch: int, time: int, rng: np.random.Generator) -> dict[str, Array]:
+        """Random arrays by input, for windows of ``(batch, time)``."""
+        return dict(zip(self.inputs, self.sample(batch, time, rng), strict=False))  # LegacyGRU reads no presence
 
 
 def get_signature(network: Network | ShotTCN) -> Signature:
@@ -57,13 +61,8 @@ def get_signature(network: Network | ShotTCN) -> Signature:
     if isinstance(network, ShotTCN):
         # delay_ms counts hundreds.
         return Signature((POSES,), {LOGITS: 1e-5, PREDS: 1e-3}, sample_poses)
-    width = network.config.input_dim
-
-    def sample(batch: int, time: int, rng: np.random.Generator) -> tuple[Array, ...]:
-        return sample_hands(batch, time, width, rng)[: len(inputs)]
-
     inputs = (SEQUENCE,) if isinstance(network, LegacyGRU) else (SEQUENCE, PRESENCE)
-    return Signature(inputs, {LOGITS: 1e-5}, sample)
+    return Signature(inputs, {LOGITS: 1e-5}, partial(sample_hands, width=network.config.input_dim))
 
 
 def export(
@@ -147,7 +146,7 @@ def to_onnx(network: Network | ShotTCN) -> bytes:
     """The ONNX file of a network in evaluation mode, with the tensors of its signature; batch and time are free."""
     file, signature = io.BytesIO(), get_signature(network)
     # Two windows of three frames: a batch of one would let the exporter take 1 for a constant.
-    example = tuple(torch.from_numpy(array) for array in signature.sample(2, 3, np.random.default_rng(0)))
+    feed = signature.make_feed(2, 3, np.random.default_rng(0))
     axes = {name: {0: "batch", 1: "time"} for name in signature.inputs}
     with warnings.catch_warnings():
         # torch's newer exporter unrolls or refuses a GRU of free length; its forerunner, which keeps it as one ONNX
@@ -155,7 +154,7 @@ def to_onnx(network: Network | ShotTCN) -> bytes:
         warnings.simplefilter("ignore")
         torch.onnx.export(
             (TrimmedLegacyGRU(network) if isinstance(network, LegacyGRU) else network).eval(),
-            example,
+            tuple(torch.from_numpy(array) for array in feed.values()),
             file,  # type: ignore[arg-type] # the older exporter writes to open files too
             dynamo=False,
             input_names=list(signature.inputs),
@@ -178,11 +177,11 @@ def check_parity(
     session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
     worst = dict.fromkeys(signature.outputs, 0.0)
     for batch, time in shapes:
-        arrays = signature.sample(batch, time, rng)
+        feed = signature.make_feed(batch, time, rng)
         with torch.no_grad():
-            expected = network(*(torch.from_numpy(array) for array in arrays))
+            expected = network(*(torch.from_numpy(array) for array in feed.values()))
         expected = expected if isinstance(expected, tuple) else (expected,)
-        found = session.run(list(worst), dict(zip(signature.inputs, arrays, strict=True)))
+        found = session.run(list(worst), feed)
         for name, ours, theirs in zip(worst, found, expected, strict=True):
             worst[name] = float(np.maximum(worst[name], np.abs(ours - theirs.numpy()).max()))
     for name, limit in signature.outputs.items():
@@ -193,9 +192,7 @@ def check_parity(
     return worst
 
 
-def sample_hands(
-    batch: int, time: int, width: int, rng: np.random.Generator
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def sample_hands(batch: int, time: int, rng: np.random.Generator, width: int) -> tuple[Array, Array]:
     """Wandering hands ``(batch, time, width)`` and their presence; about one hand in four is absent."""
     centre = rng.uniform(0.2, 0.8, (batch, 1, 2, 1, 1)) + rng.normal(0, 0.02, (batch, time, 2, 1, 1)).cumsum(1)
     shape = rng.normal(0, 0.05, (batch, 1, 2, 21, width // 42)) + rng.normal(

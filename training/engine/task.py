@@ -17,7 +17,7 @@ import torch
 from torch.utils.data import TensorDataset
 
 from landmarks.models.card import Training
-from training.command_line import positive_number, whole_number
+from training.command_line import number, whole_number
 from training.engine.module import TrainingModule, fit
 from training.engine.trainer import TrainingRun
 
@@ -57,7 +57,7 @@ def add_training_flags(parser: argparse.ArgumentParser, *, storage_path: str, pa
         "--num_workers", type=whole_number(1), default=1, help="processes; more than 1 run on Ray Train"
     )
     parser.add_argument(
-        "--cpus_per_worker", type=positive_number, default=1.0, help="Ray's CPU shares for each of several workers"
+        "--cpus_per_worker", type=number(0.0001, 1000), default=1.0, help="Ray's CPU shares for each of several workers"
     )
     parser.add_argument("--threads", type=whole_number(1), default=1, help="CPU threads of torch")
     parser.add_argument("--data_name", help="what the card calls the data (default: the folder's name)")
@@ -85,21 +85,12 @@ def run_task(
         from training.engine.distributed import run_distributed  # takes seconds to import; one worker needs none of it
 
         run_distributed(
-            partial(_train_in_worker, prepare, options, command),
+            lambda trainer_kwargs: _train(prepare(options), options, command, trainer_kwargs),
             num_workers=options.num_workers,
             cpus_per_worker=options.cpus_per_worker,
             storage=run.storage,
         )
     return run
-
-
-def _train_in_worker(
-    prepare: Callable[[argparse.Namespace], TrainingTask],
-    options: argparse.Namespace,
-    command: str,
-    trainer_kwargs: Mapping[str, Any],
-) -> None:
-    _train(prepare(options), options, command, trainer_kwargs)
 
 
 def _train(task: TrainingTask, options: argparse.Namespace, command: str, trainer_kwargs: Mapping[str, Any]) -> None:

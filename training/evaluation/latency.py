@@ -35,8 +35,7 @@ def measure_latency_us(network: Network, batch: int, *, duration_s: float = 1.0)
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(to_onnx(network), options, providers=["CPUExecutionProvider"])
-    signature = get_signature(network)
-    feed = dict(zip(signature.inputs, signature.sample(batch, FRAMES, np.random.default_rng(0)), strict=True))
+    feed = get_signature(network).make_feed(batch, FRAMES, np.random.default_rng(0))
     times, end = [], time.perf_counter() + duration_s
     while time.perf_counter() < end:
         start = time.perf_counter()

@@ -3,9 +3,9 @@
 ``training.evaluation.cross_validation`` makes the predictions, ``training.evaluation.report`` shows the metrics.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -54,8 +54,8 @@ class Predictions:
     @property
     def f1(self) -> Floats:
         """2 TP / (2 TP + FP + FN) of each class ``(C,)``, 0 for one that is neither there nor predicted."""
-        scores: Tensor = classification.multiclass_f1_score(*self._tensors, self.num_classes, average="none")
-        return scores.double().numpy()
+        scores: Floats = self._compute(classification.multiclass_f1_score, average="none").astype(np.float64)
+        return scores
 
     @property
     def macro_f1(self) -> float:
@@ -65,16 +65,12 @@ class Predictions:
     @property
     def confusion(self) -> npt.NDArray[np.int64]:
         """Windows by true class (rows) and predicted class (columns): ``(C, C)``."""
-        table: Tensor = classification.multiclass_confusion_matrix(*self._tensors, self.num_classes)
-        return table.numpy()
+        table: npt.NDArray[np.int64] = self._compute(classification.multiclass_confusion_matrix)
+        return table
 
-    @property
-    def num_classes(self) -> int:
-        return int(self.probabilities.shape[1])
-
-    @property
-    def _tensors(self) -> tuple[Tensor, Tensor]:
-        return torch.from_numpy(self.predicted), torch.from_numpy(self.target)
+    def _compute(self, metric: Callable[..., Tensor], **options: str) -> Any:
+        predicted, target = torch.from_numpy(self.predicted), torch.from_numpy(self.target)
+        return metric(predicted, target, self.probabilities.shape[1], **options).numpy()
 
     @property
     def reliability(self) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:

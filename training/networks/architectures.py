@@ -1,7 +1,7 @@
 """The architectures by name, and the label that unknown signs are given to. Training, export and cost use it."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from training.data.skeletons import TWO_HANDS, SkeletonLayout
 from training.networks.bigru import GestureGRU, GRUConfig, LegacyGRU
@@ -18,6 +18,12 @@ GESTURE_NETWORKS: Final[dict[str, type[Network]]] = {
     "legacy_bigru": LegacyGRU,
     "tcn": GestureTCN,
 }
+NETWORK_CONFIGS: Final[dict[str, type[GRUConfig | TCNConfig]]] = {
+    "ensemble": EnsembleConfig,
+    "bigru": GRUConfig,
+    "legacy_bigru": GRUConfig,
+    "tcn": TCNConfig,
+}
 # The one architecture for shots is ``training.networks.shot_tcn``.
 SHOT: Final = "shot"
 # Names that flags, checkpoints and evaluations of earlier versions use.
@@ -31,13 +37,10 @@ def resolve_architecture(name: str) -> str:
 
 def build_architecture(architecture: str, classes: int, layout: SkeletonLayout = TWO_HANDS) -> Network:
     """A fresh gesture network of an architecture."""
-    if architecture == "legacy_bigru":
-        return LegacyGRU(GRUConfig(layout.width, classes))
-    if architecture == "ensemble":
-        return GestureEnsemble(EnsembleConfig(layout.width, classes), layout)
-    if architecture == "tcn":
-        return GestureTCN(TCNConfig(layout.width, classes), layout)
-    return GestureGRU(GRUConfig(layout.width, classes), layout)
+    kind: Any = GESTURE_NETWORKS[architecture]
+    config = NETWORK_CONFIGS[architecture](layout.width, classes)
+    network: Network = kind(config) if architecture == "legacy_bigru" else kind(config, layout)
+    return network
 
 
 def find_none_label(class_labels: Sequence[str]) -> int | None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from training.data.skeletons import TWO_HANDS, SkeletonLayout
 from training.networks.features import ScaledFeatures
+from training.networks.sizes import check_sizes
 
 HEAD_DROPOUT: Final = 0.4
 
@@ -28,16 +29,7 @@ class GRUConfig:
     bidirectional: bool = True
 
     def __post_init__(self) -> None:
-        for field, value, low, high in (
-            ("input_dim", self.input_dim, 1, 4096),
-            ("num_classes", self.num_classes, 1, 10_000),
-            ("hidden_dim", self.hidden_dim, 1, 4096),
-            ("num_layers", self.num_layers, 1, 16),
-        ):
-            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-                raise ValueError(f"{field} is {value!r}, expected a whole number from {low} to {high}")
-        if not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is {self.dropout!r}, expected a number from 0 up to 1")
+        check_sizes(self, input_dim=4096, num_classes=10_000, hidden_dim=4096, num_layers=16)
         if not isinstance(self.bidirectional, bool):
             raise ValueError(f"bidirectional is {self.bidirectional!r}, expected true or false")
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from training.data.skeletons import TWO_HANDS, SkeletonLayout
 from training.networks.bigru import GRUConfig, GRUReader
 from training.networks.features import ScaledFeatures
+from training.networks.sizes import check_sizes
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,7 @@ class EnsembleConfig(GRUConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.members, bool) or not isinstance(self.members, int) or not 1 <= self.members <= 16:
-            raise ValueError(f"members is {self.members!r}, expected a whole number from 1 to 16")
+        check_sizes(self, members=16)
 
 
 class GestureEnsemble(nn.Module):

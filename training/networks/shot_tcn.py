@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from landmarks.pose import POINT, SHOULDERS_OVER_TRUNK, SIDES
 from landmarks.shots.keypoints import MODEL_FPS, SHOT_LABELS
+from training.networks.sizes import check_sizes
 from training.networks.tcn import DilatedBlock
 
 SEEN: Final = 0.3
@@ -46,12 +47,7 @@ class ShotTCNConfig:
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        for field, low, high in (("channels", 1, 1024), ("blocks", 1, 10), ("moments", 1, 64)):
-            value = getattr(self, field)
-            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-                raise ValueError(f"{field} is {value!r}, expected a whole number from {low} to {high}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is {self.dropout!r}, expected a number from 0 up to 1")
+        check_sizes(self, channels=1024, blocks=10, moments=64)
 
 
 class Moment(nn.Module):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from training.data.skeletons import TWO_HANDS, SkeletonLayout
 from training.networks.bigru import gesture_head
 from training.networks.features import PRESENT_FROM, ScaledFeatures
+from training.networks.sizes import check_sizes
 
 KERNEL: Final = 3
 
@@ -49,16 +50,7 @@ class TCNConfig:
     dropout: float = 0.2
 
     def __post_init__(self) -> None:
-        for field, value, low, high in (
-            ("input_dim", self.input_dim, 1, 4096),
-            ("num_classes", self.num_classes, 1, 10_000),
-            ("channels", self.channels, 1, 4096),
-            ("num_blocks", self.num_blocks, 1, 12),
-        ):
-            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-                raise ValueError(f"{field} is {value!r}, expected a whole number from {low} to {high}")
-        if not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is {self.dropout!r}, expected a number from 0 up to 1")
+        check_sizes(self, input_dim=4096, num_classes=10_000, channels=4096, num_blocks=12)
 
 
 class GestureTCN(nn.Module):

@@ -77,7 +77,7 @@ def test_a_source_system_checkpoint_becomes_a_model_that_answers_as_it_did(tmp_p
     assert session.card.temperature == 1.0
     assert session.card.use_z is use_z
     assert (session.card.name, session.card.seq_len, session.card.min_seq_len) == ("sequence_bigru", 30, 6)
-    window, _ = sample_hands(3, 30, session.card.feature_dim, np.random.default_rng(1))
+    window, _ = sample_hands(3, 30, np.random.default_rng(1), session.card.feature_dim)
     window = hand_box_normalise(window)
     network = SourceSystemNetwork(4, use_z).eval()
     network.load_state_dict(content["model_state"])

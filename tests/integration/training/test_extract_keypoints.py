@@ -68,7 +68,7 @@ def test_a_missing_video_says_so_and_writes_nothing(tmp_path: Path) -> None:
 def test_a_stride_below_one_is_refused(stride: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         extract_keypoints.main(["--video_path", "a", "--output_path", "b", "--stride", stride])
-    assert f"'{stride}' found, expected a whole number above 0" in capsys.readouterr().err
+    assert f"'{stride}' found, expected a whole number from 1 up" in capsys.readouterr().err
 
 
 def test_a_folder_is_extracted_past_bad_videos_and_taken_up_again(

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+import torch
+from torchmetrics.functional.classification import multiclass_calibration_error
 
-from training.evaluation.metrics import OpenSetMetrics, Predictions, compute_auroc, pool
+from training.evaluation.metrics import BINS, OpenSetMetrics, Predictions, compute_auroc, pool
 
 
 def held_out(*rows: tuple[list[float], int]) -> Predictions:
@@ -81,3 +83,45 @@ def test_rejections_of_several_folds_are_one_set() -> None:
     one = OpenSetMetrics.from_predictions(held_out(([0.4, 0.6], 1), ([0.9, 0.1], -1)), None)
     both = OpenSetMetrics.pool([one, one])
     assert both.unknown.tolist() == [False, True, False, True]
+
+
+def random_predictions(seed: int, *, classes: int = 5) -> Predictions:
+    """A few hundred windows of classes of which the last is never the truth, and is hardly ever predicted."""
+    rng = np.random.default_rng(seed)
+    target = rng.integers(0, classes - 1, 300)
+    logits = rng.normal(size=(300, classes)) + 2 * np.eye(classes)[target] - 4 * np.eye(classes)[classes - 1]
+    powers = np.exp(logits)
+    return Predictions(powers / powers.sum(axis=1, keepdims=True), target)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_metrics_are_what_their_formulas_say(seed: int) -> None:
+    predictions = random_predictions(seed)
+    table = np.zeros((5, 5), int)
+    np.add.at(table, (predictions.target, predictions.predicted), 1)
+    assert (predictions.confusion == table).all()
+    f1 = 2 * table.diagonal() / np.maximum(1, table.sum(axis=0) + table.sum(axis=1))
+    np.testing.assert_allclose(predictions.f1, f1, atol=1e-6)
+    assert predictions.macro_f1 == pytest.approx(f1.mean(), abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_area_under_the_curve_counts_pairs_and_ties_by_half(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    positive, negative = rng.random(80).round(1), (0.8 * rng.random(50)).round(1)
+    above = (positive[:, None] > negative).mean() + 0.5 * (positive[:, None] == negative).mean()
+    assert compute_auroc(positive, negative) == pytest.approx(above, abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_calibration_error_is_torchmetrics_but_for_a_confidence_of_one(seed: int) -> None:
+    predictions = random_predictions(seed)
+    tensors = torch.from_numpy(predictions.probabilities), torch.from_numpy(predictions.target)
+    expected = multiclass_calibration_error(*tensors, num_classes=5, n_bins=BINS)
+    assert predictions.calibration_error == pytest.approx(float(expected), abs=1e-6)
+
+
+def test_a_confidence_of_one_is_in_the_last_bin() -> None:
+    one_bin = held_out(([1.0, 0.0], 0), ([0.95, 0.05], 1))
+    assert one_bin.reliability[2].tolist() == [0] * (BINS - 1) + [2]
+    assert one_bin.calibration_error == pytest.approx(abs(1.95 / 2 - 0.5))
