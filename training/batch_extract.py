@@ -81,11 +81,11 @@ def extract_one(video: Path, output: Path) -> Extraction:
     command += ["--video_path", str(video.resolve()), "--output_path", str(output.resolve())]
     # Our own module and paths from the file system, without a shell.
     child = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
-    said = [line.removeprefix(PREFIX) for line in child.stderr.splitlines() if line.startswith(PREFIX)]
+    messages = [line.removeprefix(PREFIX) for line in child.stderr.splitlines() if line.startswith(PREFIX)]
     if child.returncode == 0:
-        return Extraction(warning="; ".join(said))
-    if child.returncode == 1 and said:
-        return Extraction(problem=said[-1])
+        return Extraction(warning="; ".join(messages))
+    if child.returncode == 1 and messages:
+        return Extraction(problem=messages[-1])
     return Extraction(problem=f"{video} ended the extraction with code {child.returncode}")
 
 

@@ -54,7 +54,7 @@ class ShotPredictions:
 
 
 def read_truth(windows: Sequence[LabelledWindow]) -> ShotPredictions:
-    """What the files say."""
+    """The labels and targets of the files."""
     labels = [[bool(window.labels and window.labels[label]) for label in SHOT_LABELS] for window in windows]
     targets = [[window.targets[name] for name in ("ite", "delay_ms")] for window in windows]
     return ShotPredictions(np.array(labels), *np.array(targets, dtype=np.float64).T)
@@ -78,24 +78,24 @@ def predict_with_rules(windows: Sequence[LabelledWindow]) -> ShotPredictions:
 
 def predict_with_model(windows: Sequence[LabelledWindow], model: ModelSession) -> ShotPredictions:
     """The model on each window, at its own length."""
-    answers = [model.run({POSES: resample_to_30_fps(window.track)[None]}) for window in windows]
-    preds = np.concatenate([answer[PREDS] for answer in answers]).astype(np.float64)
-    logits = np.concatenate([answer[LOGITS] for answer in answers])
+    outputs = [model.run({POSES: resample_to_30_fps(window.track)[None]}) for window in windows]
+    preds = np.concatenate([output[PREDS] for output in outputs]).astype(np.float64)
+    logits = np.concatenate([output[LOGITS] for output in outputs])
     return ShotPredictions(logits > 0, preds[:, 0], preds[:, 1])
 
 
-def compute_scores(found: ShotPredictions, truth: ShotPredictions) -> dict[str, float]:
+def compute_scores(predictions: ShotPredictions, truth: ShotPredictions) -> dict[str, float]:
     """The table's figures by column: F1 0..1, milliseconds, points of ite."""
-    predicted, true = (torch.from_numpy(each.labels).int() for each in (found, truth))
+    predicted, true = (torch.from_numpy(each.labels).int() for each in (predictions, truth))
     by_label = {
         label: float(binary_f1_score(predicted[:, column], true[:, column])) for column, label in enumerate(SHOT_LABELS)
     }
     return {
         "macro F1": float(np.mean(list(by_label.values()))),
         **by_label,
-        "delay_ms MAE": float(np.abs(found.delay_ms - truth.delay_ms).mean()),
-        "ite MAE": float(np.abs(found.ite - truth.ite).mean()),
-        "ite rank": compute_rank_correlation(found.ite, truth.ite),
+        "delay_ms MAE": float(np.abs(predictions.delay_ms - truth.delay_ms).mean()),
+        "ite MAE": float(np.abs(predictions.ite - truth.ite).mean()),
+        "ite rank": compute_rank_correlation(predictions.ite, truth.ite),
     }
 
 
@@ -113,25 +113,29 @@ def make_windows(count: int) -> list[LabelledWindow]:
     return [make_shot_window(np.random.default_rng([UNSEEN, number])) for number in range(count)]
 
 
-def format_table(rows: dict[str, dict[str, float]]) -> list[str]:
+def format_table(scores: dict[str, dict[str, float]]) -> list[str]:
     """The lines of the table."""
-    columns = list(rows["rules"])
+    columns = list(scores["rules"])
     lines = [f"| | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
-    for name, figures in rows.items():
-        cells = [f"{value:.1f}" if column.endswith("MAE") else f"{value:.3f}" for column, value in figures.items()]
+    for name, metrics in scores.items():
+        cells = [f"{value:.1f}" if column.endswith("MAE") else f"{value:.3f}" for column, value in metrics.items()]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return lines
 
 
-def make_evaluations(data: str, protocol: str, rows: dict[str, dict[str, float]], command: str) -> list[Evaluation]:
+def make_evaluations(data: str, protocol: str, scores: dict[str, dict[str, float]], command: str) -> list[Evaluation]:
     """The figures that a model's card has, the rules' beside the model's."""
     return [
         Evaluation(
-            data=data, protocol=protocol, metric=f"{column}, {source}", value=round(figures[column], 3), command=command
+            data=data,
+            protocol=protocol,
+            metric=f"{column}, {source}",
+            value=round(metrics[column], 3),
+            command=command,
         )
-        for source, figures in rows.items()
+        for source, metrics in scores.items()
         for column in ("macro F1", "delay_ms MAE", "ite rank")
-        if column in figures
+        if column in metrics
     ]
 
 
@@ -160,36 +164,36 @@ def main(arguments: Sequence[str] | None = None) -> None:
         windows = [window for window in windows if window.labels is not None and len(window.targets) == 2]
         if not windows:
             sys.exit(f"evaluate_shots: {options.data_dir} has no window with labels, ite and delay_ms")
-        description = f"{len(windows)} windows of {options.data_dir}", "as they are; the release was given"
+        subject = f"{len(windows)} windows of {options.data_dir}", "as they are; the release was given"
     else:
         windows = make_windows(options.shots)
-        description = (
+        subject = (
             f"{len(windows)} made players",
             "bodies and cameras that nothing was trained on; the release was given",
         )
-    rows = compare(windows, model)
-    figures = make_evaluations(*description, rows, command)
-    lines = [f"{description[0]}: {description[1]}.", "", *format_table(rows), ""]
+    scores = compare(windows, model)
+    evaluations = make_evaluations(*subject, scores, command)
+    lines = [f"{subject[0]}: {subject[1]}.", "", *format_table(scores), ""]
     folder = Path(os.environ.get("HELEN_DATA_DIR", ""))
     if (folder / spl_dataset.FOLDER).is_dir():
         try:
             bodies, releases = spl_dataset.read_free_throws(folder)
         except ShotDataError as error:
             sys.exit(f"evaluate_shots: {error}")
-        seen = spl_dataset.compare(bodies, releases, model, options.seed)
-        description = (
+        free_throws = spl_dataset.compare(bodies, releases, model, options.seed)
+        subject = (
             f"{spl_dataset.FOLDER}: {len(bodies)} free throws of one player",
             "whole recordings; the release was found",
         )
-        together = {source: seen[f"{spl_dataset.ALL}, {source}"] for source in ("rules", "model")}
-        figures += make_evaluations(description[0], f"four virtual cameras, {description[1]}", together, command)
-        lines += [f"{description[0]}, {description[1]}.", "", *spl_dataset.format_table(seen)]
+        together = {source: free_throws[f"{spl_dataset.ALL}, {source}"] for source in ("rules", "model")}
+        evaluations += make_evaluations(subject[0], f"four virtual cameras, {subject[1]}", together, command)
+        lines += [f"{subject[0]}, {subject[1]}.", "", *spl_dataset.format_table(free_throws)]
     else:
         lines.append(f"No free throws: HELEN_DATA_DIR names no folder with {spl_dataset.FOLDER}.")
     if options.output:
         options.output.parent.mkdir(parents=True, exist_ok=True)
         with replace_file(options.output) as file:
-            file.write(msgspec.json.encode({"shot": figures}))
+            file.write(msgspec.json.encode({"shot": evaluations}))
     sys.stdout.write("\n".join(lines) + "\n")
 
 

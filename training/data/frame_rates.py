@@ -70,7 +70,7 @@ def unify_frame_rates(parts: Sequence[RecordedWindows]) -> list[RecordedWindows]
             lengths[part.frames] += len(part.hands)
     frames = lengths.most_common(1)[0][0]
     model = next(part for part in parts if part.frames == frames and (fps is None or _is_rate(part, fps)))
-    return [_fit(part, model, fps) for part in parts]
+    return [_match(part, model, fps) for part in parts]
 
 
 def check_length(part: RecordedWindows) -> None:
@@ -90,7 +90,7 @@ def _is_rate(part: RecordedWindows, fps: float) -> bool:
     return part.fps is None or abs(part.fps / fps - 1) < SAME_RATE
 
 
-def _fit(part: RecordedWindows, model: RecordedWindows, fps: float | None) -> RecordedWindows:
+def _match(part: RecordedWindows, model: RecordedWindows, fps: float | None) -> RecordedWindows:
     if fps is None or _is_rate(part, fps):
         if part.frames == model.frames:
             return part

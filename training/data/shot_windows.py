@@ -36,8 +36,8 @@ class ShotDataError(Exception):
 class ShotWindows:
     """Windows to learn from.
 
-    ``x`` float32 ``(N, T, 33, 3)``; ``labels`` float32 ``(N, 4)``, NaN where nobody said; ``targets`` float32
-    ``(N, 2)``, ite and delay_ms, NaN where nobody said. Shorter windows repeat their last frame with visibility 0.
+    ``x`` float32 ``(N, T, 33, 3)``; ``labels`` float32 ``(N, 4)``, NaN where not given; ``targets`` float32
+    ``(N, 2)``, ite and delay_ms, NaN where not given. Shorter windows repeat their last frame with visibility 0.
     """
 
     x: Array
@@ -137,18 +137,18 @@ def check_scales(files: Sequence[WindowFile]) -> None:
         ShotDataError: the field and a file are named.
     """
     for name, (limit, unit, meant) in OTHER_UNITS.items():
-        said = [(file.path, file.window.targets[name]) for file in files if name in file.window.targets]
-        odd = [(path, value) for path, value in said if 0 < abs(value) <= limit]
-        if not odd or any(limit < abs(value) < GAP * limit for _, value in said):
+        given = [(file.path, file.window.targets[name]) for file in files if name in file.window.targets]
+        odd = [(path, value) for path, value in given if 0 < abs(value) <= limit]
+        if not odd or any(limit < abs(value) < GAP * limit for _, value in given):
             continue
         path, value = odd[0]
-        sentence = (
-            f"targets.{name} lies within {limit:g} of 0 in {len(odd)} of {len(said)} files, such as {value:g} in"
+        message = (
+            f"targets.{name} lies within {limit:g} of 0 in {len(odd)} of {len(given)} files, such as {value:g} in"
             f" {path}: {unit}? Expected {meant}"
         )
-        if 2 * len(odd) > sum(value != 0 for _, value in said):
-            raise ShotDataError(sentence)
-        sys.stderr.write(f"warning: {sentence}\n")
+        if 2 * len(odd) > sum(value != 0 for _, value in given):
+            raise ShotDataError(message)
+        sys.stderr.write(f"warning: {message}\n")
 
 
 def stack_windows(windows: list[LabelledWindow]) -> ShotWindows:
@@ -163,7 +163,7 @@ def stack_windows(windows: list[LabelledWindow]) -> ShotWindows:
 
 
 def label_value(window: LabelledWindow, label: str) -> float:
-    """1 where a label holds, 0 where it doesn't, NaN where nobody said."""
+    """1 where a label holds, 0 where it doesn't, NaN where not given."""
     return np.nan if window.labels is None else float(window.labels[label])
 
 

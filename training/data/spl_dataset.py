@@ -96,15 +96,15 @@ def compute_mean_ranks(values: Floats) -> Floats:
 
 def compute_scores(shots: Sequence[Shot], truth: Sequence[Shot], releases: Floats) -> dict[str, float]:
     """The table's figures by column: shares 0..1, frames, milliseconds."""
-    found = np.array([shot.release for shot in shots]) * FPS
-    off = np.abs(np.round(found) - releases)
-    late = np.array([shot.delay_ms for shot in shots]) - [shot.delay_ms for shot in truth]
+    release = np.array([shot.release for shot in shots]) * FPS
+    frames_off = np.abs(np.round(release) - releases)
+    delay_error = np.array([shot.delay_ms for shot in shots]) - [shot.delay_ms for shot in truth]
     return {
-        "release within 1 frame": float((off <= 1).mean()),
-        "within 2": float((off <= 2).mean()),
-        "median error, frames": float(np.median(found - releases)),
-        "delay_ms MAE": float(np.abs(late).mean()),
-        "bias": float(np.median(late)),
+        "release within 1 frame": float((frames_off <= 1).mean()),
+        "within 2": float((frames_off <= 2).mean()),
+        "median error, frames": float(np.median(release - releases)),
+        "delay_ms MAE": float(np.abs(delay_error).mean()),
+        "bias": float(np.median(delay_error)),
         "ite rank": compute_rank_correlation([shot.ite for shot in shots], [shot.ite for shot in truth]),
         "hand": float(np.mean([shot.hand == "right" for shot in shots])),
     }
@@ -126,12 +126,12 @@ def score_with_model(track: PoseTrack, shot: Shot, model: ModelSession) -> Shot:
 def judge_views(
     bodies: Floats, model: ModelSession, rng: np.random.Generator, views: Sequence[str] = tuple(VIEWS)
 ) -> list[tuple[str, list[Shot], list[Shot]]]:
-    """For each view its name, and what the rules and the model say of each body ``(N, T, 33, 3)`` seen from there.
+    """For each view its name, and the shots by rules and by model of each body ``(N, T, 33, 3)`` seen from there.
 
     Whole recordings; no release is given. The model gets the window around the release that the rules found.
     """
     times = np.arange(bodies.shape[1]) / FPS
-    found = []
+    judged = []
     for view in views:
         shots, by_model = [], []
         for body in bodies:
@@ -139,22 +139,22 @@ def judge_views(
             track = PoseTrack(points, times, tuple(range(len(times))), camera.width, camera.height_px, FPS)
             shots.append(judge_shot(compute_image_motion(track)))
             by_model.append(score_with_model(track, shots[-1], model))
-        found.append((view, shots, by_model))
-    return found
+        judged.append((view, shots, by_model))
+    return judged
 
 
 def compare(bodies: Floats, releases: Floats, model: ModelSession, seed: int) -> dict[str, dict[str, float]]:
     """``compute_scores`` by the table's rows: the truth itself, rules and model in each view, and in all of them."""
     times = np.arange(bodies.shape[1]) / FPS
     truth = [judge_shot(compute_motion(body, np.ones(body.shape[:2]), times)) for body in bodies]
-    found = judge_views(bodies, model, np.random.default_rng(seed))
+    judged = judge_views(bodies, model, np.random.default_rng(seed))
     rows = {"3-D, no noise": compute_scores(truth, truth, releases)}
-    for view, shots, by_model in found:
+    for view, shots, by_model in judged:
         rows[f"{view}, rules"] = compute_scores(shots, truth, releases)
         rows[f"{view}, model"] = compute_scores(by_model, truth, releases)
-    everything = truth * len(found), np.tile(releases, len(found))
-    rows[f"{ALL}, rules"] = compute_scores([shot for _, shots, _ in found for shot in shots], *everything)
-    rows[f"{ALL}, model"] = compute_scores([shot for *_, shots in found for shot in shots], *everything)
+    everything = truth * len(judged), np.tile(releases, len(judged))
+    rows[f"{ALL}, rules"] = compute_scores([shot for _, shots, _ in judged for shot in shots], *everything)
+    rows[f"{ALL}, model"] = compute_scores([shot for *_, shots in judged for shot in shots], *everything)
     return rows
 
 

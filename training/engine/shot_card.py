@@ -39,15 +39,15 @@ def make_shot_card(
         session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises classes of its own that share no public base
         raise ModelError(f"ONNX Runtime can't load the model: {error}") from error
-    shortest, longest = _lengths(session)
+    shortest, longest = _find_lengths(session)
     golden = make_golden_poses()
     if not shortest <= len(golden) <= longest:
         golden = np.ascontiguousarray(np.resize(golden, (shortest, *golden.shape[1:])))
     rng = np.random.default_rng(0)
     for batch in BATCHES:
         for length in sorted({shortest, max(shortest, min(longest, 22)), longest}):
-            answer(session, rng.random((batch, length, POSE_POINTS, 3)).astype(np.float32))
-    said = answer(session, golden[None])
+            run_model(session, rng.random((batch, length, POSE_POINTS, 3)).astype(np.float32))
+    golden_outputs = run_model(session, golden[None])
     return ModelCard(
         name=name,
         description=description,
@@ -62,13 +62,13 @@ def make_shot_card(
         sha256=compute_sha256(model),
         golden=Golden(
             inputs={POSES: golden.tolist()},
-            outputs={name: values[0].tolist() for name, values in said.items()},
+            outputs={name: values[0].tolist() for name, values in golden_outputs.items()},
             tolerance=1e-2,
         ),
     )
 
 
-def answer(session: ort.InferenceSession, poses: Array) -> dict[str, Array]:
+def run_model(session: ort.InferenceSession, poses: Array) -> dict[str, Array]:
     """``logits`` and ``preds`` of poses ``(B, T, 33, 3)``.
 
     Raises:
@@ -79,21 +79,21 @@ def answer(session: ort.InferenceSession, poses: Array) -> dict[str, Array]:
         arrays: Any = session.run(list(OUTPUTS), {POSES: poses})
     except Exception as error:  # as above
         raise ModelError(f"{MODEL_FILE} can't take {shape}: {' '.join(str(error).split())}") from error
-    found: dict[str, Array] = dict(zip(OUTPUTS, arrays, strict=True))
+    outputs: dict[str, Array] = dict(zip(OUTPUTS, arrays, strict=True))
     for name, width in OUTPUTS.items():
-        if found[name].shape != (len(poses), width):
+        if outputs[name].shape != (len(poses), width):
             raise ModelError(
-                f"{name} has shape {list(found[name].shape)} for {shape}, expected [{len(poses)}, {width}]"
+                f"{name} has shape {list(outputs[name].shape)} for {shape}, expected [{len(poses)}, {width}]"
             )
-        if not np.isfinite(found[name]).all():
+        if not np.isfinite(outputs[name]).all():
             raise ModelError(f"{name} has numbers that are not finite for {shape}, expected finite ones")
-    return found
+    return outputs
 
 
-def _lengths(session: ort.InferenceSession) -> tuple[int, int]:
+def _find_lengths(session: ort.InferenceSession) -> tuple[int, int]:
     """The fewest and most frames, one number where the file fixes it; refuses another form than the contract's."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
-    said = ", ".join(f"{node.name} {node.type} {node.shape}" for node in (*inputs, *outputs))
+    tensors = ", ".join(f"{node.name} {node.type} {node.shape}" for node in (*inputs, *outputs))
     shape = inputs[0].shape if [node.name for node in inputs] == [POSES] else []
     if (
         len(shape) != 4
@@ -103,7 +103,7 @@ def _lengths(session: ort.InferenceSession) -> tuple[int, int]:
         or not set(OUTPUTS) <= {node.name for node in outputs}
         or any(node.type != "tensor(float)" for node in (*inputs, *outputs))
     ):
-        raise ModelError(f"the model has {said}; {FORM}, or a folder with a card.json, as export_onnx writes it")
+        raise ModelError(f"the model has {tensors}; {FORM}, or a folder with a card.json, as export_onnx writes it")
     if isinstance(shape[0], int):
         raise ModelError(
             f"x of the model takes batches of {shape[0]} only, expected any: export it with a free batch axis"

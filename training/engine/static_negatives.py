@@ -27,11 +27,11 @@ def make_static_windows(
     batch, length, width = sequence.shape
     parts = presence.shape[-1]
     moment = torch.multinomial(presence.amax(dim=-1) + 1e-6, 1, generator=generator)[:, 0]
-    rows = torch.arange(batch)
-    there = presence[rows, moment][:, None].expand_as(presence)
-    held = sequence[rows, moment][:, None] + noise * torch.randn(batch, length, width, generator=generator)
-    parted = held.reshape(batch, length, parts, width // parts) * there[..., None]
-    return parted.flatten(2), there
+    windows = torch.arange(batch)
+    static_presence = presence[windows, moment][:, None].expand_as(presence)
+    static = sequence[windows, moment][:, None] + noise * torch.randn(batch, length, width, generator=generator)
+    static = static.reshape(batch, length, parts, width // parts) * static_presence[..., None]
+    return static.flatten(2), static_presence
 
 
 def find_static_labels(windows: Windows) -> tuple[str, ...]:

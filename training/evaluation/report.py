@@ -43,17 +43,17 @@ def write_report(folder: Path, results: Mapping[str, ExperimentResult], command:
         f"{SHARPNESS} and normalised, as the edge does before its trigger. Known ones count where they are right.",
         "",
     ]
-    drawn = next((name for name, result in results.items() if not result.experiment.unknown), None)
+    known = next((name for name, result in results.items() if not result.experiment.unknown), None)
     unknown = next((name for name, result in results.items() if result.experiment.unknown), None)
-    if drawn is not None:
+    if known is not None:
         lines += [f"![calibration, early recognition, rejection, confusion]({PICTURE})", ""]
         lines += [
-            f"Drawn for the experiment {drawn}"
+            f"Drawn for the experiment {known}"
             + (f", signs accepted for the experiment {unknown}." if unknown else "."),
             "",
         ]
-        lines += [f"F1 by label, in %: {_format_f1(results[drawn])}", ""]
-        draw(folder / PICTURE, results[drawn], results[unknown] if unknown else None)
+        lines += [f"F1 by label, in %: {_format_f1(results[known])}", ""]
+        draw(folder / PICTURE, results[known], results[unknown] if unknown else None)
     details = [detail for result in results.values() for detail in result.details]
     lines += ["By fold, and by what was seen, in %, mean (each seed):", "", "```", *details, *format_costs(), "```", ""]
     text = "\n".join([*lines, notes]).rstrip() + "\n"
