@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_client.capture.sources import SourceError
+from edge_client.capture.frames import SourceError
 from edge_client.service.http_client import ServiceClient, ServiceError
 from edge_client.settings import Settings, SettingsError, load_settings
 from edge_client.settings_file import setting_fields, settings_toml

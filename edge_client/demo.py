@@ -5,15 +5,14 @@ are kept and made surer. It shows the client at work and says nothing about how 
 """
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from edge_client.recognition.local_model import LocalModel
-from edge_client.recognition.prediction import temperature_scale
 from edge_client.settings import Thresholds
-from edge_client.windows import Window, WindowStats
+from edge_client.trigger import temperature_scale
+from edge_client.types import Window, WindowPrediction, WindowShape, WindowStats
 from landmarks.hands import HANDS, POINTS, Array, compute_presence
 from landmarks.models.card import ModelError
 from landmarks.recording import Recording
@@ -28,6 +27,15 @@ SIGNER: Final = "made"
 _NOISE: Final = 0.0012
 
 Floats = npt.NDArray[np.float64]
+
+
+class Model(Protocol):
+    """What names a motion: ``recognition.local_model.LocalModel``."""
+
+    labels: tuple[str, ...]
+    shape: WindowShape
+
+    def predict(self, window: Window) -> WindowPrediction: ...
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,7 @@ class Motion:
 
 
 def made_recording(
-    model: LocalModel, thresholds: Thresholds, *, signs: int = 10, rounds: int = 1, seed: int = 0
+    model: Model, thresholds: Thresholds, *, signs: int = 10, rounds: int = 1, seed: int = 0
 ) -> Recording:
     """A recording of up to ``signs`` made signs that ``model`` names surely, each another label, ``rounds`` times over.
 
@@ -119,7 +127,7 @@ def made_recording(
 
 
 def hill_climb(
-    model: LocalModel, label: str, start: tuple[float, Motion], draw: np.random.Generator
+    model: Model, label: str, start: tuple[float, Motion], draw: np.random.Generator
 ) -> tuple[float, Motion]:
     """Vary a motion towards being surer of ``label``."""
     sureness, motion = start
@@ -131,12 +139,12 @@ def hill_climb(
     return sureness, motion
 
 
-def classify(model: LocalModel, motion: Motion, draw: np.random.Generator) -> tuple[str, float]:
+def classify(model: Model, motion: Motion, draw: np.random.Generator) -> tuple[str, float]:
     """What the model takes a motion for, at its least sure of two moments: half seen, and seen to the end."""
     hands = motion.hands(FRAMES, draw)
     shape = model.shape
     outputs = [
-        model.answer(Window(seen, compute_presence(seen), WindowStats(0, len(seen), 1.0, 1.0, 1.0), 0.0)).probabilities
+        model.predict(Window(seen, compute_presence(seen), WindowStats(0, len(seen), 1.0, 1.0, 1.0), 0.0)).probabilities
         for seen in (hands[: shape.first_frames + 4], hands[-shape.seq_len :])
     ]
     last = int(outputs[-1].argmax())

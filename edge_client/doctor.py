@@ -23,8 +23,10 @@ import numpy as np
 import urllib3
 from urllib3.util import Timeout
 
-from edge_client.capture.sources import LiveSource, SourceError, check_whole, open_source
-from edge_client.capture.status import show_name
+from edge_client.capture.frames import SourceError
+from edge_client.capture.live_source import LiveSource
+from edge_client.capture.sources import check_whole, open_source
+from edge_client.capture.stream_url import hide_password
 from edge_client.recognition.local_model import LocalModel
 from edge_client.service.http_client import ServiceClient, ServiceError
 from edge_client.settings import Settings
@@ -116,7 +118,7 @@ def check_assets(_: Settings) -> CheckResult:
 
 def check_source(settings: Settings) -> CheckResult:
     """The camera or other source gives frames."""
-    name = show_name(settings.capture.source)
+    name = hide_password(settings.capture.source)
     advice = "plug it in or seat its ribbon; `v4l2-ctl --list-devices` names cameras; close other programs that use it"
     try:
         source = open_source(settings.capture)
@@ -153,10 +155,10 @@ def check_service(settings: Settings) -> CheckResult:
     client = ServiceClient(settings.cloud)
     url = settings.cloud.url
     try:
-        metadata = client.learn()
+        metadata = client.get_metadata()
         window = np.zeros((metadata.min_seq_len, metadata.feature_dim), dtype=np.float32)
         started = time.perf_counter()
-        client.ask(window)
+        client.predict(window)
     except ServiceError as error:
         if error.status in (401, 403):
             return CheckResult("service", "fail", str(error), "set HELEN_API_KEY to a key that the service knows")

@@ -15,33 +15,15 @@ import msgspec
 import urllib3
 from urllib3.util import Timeout
 
-from edge_client.recognition.prediction import AnsweredBy
 from edge_client.runtime.worker import STALL_S, Worker
 from edge_client.service.replies import ResponseError, quoted, read_body, redirect_sentence
 from edge_client.settings import Publish
+from edge_client.types import Event
 
 log = logging.getLogger(__name__)
 
 MAX_REPLY_BYTES: Final = 64 * 1024
 WAKE_EVERY_S: Final = 1.0
-
-
-class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One gesture that happened, as it is published.
-
-    ``character`` is the label and ``key`` what the settings map it to; ``sequence`` counts the session's events from 1;
-    ``latency_ms`` is from the capture of the deciding frame to the decision; ``timestamp`` is Unix time in seconds.
-    """
-
-    gesture: str
-    character: str
-    key: str
-    score: float
-    session_id: str
-    sequence: int
-    latency_ms: float
-    timestamp: float
-    source: AnsweredBy
 
 
 @dataclass(slots=True)

@@ -1,15 +1,16 @@
-"""The settings as a commented TOML file and as a list of flags, both made from the classes in ``settings.py``.
+"""The settings as a commented TOML file and as a list of flags, both made from the classes in ``settings/schema.py``.
 
 It reads nothing (``settings.load_settings`` does). ``edge_client/edge.toml`` is its output, and a test says so.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 
-from edge_client.settings import ENVIRONMENT, Settings
+from edge_client.settings import Settings
+from edge_client.settings.schema import ENVIRONMENT
 
 HEADER = """\
 # Settings of Helen's Raspberry Pi client: the defaults, each with what it does.
@@ -38,7 +39,9 @@ def setting_fields() -> Iterator[SettingField]:
         table = getattr(defaults, group)
         hints = get_type_hints(type(table), include_extras=True)
         for name in table.__struct_fields__:
-            yield SettingField(f"{group}.{name}", _description(hints[name]), getattr(table, name))
+            metas = [extra for extra in get_args(hints[name]) if isinstance(extra, msgspec.Meta)]
+            description = next((meta.description for meta in metas if meta.description), "")
+            yield SettingField(f"{group}.{name}", description, getattr(table, name))
 
 
 def settings_toml() -> str:
@@ -58,15 +61,6 @@ def settings_toml() -> str:
             lines.append(f"{name} = {_toml_value(field.default)}  # {note}")
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
-
-
-def _description(hint: Any) -> str:
-    metas = [extra for extra in get_args(hint)[1:] if isinstance(extra, msgspec.Meta)] if _annotated(hint) else []
-    return next((meta.description for meta in metas if meta.description), "")
-
-
-def _annotated(hint: Any) -> bool:
-    return get_origin(hint) is Annotated
 
 
 def _toml_value(value: Any) -> str:

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_client.app import open_frames, open_tracker
-from edge_client.capture.sources import Frame, check_whole, open_source
+from edge_client.capture.frames import Frame
+from edge_client.capture.hand_tracker import open_tracker
+from edge_client.capture.sources import check_whole, open_frames, open_source
 from edge_client.recording.keyboard import pressed_keys
 from edge_client.recording.output import check_output, save_recording
 from edge_client.runtime.stop_signals import stop_on_signals
@@ -138,8 +139,8 @@ def record_windows(
     with contextlib.ExitStack() as stack:
         source = open_source(settings.capture)
         stack.callback(source.close)
-        stop = stack.enter_context(stop_on_signals(source))
-        tracker = stack.enter_context(open_tracker(settings, source))
+        stop = stack.enter_context(stop_on_signals(source.close))
+        tracker = stack.enter_context(open_tracker(settings.tracking, source))
         keys = stack.enter_context(pressed_keys())
         turns = cycle(plan.labels) if every_s is not None else None
         say(_instructions(plan, every_s))

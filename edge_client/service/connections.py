@@ -1,6 +1,6 @@
 """How the client reaches a peer: whose certificates are believed, when it tries again, why no connection came about.
 
-Both transports use it, ``cloud.py`` and ``stream.py``.
+Both transports use it, ``http_client.py`` and ``stream_client.py``.
 """
 
 import ssl

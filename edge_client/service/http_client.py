@@ -1,14 +1,12 @@
 """The service seen from the Pi: its model's metadata, and predictions for windows. Synchronous, thread-safe.
 
-It decides nothing about when to ask (``live.py`` does). The two functions of the source system's client are here by
-their names, on a client that the environment sets up.
+It decides nothing about when to ask: ``recognition/recogniser.py`` does.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -27,8 +25,8 @@ from edge_client.service.replies import (
     retry_seconds,
 )
 from edge_client.service.request_encoding import decode_fp16, decode_json, encode_fp16, encode_json
-from edge_client.settings import Cloud, load_settings
-from edge_client.windows import Window
+from edge_client.settings import Cloud
+from edge_client.types import Window
 from landmarks.hands import Array
 from landmarks.models.session import MAX_MODEL_BYTES
 from landmarks.protocol.open_inference import HEADER_LENGTH
@@ -58,7 +56,7 @@ class ServiceError(Exception):
 class ServiceClient:
     """A service at one URL, over kept-alive connections.
 
-    ``ask`` and ``learn`` raise ``ServiceError`` with the reason; ``get_prediction_from_cloud`` and
+    ``predict`` and ``get_metadata`` raise ``ServiceError`` with the reason; ``get_prediction_from_cloud`` and
     ``get_model_metadata`` log it and give ``None``, as the source system's functions did.
     """
 
@@ -91,7 +89,7 @@ class ServiceClient:
         Where only the refresh fails, the copy from before is given: a service that is away has not changed its model.
         """
         try:
-            metadata = self.learn(timeout=timeout, force_refresh=force_refresh)
+            metadata = self.get_metadata(timeout=timeout, force_refresh=force_refresh)
         except ServiceError as fault:
             log.warning("no metadata: %s", fault)
             with self._lock:
@@ -113,13 +111,13 @@ class ServiceClient:
             ValueError: when the window isn't what the model's metadata asks for.
         """
         try:
-            reply = self.ask(np.asarray(sequence, np.float32), None if mask is None else np.asarray(mask), timeout)
+            reply = self.predict(np.asarray(sequence, np.float32), None if mask is None else np.asarray(mask), timeout)
         except ServiceError as fault:
             log.warning("no prediction: %s", fault)
             return None
         return msgspec.structs.asdict(reply)
 
-    def learn(self, *, timeout: float | None = None, force_refresh: bool = False) -> ModelMetadata:
+    def get_metadata(self, *, timeout: float | None = None, force_refresh: bool = False) -> ModelMetadata:
         """The model's metadata, from the cache while that is fresh.
 
         Raises:
@@ -138,41 +136,24 @@ class ServiceClient:
             self._metadata_until = self._clock() + self._settings.metadata_ttl
         return metadata
 
-    def ask(self, sequence: Array, mask: Array | None = None, timeout: float | None = None) -> Prediction:
-        """Ask for one window, prepared as the metadata says.
+    def predict(self, sequence: Array, mask: Array | None = None, timeout: float | None = None) -> Prediction:
+        """The prediction for one window ``(T, F)``, prepared as the metadata says, with an optional mask ``(T, 2)``.
 
         Raises:
             ValueError: when the window isn't what the metadata asks for.
-            ServiceError: when the service gave no answer.
+            ServiceError: when the service gave no prediction.
         """
-        metadata = self.learn(timeout=timeout)
-        check_window(sequence, mask, metadata)
-        compact = self._settings.encoding == "fp16" and "fp16" in metadata.encodings
-        question = encode_fp16(sequence, mask) if compact else encode_json(sequence, mask)
-        try:
-            data, headers = self._request("POST", question.path, question.headers, question.body, timeout=timeout)
-            reply = decode_fp16(data, headers.get(HEADER_LENGTH)) if compact else decode_json(data)
-        except ServiceError as fault:
-            if fault.status in (400, 404):
-                self.forget()  # the window was right by what we know, so what we know is old
-            raise
-        except ResponseError as fault:
-            raise ServiceError(str(fault)) from fault
-        if len(reply.probabilities) != metadata.num_classes:
-            self.forget()
-            found, expected = len(reply.probabilities), metadata.num_classes
-            raise ServiceError(f"{question.path} gave {found} probabilities, /metadata says {expected} classes")
-        return reply
+        return self._predict(self.get_metadata(timeout=timeout), sequence, mask, timeout)
 
     def predict_window(self, window: Window, timeout: float) -> tuple[ModelMetadata, Prediction]:
-        """Ask for a window of raw hands; the model's metadata and its answer.
+        """The model's metadata and its prediction for a window of raw hands.
 
         Raises:
-            ValueError, ServiceError: as ``ask``.
+            ValueError, ServiceError: as ``predict``.
         """
-        metadata = self.learn(timeout=timeout)
+        metadata = self.get_metadata(timeout=timeout)
         hands = metadata.shape.prepare(window.hands[-metadata.seq_len :])
-        return metadata, self.ask(hands, window.presence[-metadata.seq_len :], timeout)
+        return metadata, self._predict(metadata, hands, window.presence[-metadata.seq_len :], timeout)
 
     def model_file(self, name: str) -> bytes:
         """A file of the gesture model that the service serves now, ``model.onnx`` or ``card.json``.
@@ -188,12 +169,12 @@ class ServiceClient:
         """The service's clock: the ``Date`` of its answer to ``GET /health``, unread.
 
         Raises:
-            ServiceError: as ``learn``.
+            ServiceError: as ``get_metadata``.
         """
         _, headers = self._request("GET", "/health", timeout=timeout)
         return headers.get("Date")
 
-    def forget(self) -> None:
+    def invalidate_metadata(self) -> None:
         """Drop the cached metadata: the next call asks the service for it."""
         with self._lock:
             self._metadata = None
@@ -201,6 +182,27 @@ class ServiceClient:
     def close(self) -> None:
         """Close the connections."""
         self._pool.clear()
+
+    def _predict(
+        self, metadata: ModelMetadata, sequence: Array, mask: Array | None, timeout: float | None
+    ) -> Prediction:
+        check_window(sequence, mask, metadata)
+        compact = self._settings.encoding == "fp16" and "fp16" in metadata.encodings
+        request = encode_fp16(sequence, mask) if compact else encode_json(sequence, mask)
+        try:
+            data, headers = self._request("POST", request.path, request.headers, request.body, timeout=timeout)
+            reply = decode_fp16(data, headers.get(HEADER_LENGTH)) if compact else decode_json(data)
+        except ServiceError as fault:
+            if fault.status in (400, 404):
+                self.invalidate_metadata()  # the window was right by what we know, so what we know is old
+            raise
+        except ResponseError as fault:
+            raise ServiceError(str(fault)) from fault
+        if len(reply.probabilities) != metadata.num_classes:
+            self.invalidate_metadata()
+            found, expected = len(reply.probabilities), metadata.num_classes
+            raise ServiceError(f"{request.path} gave {found} probabilities, /metadata says {expected} classes")
+        return reply
 
     def _request(
         self,
@@ -257,23 +259,3 @@ def refusal(asked: str, status: int, data: bytes, headers: Mapping[str, str]) ->
         status=status,
         retry_after_s=retry_seconds(headers.get("Retry-After")),
     )
-
-
-@cache
-def default_client() -> ServiceClient:
-    """The client that the environment sets up (``HELEN_CLOUD_API_URL`` and its neighbours)."""
-    return ServiceClient(load_settings().cloud)
-
-
-def get_model_metadata(force_refresh: bool = False, timeout: float | None = None) -> dict[str, Any] | None:
-    """``ServiceClient.get_model_metadata`` of the default client."""
-    return default_client().get_model_metadata(force_refresh, timeout)
-
-
-def get_prediction_from_cloud(
-    sequence: Array | Sequence[Sequence[float]],
-    mask: Array | Sequence[Sequence[float]] | None = None,
-    timeout: float | None = None,
-) -> dict[str, Any] | None:
-    """``ServiceClient.get_prediction_from_cloud`` of the default client."""
-    return default_client().get_prediction_from_cloud(sequence, mask, timeout)

@@ -1,4 +1,4 @@
-"""The service's model, fetched to this machine: ``python -m edge_client model``. ``fallback.py`` answers with it."""
+"""The service's model, fetched to this machine by ``python -m edge_client model``: the local model from then on."""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
 """What a peer answered, read at one boundary: whatever bytes came, the outcome is a value or an ``ResponseError``.
 
-Bytes and header texts only: ``cloud.py``, ``stream.py`` and the others send and receive.
+Bytes and header texts only: ``http_client.py``, ``stream_client.py`` and the others send and receive.
 """
 
 import time

@@ -1,6 +1,6 @@
 """How a window goes to the service and its answer comes back: as JSON, or as raw FP16 in Open Inference v2.
 
-Numbers and bytes only: ``cloud.py`` sends them. Both answers are the same ``Prediction``.
+Numbers and bytes only: ``http_client.py`` sends them. Both answers are the same ``Prediction``.
 """
 
 from typing import Any, Final, Literal, NamedTuple

@@ -1,7 +1,7 @@
 """The service over one WebSocket: a window is asked for by its new frames alone, 170 bytes each.
 
 A session's window is kept by the service (docs/stream.md). After any doubt the session is dropped, and the next one
-begins with the whole window, so that no answer is ever about a mix. Synchronous, for one thread: ``live.py``'s.
+begins with the whole window, so that no answer is ever about a mix. Synchronous, for one thread, the recogniser's.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from edge_client.service.http_client import MAX_REPLY_BYTES, ServiceClient, Serv
 from edge_client.service.model_metadata import ModelMetadata
 from edge_client.service.replies import ResponseError, decode_reply, quoted
 from edge_client.settings import Cloud
-from edge_client.windows import Window
+from edge_client.types import Window
 from landmarks.protocol.predictions import Prediction
 from landmarks.protocol.stream import (
     MAX_FRAME_NUMBER,
@@ -86,9 +86,9 @@ class StreamClient:
         self._http = ServiceClient(settings)
         self._session: FrameSession | None = None
 
-    def learn(self, *, timeout: float | None = None, force_refresh: bool = False) -> ModelMetadata:
-        """As ``ServiceClient.learn``."""
-        return self._http.learn(timeout=timeout, force_refresh=force_refresh)
+    def get_metadata(self, *, timeout: float | None = None, force_refresh: bool = False) -> ModelMetadata:
+        """As ``ServiceClient.get_metadata``."""
+        return self._http.get_metadata(timeout=timeout, force_refresh=force_refresh)
 
     def predict_window(self, window: Window, timeout: float) -> tuple[ModelMetadata, Prediction]:
         """Ask for a window of raw hands; the model's metadata and its answer.
@@ -114,7 +114,7 @@ class StreamClient:
 
     def _ask(self, session: "FrameSession", window: Window, deadline_s: float) -> tuple[ModelMetadata, Prediction]:
         try:
-            prediction = session.ask(window, deadline_s)
+            prediction = session.predict(window, deadline_s)
         except WindowRefused:
             raise
         except ServiceError:
@@ -171,7 +171,7 @@ class FrameSession:
             self.close()
             raise
 
-    def ask(self, window: Window, deadline_s: float) -> Prediction:
+    def predict(self, window: Window, deadline_s: float) -> Prediction:
         """Send what the service lacks of a window, and wait for the answer to it.
 
         Raises:

@@ -11,17 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_client.capture import live_source
-from edge_client.capture.sources import (
-    Frame,
-    LiveSource,
-    RecordingSource,
-    SourceError,
-    VideoSource,
-    check_whole,
-    open_source,
-    throttle_to_realtime,
-)
+from edge_client.capture import camera as camera_driver
+from edge_client.capture import live_source, stream_url
+from edge_client.capture.frames import Frame, SourceError
+from edge_client.capture.live_source import LiveSource
+from edge_client.capture.recording import RecordingSource
+from edge_client.capture.sources import check_whole, open_source, throttle_to_realtime
+from edge_client.capture.video_file import VideoSource
 from edge_client.settings import Capture
 from landmarks.recording import Recording, write_recording
 from landmarks.tracking.vision_libraries import LibraryError
@@ -155,7 +151,8 @@ def with_camera(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[list[int]
         cameras.append(camera)
         monkeypatch.setitem(sys.modules, "cv2", camera.module())
         monkeypatch.setattr(live_source, "FIRST_RETRY_S", 0.01)
-        monkeypatch.setattr(live_source, "describe_failure", lambda name, timeout_s: "is away")
+        monkeypatch.setattr(camera_driver, "describe_failure", lambda device: "is away")
+        monkeypatch.setattr(stream_url, "describe_failure", lambda url, timeout_s: "is away")
         return camera
 
     yield plug_in
@@ -256,7 +253,7 @@ def test_what_is_wrong_is_said_once_and_again_when_it_changes(
 ) -> None:
     camera = with_camera([0, 0, 0, 0, 2, 0, 0])
     reasons = iter(["answers 404", "answers 404", "answers 503", "answers 503"])
-    monkeypatch.setattr(live_source, "describe_failure", lambda name, timeout_s: next(reasons, "answers 404"))
+    monkeypatch.setattr(stream_url, "describe_failure", lambda url, timeout_s: next(reasons, "answers 404"))
     monkeypatch.setattr(live_source, "LONGEST_RETRY_S", 0.01)
     source = open_source(Capture(source="http://ana:secret@camera/mjpg"))
     for _ in source.frames():

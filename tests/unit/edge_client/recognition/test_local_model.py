@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_client.recognition.local_model import LONGEST_PAUSE_S, CircuitBreaker, LocalModel
-from edge_client.windows import Window, WindowStats
+from edge_client.recognition.circuit_breaker import LONGEST_PAUSE_S, CircuitBreaker
+from edge_client.recognition.local_model import LocalModel
+from edge_client.types import Window, WindowStats
 from landmarks.hands import drop_z
 from landmarks.models.card import ModelError
 from landmarks.protocol.predictions import softmax
@@ -102,7 +103,7 @@ def test_a_folder_with_an_odd_digit_for_a_name_is_no_version(tmp_path: Path) -> 
 def test_an_answer_is_the_models_softmax(repository: Path) -> None:
     device = LocalModel.open(repository / "gesture")
     window = window_of()
-    answer = device.answer(window)
+    answer = device.predict(window)
     logits = device._session.run({"sequence": drop_z(window.hands)[None], "presence": window.presence[None]})["logits"]
     assert answer.labels == LABELS
     assert answer.source == "device"
@@ -117,8 +118,8 @@ def test_the_cards_temperature_divides_the_logits(tmp_path: Path) -> None:
     model = linear_model()
     write_version(tmp_path / "plain", 1, model)
     write_version(tmp_path / "warm", 1, model, msgspec.structs.replace(build_card(model), temperature=4.0))
-    plain = LocalModel.open(tmp_path / "plain" / "gesture").answer(window_of()).probabilities
-    warm = LocalModel.open(tmp_path / "warm" / "gesture").answer(window_of()).probabilities
+    plain = LocalModel.open(tmp_path / "plain" / "gesture").predict(window_of()).probabilities
+    warm = LocalModel.open(tmp_path / "warm" / "gesture").predict(window_of()).probabilities
     assert np.allclose(np.log(plain / plain[0]) / 4, np.log(warm / warm[0]), atol=1e-4)
 
 
@@ -126,7 +127,7 @@ def test_a_longer_window_gives_its_newest_frames(repository: Path) -> None:
     device = LocalModel.open(repository / "gesture")
     long = window_of(40)
     newest = Window(long.hands[-30:], long.presence[-30:], long.stats, 0.0)
-    assert np.allclose(device.answer(long).probabilities, device.answer(newest).probabilities)
+    assert np.allclose(device.predict(long).probabilities, device.predict(newest).probabilities)
 
 
 def test_a_folder_that_only_looks_like_a_version_is_none(repository: Path) -> None:

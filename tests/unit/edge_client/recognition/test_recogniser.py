@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from edge_client.recognition.local_model import LocalModel
-from edge_client.recognition.prediction import WindowPrediction
-from edge_client.recognition.recogniser import AsyncRecogniser, NewestSlot
+from edge_client.recognition.recogniser import AsyncRecogniser
+from edge_client.runtime.newest_slot import NewestSlot
 from edge_client.service.http_client import ServiceClient
 from edge_client.settings import Cloud, Device
-from edge_client.windows import Window, WindowStats
+from edge_client.types import Window, WindowPrediction, WindowStats
 from landmarks.models.session import ModelSession
 from testkit.edge.http_service import HttpService, Reply, Request, http_service, model_answers
 from testkit.model_files import made_window
@@ -123,7 +123,7 @@ def test_both_give_the_same_label_for_the_same_window(service: HttpService, devi
             wait_until(lambda: live.shape is not None)
             live.submit(window)
             answers = next_answers(live)
-            assert np.allclose(answers[0].probabilities, device.answer(window).probabilities, atol=1e-4)
+            assert np.allclose(answers[0].probabilities, device.predict(window).probabilities, atol=1e-4)
             assert answers[0].labels == device.labels
 
 

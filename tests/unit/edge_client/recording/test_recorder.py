@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_client.capture.sources import Frame, Source, SourceError
+from edge_client.capture.frames import Frame, Source, SourceError
 from edge_client.cli import main
 from edge_client.recording.keyboard import pressed_keys
 from edge_client.recording.output import save_recording

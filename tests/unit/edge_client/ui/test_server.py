@@ -13,10 +13,9 @@ import msgspec
 import pytest
 import socketio
 
-from edge_client.pipeline import FrameState
 from edge_client.publisher import Publisher
-from edge_client.recognition.recogniser import LinkState
 from edge_client.settings import Publish
+from edge_client.types import FrameState, LinkState
 from edge_client.ui.broadcast import Hub
 from edge_client.ui.server import STATIC, ScreenServer
 from edge_client.ui.state_publisher import ScreenClient, StatePublisher, describe_state
@@ -120,8 +119,8 @@ def test_a_state_is_json() -> None:
 @pytest.mark.parametrize(
     ("link", "source"),
     [
-        (LinkState(connection="online", has_device=True), "cloud"),
-        (LinkState(connection="offline", has_device=True), "device"),
+        (LinkState(connection="online", has_local_model=True), "cloud"),
+        (LinkState(connection="offline", has_local_model=True), "device"),
         (LinkState(connection="offline"), None),
         (LinkState(connection="connecting"), None),
     ],

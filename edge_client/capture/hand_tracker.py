@@ -1,0 +1,32 @@
+"""Who finds hands in a source's pictures: MediaPipe, or nobody for a recording, which has its hands already."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Protocol
+
+from edge_client.capture.frames import Image, Source
+from edge_client.capture.recording import RecordingSource
+from edge_client.settings import Tracking
+from landmarks.tracking.hand_identity import SeenHand
+
+
+class Tracker(Protocol):
+    """What finds hands in a picture: ``landmarks.tracking.mediapipe.HandTracker``, or a test's recording of one."""
+
+    def detect(self, image: Image, time_ms: int) -> list[SeenHand]: ...
+
+
+@contextlib.contextmanager
+def open_tracker(settings: Tracking, source: Source) -> Iterator[Tracker | None]:
+    """MediaPipe for a source of pictures; nothing for a recording.
+
+    Raises:
+        LibraryError: MediaPipe is missing.
+    """
+    if isinstance(source, RecordingSource):
+        yield None
+        return
+    from landmarks.tracking.mediapipe import HandTracker
+
+    with HandTracker(confidence=settings.confidence) as tracker:
+        yield tracker
