@@ -9,7 +9,6 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -106,27 +105,12 @@ def open_screen(settings: Settings, health: Health) -> Iterator[Callable[[dict[s
     with ScreenServer(hub, settings.screen.host, settings.screen.port, names=settings.screen.hosts) as server:
         deadline = time.monotonic() + 10
         while not server.started:
-            if server.failed or time.monotonic() > deadline:
+            if not server.alive or time.monotonic() > deadline:
                 raise SourceError(f"the local screen can't listen on {settings.screen.host}:{settings.screen.port}")
             time.sleep(0.01)
         log.info("local screen: http://%s:%d", settings.screen.host, settings.screen.port)
-        health.watch(ServedScreen(lambda: server.failed))
+        health.watch(server)
         yield hub.show
-
-
-@dataclass(frozen=True, slots=True)
-class ServedScreen:
-    """The local screen's server as a part of the client's health."""
-
-    failed: Callable[[], bool]
-
-    @property
-    def alive(self) -> bool:
-        return not self.failed()
-
-    @property
-    def trouble(self) -> str:
-        return "the local screen has ended" if self.failed() else ""
 
 
 def _take_last_predictions(pipeline: Pipeline) -> None:

@@ -27,12 +27,9 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="camera in, one event a gesture out")
-    run.add_argument("--ui", action="store_true", help="start the local screen in this process too")
     replay = commands.add_parser("replay", help="play a recording or video through the whole client")
     replay.add_argument("file", help="recording (.npz) or video file")
-    replay.add_argument("--ui", action="store_true", help="start the local screen in this process too")
     demo = commands.add_parser("demo", help="made hands through the whole client: no camera needed")
-    demo.add_argument("--ui", action="store_true", help="start the local screen in this process too")
     demo.add_argument("--rounds", type=positive, default=20, help="how often the made signs are played (20)")
     screen = commands.add_parser("ui", help="the local screen alone")
     record = commands.add_parser("record", help="record windows of signs for training")
@@ -47,6 +44,8 @@ def build_parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="check everything that the client needs, and say what to do")
     bench = commands.add_parser("bench", help="milliseconds a frame of each stage")
     bench.add_argument("file", help="video or recording to measure on")
+    for command in (run, replay, demo):
+        command.add_argument("--ui", action="store_true", help="start the local screen in this process too")
     for command in (run, replay, demo, screen, record, model, doctor, bench):
         _add_settings(command)
 

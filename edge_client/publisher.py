@@ -115,12 +115,7 @@ class Publisher:
 
     def _note_failure(self, event: Event, reason: str) -> None:
         self.delivery.failed += 1
-        log.log(
-            logging.WARNING if self._reachable else logging.DEBUG,
-            "event %d (%s) not delivered to %s: %s",
-            event.sequence,
-            event.gesture,
-            self._settings.url,
-            reason,
-        )
+        level = logging.WARNING if self._reachable else logging.DEBUG
+        target = self._settings.url
+        log.log(level, "event %d (%s) not delivered to %s: %s", event.sequence, event.gesture, target, reason)
         self._reachable = False

@@ -46,21 +46,14 @@ def setting_fields() -> Iterator[SettingField]:
 
 def settings_toml() -> str:
     """The commented TOML file that says what the defaults say."""
-    lines = [HEADER]
-    defaults = Settings()
-    by_path = {path: variable for variable, path in ENVIRONMENT.items()}
-    fields = list(setting_fields())
-    for group in Settings.__struct_fields__:
-        lines.append(f"[{group}]  # {(type(getattr(defaults, group)).__doc__ or '').splitlines()[0]}")
-        for field in fields:
-            table, name = field.path.split(".")
-            if table != group:
-                continue
-            variable = by_path.get(field.path)
-            note = f"{field.description} ({variable})" if variable else field.description
-            lines.append(f"{name} = {_toml_value(field.default)}  # {note}")
-        lines.append("")
-    return "\n".join(lines).rstrip() + "\n"
+    variables = {path: f" ({variable})" for variable, path in ENVIRONMENT.items()}
+    groups = {name: group.__doc__ or "" for name, group in get_type_hints(Settings).items()}
+    lines = {name: [f"[{name}]  # {said.splitlines()[0]}"] for name, said in groups.items()}
+    for field in setting_fields():
+        group, name = field.path.split(".")
+        note = field.description + variables.get(field.path, "")
+        lines[group].append(f"{name} = {_toml_value(field.default)}  # {note}")
+    return "\n".join([HEADER, *("\n".join(group) + "\n" for group in lines.values())])
 
 
 def _toml_value(value: Any) -> str:

@@ -52,7 +52,8 @@ class HandWindows:
             if not self._frames:
                 return None
             if self._lost >= self._lost_frames:
-                self._forget()
+                self._frames.clear()
+                self._last = None
                 return None
         self._add(hands, presence, time_s)
         self._since_window += 1
@@ -99,7 +100,3 @@ class HandWindows:
         )
         hands = np.array([frame[0] for frame in frames], dtype=np.float32)
         return Window(hands, presence, stats, time_s, self._frame - self._lost)
-
-    def _forget(self) -> None:
-        self._frames.clear()
-        self._last = None

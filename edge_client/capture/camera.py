@@ -5,7 +5,7 @@ import math
 import os
 from typing import Any, Final
 
-from edge_client.capture.opencv import OpenCvVideo
+from edge_client.capture.opencv import OpenCvVideo, open_video
 from edge_client.settings import Capture
 from landmarks.tracking.vision_libraries import import_library
 
@@ -29,17 +29,15 @@ class Camera:
 
     def open(self) -> OpenCvVideo | None:
         cv2, settings = self._cv2, self._settings
-        video = cv2.VideoCapture(self._device, cv2.CAP_V4L2)
-        if not video.isOpened():
-            video.release()
-            return None
-        # MJPG: most USB cameras give 30 fps only compressed.
-        video.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-        video.set(cv2.CAP_PROP_FRAME_WIDTH, settings.width)
-        video.set(cv2.CAP_PROP_FRAME_HEIGHT, settings.height)
-        video.set(cv2.CAP_PROP_FPS, settings.fps)
-        video.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        return OpenCvVideo(video)
+        video = open_video(self._device, cv2.CAP_V4L2)
+        if video is not None:
+            # MJPG: most USB cameras give 30 fps only compressed.
+            video.capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+            video.capture.set(cv2.CAP_PROP_FRAME_WIDTH, settings.width)
+            video.capture.set(cv2.CAP_PROP_FRAME_HEIGHT, settings.height)
+            video.capture.set(cv2.CAP_PROP_FPS, settings.fps)
+            video.capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        return video
 
     def describe_failure(self) -> str:
         return describe_failure(self._device)

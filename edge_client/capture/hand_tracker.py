@@ -1,7 +1,6 @@
 """Who finds hands in a source's pictures: MediaPipe, or nobody for a recording, which has its hands already."""
 
-import contextlib
-from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from edge_client.capture.frames import Image, Source
@@ -16,17 +15,14 @@ class Tracker(Protocol):
     def detect(self, image: Image, time_ms: int) -> list[SeenHand]: ...
 
 
-@contextlib.contextmanager
-def open_tracker(settings: Tracking, source: Source) -> Iterator[Tracker | None]:
+def open_tracker(settings: Tracking, source: Source) -> AbstractContextManager[Tracker | None]:
     """MediaPipe for a source of pictures; nothing for a recording.
 
     Raises:
         LibraryError: MediaPipe is missing.
     """
     if isinstance(source, RecordingSource):
-        yield None
-        return
+        return nullcontext()
     from landmarks.tracking.mediapipe import HandTracker
 
-    with HandTracker(confidence=settings.confidence) as tracker:
-        yield tracker
+    return HandTracker(confidence=settings.confidence)

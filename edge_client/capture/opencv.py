@@ -9,7 +9,7 @@ from landmarks.tracking.vision_libraries import import_library
 
 
 class OpenCvVideo:
-    """A ``cv2.VideoCapture``, read as RGB."""
+    """A ``cv2.VideoCapture`` that is open, read as RGB."""
 
     def __init__(self, capture: Any) -> None:
         self._cv2: Any = import_library("cv2")
@@ -21,3 +21,12 @@ class OpenCvVideo:
 
     def release(self) -> None:
         self.capture.release()
+
+
+def open_video(*arguments: Any) -> OpenCvVideo | None:
+    """What ``cv2.VideoCapture(*arguments)`` opens, or ``None`` where it can't."""
+    capture = import_library("cv2").VideoCapture(*arguments)
+    if capture.isOpened():
+        return OpenCvVideo(capture)
+    capture.release()
+    return None

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import urllib3
 from urllib3.util import Retry, Timeout, make_headers
 
-from edge_client.capture.opencv import OpenCvVideo
+from edge_client.capture.opencv import OpenCvVideo, open_video
 from edge_client.settings import Capture
 from landmarks.tracking.vision_libraries import import_library
 
@@ -37,11 +37,7 @@ class UrlStream:
     def open(self) -> OpenCvVideo | None:
         cv2, stall_ms = self._cv2, int(self._stall * 1000)
         limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, stall_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, stall_ms]
-        video = cv2.VideoCapture(self._url, cv2.CAP_FFMPEG, limits)
-        if not video.isOpened():
-            video.release()
-            return None
-        return OpenCvVideo(video)
+        return open_video(self._url, cv2.CAP_FFMPEG, limits)
 
     def describe_failure(self) -> str:
         return describe_failure(self._url, self._stall)

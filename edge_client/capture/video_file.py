@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge_client.capture.frames import Frame, Image, SourceError
-from edge_client.capture.opencv import OpenCvVideo
+from edge_client.capture.opencv import open_video
 from landmarks.files.video_length import describe_missing_frames
 from landmarks.tracking.vision_libraries import import_library
 
@@ -30,10 +30,11 @@ class VideoSource:
                 pass
         except OSError as error:
             raise SourceError(f"{path} can't be read: {error.strerror or error}") from error
-        self._video = OpenCvVideo(cv2.VideoCapture(str(path)))
-        if not self._video.capture.isOpened():
+        video = open_video(str(path))
+        if video is None:
             raise SourceError(f"{path} can't be opened as a video")
-        fps = float(self._video.capture.get(cv2.CAP_PROP_FPS))
+        self._video = video
+        fps = float(video.capture.get(cv2.CAP_PROP_FPS))
         self.fps = fps if 0 < fps <= HIGHEST_FPS else DEFAULT_FPS  # false for NaN too
         self._frame_count: int = cv2.CAP_PROP_FRAME_COUNT
         self.damage = ""

@@ -31,18 +31,15 @@ class CircuitBreaker:
         """
         self._failures += 1
         if self.state == "half-open" or self._failures >= self._limit or retry_after_s > 0:
-            self._open(now_s, retry_after_s)
-
-    def fail_probe(self, now_s: float, retry_after_s: float = 0.0) -> None:
-        """A probe failed, or the service was never reached yet."""
-        self._open(now_s, retry_after_s)
+            self.open(now_s, retry_after_s)
 
     def succeed(self) -> None:
         """A request or a probe succeeded."""
         self._failures = 0
         self.state = "half-open" if self.state == "open" else "closed"
 
-    def _open(self, now_s: float, retry_after_s: float) -> None:
+    def open(self, now_s: float, retry_after_s: float = 0.0) -> None:
+        """Failures in a row, or a probe that failed: the next probe is due after a pause."""
         self.state = "open"
         self._next_probe_s = now_s + max(self._probe_every, min(retry_after_s, LONGEST_PAUSE_S))
 

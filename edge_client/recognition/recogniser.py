@@ -150,7 +150,7 @@ class AsyncRecogniser:
         try:
             metadata = self._remote.get_metadata(timeout=self._probe_timeout_s, force_refresh=True)
         except Exception as error:
-            self._breaker.fail_probe(time.monotonic(), error.retry_after_s if isinstance(error, ServiceError) else 0.0)
+            self._breaker.open(time.monotonic(), error.retry_after_s if isinstance(error, ServiceError) else 0.0)
             self._show_fault(error)
             if isinstance(error, ServiceError):
                 return

@@ -24,7 +24,7 @@ from edge_client.runtime.stop_signals import stop_on_signals
 from edge_client.settings import Settings, SettingsError
 from landmarks.hands import Array
 from landmarks.recording import HIGHEST_FPS, LOWEST_FPS, MAX_FRAMES, RATE_TOLERANCE, Recording
-from landmarks.tracking.hand_identity import HandednessTracker, SeenHand
+from landmarks.tracking.hand_identity import HandednessTracker
 
 COUNTDOWN_S = 1.0
 LONGEST_WINDOW = 1000
@@ -150,7 +150,8 @@ def record_windows(
             for frame in open_frames(source):
                 pace.note(frame)
                 seen = tracker.detect(frame.image, pace.time_ms) if tracker and frame.image is not None else frame.hands
-                label = recorder.push(_raw_hands(tracks, list(seen)))
+                raw, _ = tracks.update(seen)
+                label = recorder.push(raw)
                 if label is not None:
                     say(f"{len(recorder)}: {label}")
                     if len(recorder) == 1 and rate and abs(pace.fps - rate) > RATE_TOLERANCE:
@@ -210,11 +211,6 @@ class RecordingPace:
     def fps(self) -> float:
         """Frames a second so far, 0 before the second frame."""
         return self._steps / self._steps_s if self._steps_s > 0 else 0.0
-
-
-def _raw_hands(tracks: HandednessTracker, seen: list[SeenHand]) -> Array:
-    raw, _ = tracks.update(seen)
-    return raw
 
 
 def _obey(key: str, recorder: WindowRecorder, plan: RecordingPlan, say: Callable[[str], None]) -> bool:

@@ -4,7 +4,6 @@ It decides nothing about when to ask: ``recognition/recogniser.py`` does.
 """
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -63,9 +62,8 @@ class ServiceClient:
     def __init__(self, settings: Cloud, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         self._clock = clock
-        self._lock = threading.Lock()
-        self._metadata: ModelMetadata | None = None
-        self._metadata_until = 0.0
+        # The metadata and until when it is fresh, in one assignment: threads see both or neither.
+        self._cached: tuple[ModelMetadata, float] | None = None
         headers = {"User-Agent": "helen-edge", "Accept": "application/json"}
         if settings.api_key:
             headers["X-API-Key"] = settings.api_key
@@ -92,11 +90,10 @@ class ServiceClient:
             metadata = self.get_metadata(timeout=timeout, force_refresh=force_refresh)
         except ServiceError as fault:
             log.warning("no metadata: %s", fault)
-            with self._lock:
-                remembered = self._metadata
-            if remembered is None:
+            cached = self._cached
+            if cached is None:
                 return None
-            metadata = remembered
+            metadata = cached[0]
         return msgspec.structs.asdict(metadata)
 
     def get_prediction_from_cloud(
@@ -123,17 +120,15 @@ class ServiceClient:
         Raises:
             ServiceError: when the service gave none.
         """
-        with self._lock:
-            if self._metadata is not None and not force_refresh and self._clock() < self._metadata_until:
-                return self._metadata
+        cached = self._cached
+        if cached is not None and not force_refresh and self._clock() < cached[1]:
+            return cached[0]
         data, _ = self._request("GET", "/metadata", timeout=timeout)
         try:
             metadata = decode_reply(data, ModelMetadata)
         except ResponseError as error:
             raise ServiceError(str(error)) from error
-        with self._lock:
-            self._metadata = metadata
-            self._metadata_until = self._clock() + self._settings.metadata_ttl
+        self._cached = metadata, self._clock() + self._settings.metadata_ttl
         return metadata
 
     def predict(self, sequence: Array, mask: Array | None = None, timeout: float | None = None) -> Prediction:
@@ -176,8 +171,7 @@ class ServiceClient:
 
     def invalidate_metadata(self) -> None:
         """Drop the cached metadata: the next call asks the service for it."""
-        with self._lock:
-            self._metadata = None
+        self._cached = None
 
     def close(self) -> None:
         """Close the connections."""

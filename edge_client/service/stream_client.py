@@ -11,15 +11,14 @@ from typing import Final, TypeVar
 
 import msgspec
 from urllib3 import HTTPHeaderDict
-from websockets.datastructures import HeadersLike
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
-from websockets.http11 import Response
+from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from edge_client.service.connections import connection_fault, tls_context
 from edge_client.service.http_client import MAX_REPLY_BYTES, ServiceClient, ServiceError, refusal
 from edge_client.service.model_metadata import ModelMetadata
 from edge_client.service.replies import ResponseError, decode_reply, quoted
+from edge_client.service.websocket import DirectConnection, SessionRefused
 from edge_client.settings import Cloud
 from edge_client.types import Window
 from landmarks.protocol.predictions import Prediction
@@ -50,32 +49,6 @@ class SessionLost(ServiceError):
 
 class WindowRefused(ServiceError):
     """The service gives no answer to this window; the session goes on."""
-
-
-class SessionRefused(Exception):
-    """The service answered the opening of a session with an HTTP status of its own."""
-
-    def __init__(self, response: Response) -> None:
-        super().__init__(f"HTTP {response.status_code}")
-        self.response = response
-
-
-class DirectConnection(ClientConnection):
-    """A connection to the address in the settings or to none.
-
-    websockets follows a redirect when the handshake raises its own ``InvalidStatus``, with the API key in its hands.
-    """
-
-    def handshake(
-        self,
-        additional_headers: HeadersLike | None = None,
-        user_agent_header: str | None = None,
-        timeout: float | None = None,
-    ) -> None:
-        try:
-            super().handshake(additional_headers, user_agent_header, timeout)
-        except InvalidStatus as refused:
-            raise SessionRefused(refused.response) from refused
 
 
 class StreamClient:

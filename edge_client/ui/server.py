@@ -159,7 +159,7 @@ class _Server(uvicorn.Server):
 
 
 class ScreenServer:
-    """The screen in a thread of this process, for ``run --ui``. Use it as a context manager."""
+    """The screen in a thread of this process, a part of the client's health. Use it as a context manager."""
 
     def __init__(self, hub: Hub, host: str, port: int, *, names: Collection[str] = ()) -> None:
         self._server = _Server(hub, _server_config(hub, host, port, names))
@@ -186,9 +186,13 @@ class ScreenServer:
         return bool(self._server.started)
 
     @property
-    def failed(self) -> bool:
-        """Whether it ended without having been asked to, its port taken for one."""
-        return not self._thread.is_alive() and not self._server.should_exit
+    def alive(self) -> bool:
+        """False once it ended without having been asked to, its port taken for one."""
+        return self._thread.is_alive() or self._server.should_exit
+
+    @property
+    def trouble(self) -> str:
+        return "" if self.alive else "the local screen has ended"
 
 
 def serve_screen(host: str, port: int, *, names: Collection[str] = ()) -> None:

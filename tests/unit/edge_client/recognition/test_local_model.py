@@ -33,14 +33,14 @@ def test_an_open_breaker_is_probed_now_and_then() -> None:
     breaker.fail(10.0)
     assert breaker.until_probe(10.5) == pytest.approx(1.5)
     assert breaker.until_probe(12.0) == 0.0
-    breaker.fail_probe(12.0)
+    breaker.open(12.0)
     assert breaker.state == "open"
     assert breaker.until_probe(12.0) == pytest.approx(2.0)
 
 
 def test_a_probe_that_succeeds_half_opens_and_an_answer_closes() -> None:
     breaker = CircuitBreaker(failures=3, probe_every=2.0)
-    breaker.fail_probe(0.0)
+    breaker.open(0.0)
     states = []
     for _ in range(2):
         breaker.succeed()
@@ -50,7 +50,7 @@ def test_a_probe_that_succeeds_half_opens_and_an_answer_closes() -> None:
 
 def test_one_failure_reopens_a_half_open_breaker() -> None:
     breaker = CircuitBreaker(failures=3, probe_every=2.0)
-    breaker.fail_probe(0.0)
+    breaker.open(0.0)
     breaker.succeed()
     breaker.fail(5.0)
     assert breaker.state == "open"
@@ -69,7 +69,7 @@ def test_one_failure_reopens_a_half_open_breaker() -> None:
 def test_a_service_that_asks_for_a_pause_gets_it_and_is_looked_for_before_a_long_one_ends(
     probe_every: float, asked_s: float, paused_s: float
 ) -> None:
-    for fails in (CircuitBreaker.fail, CircuitBreaker.fail_probe):
+    for fails in (CircuitBreaker.fail, CircuitBreaker.open):
         breaker = CircuitBreaker(failures=3, probe_every=probe_every)
         fails(breaker, 100.0, asked_s)
         assert breaker.state == "open"

@@ -174,7 +174,7 @@ def test_a_port_that_is_taken_is_noticed() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with ScreenServer(Hub(), "127.0.0.1", taken.getsockname()[1]) as server:
-            wait_until(lambda: server.failed)
+            wait_until(lambda: not server.alive)
 
 
 def test_stopping_ends_open_streams_without_a_traceback(caplog: pytest.LogCaptureFixture) -> None:
