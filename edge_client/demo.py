@@ -117,7 +117,7 @@ def made_recording(
             best[label] = (sureness, motion)
     likeliest = sorted(best, key=lambda label: -best[label][0])[: 2 * signs]
     sure = {label: hill_climb(model, label, best[label], draw) for label in likeliest}
-    kept = [label for label in likeliest if sharp(sure[label][0], thresholds) >= thresholds.probability_on][:signs]
+    kept = [label for label in likeliest if sharpen(sure[label][0], thresholds) >= thresholds.probability_on][:signs]
     if not kept:
         raise ModelError(f"none of {DRAWS} made motions looks like a sign to this model")
     played = kept * rounds
@@ -151,7 +151,7 @@ def classify(model: Model, motion: Motion, draw: np.random.Generator) -> tuple[s
     return model.labels[last], float(min(output[last] for output in outputs))
 
 
-def sharp(probability: float, thresholds: Thresholds) -> float:
+def sharpen(probability: float, thresholds: Thresholds) -> float:
     """A probability of one label against one other, after the client's sharpening."""
     pair = np.array([probability, 1 - probability], dtype=np.float32)
     return float(temperature_scale(pair, thresholds.sharpness)[0])

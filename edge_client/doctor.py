@@ -172,7 +172,7 @@ def check_clock(settings: Settings) -> CheckResult:
     """This machine's clock agrees with the service's, so that timestamps mean something."""
     date = None
     with contextlib.closing(ServiceClient(settings.cloud)) as client, contextlib.suppress(ServiceError):
-        date = client.server_date(timeout=3.0)
+        date = client.get_server_date(timeout=3.0)
     return compare_clocks(date, datetime.datetime.now(datetime.UTC))
 
 

@@ -16,7 +16,7 @@ import urllib3
 from urllib3.util import Timeout
 
 from edge_client.runtime.worker import STALL_S, Worker
-from edge_client.service.replies import ResponseError, quoted, read_body, redirect_sentence
+from edge_client.service.replies import ResponseError, describe_redirect, quote_text, read_body
 from edge_client.settings import Publish
 from edge_client.types import Event
 
@@ -102,18 +102,18 @@ class Publisher:
             with contextlib.suppress(ResponseError):  # its status says enough; a long body must not hold us up
                 read_body(answer, MAX_REPLY_BYTES, self._settings.timeout)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            self._note_failure(event, quoted(str(error)) or type(error).__name__)
+            self._record_failure(event, quote_text(str(error)) or type(error).__name__)
             return
         if 300 <= answer.status < 400:
-            self._note_failure(event, f"it {redirect_sentence(answer.status, answer.headers.get('Location'))}")
+            self._record_failure(event, f"it {describe_redirect(answer.status, answer.headers.get('Location'))}")
             return
         if answer.status >= 400:
-            self._note_failure(event, f"it answered {answer.status}")
+            self._record_failure(event, f"it answered {answer.status}")
             return
         self.delivery.sent += 1
         self._reachable = True
 
-    def _note_failure(self, event: Event, reason: str) -> None:
+    def _record_failure(self, event: Event, reason: str) -> None:
         self.delivery.failed += 1
         level = logging.WARNING if self._reachable else logging.DEBUG
         target = self._settings.url

@@ -18,7 +18,7 @@ import numpy as np
 from edge_client.capture.frames import Frame
 from edge_client.capture.hand_tracker import open_tracker
 from edge_client.capture.sources import check_whole, open_frames, open_source
-from edge_client.recording.keyboard import pressed_keys
+from edge_client.recording.keyboard import read_keys
 from edge_client.recording.output import check_output, save_recording
 from edge_client.runtime.stop_signals import stop_on_signals
 from edge_client.settings import Settings, SettingsError
@@ -141,7 +141,7 @@ def record_windows(
         stack.callback(source.close)
         stop = stack.enter_context(stop_on_signals(source.close))
         tracker = stack.enter_context(open_tracker(settings.tracking, source))
-        keys = stack.enter_context(pressed_keys())
+        keys = stack.enter_context(read_keys())
         turns = cycle(plan.labels) if every_s is not None else None
         say(_instructions(plan, every_s))
         tracks = HandednessTracker(settings.tracking.smoothing, settings.tracking.lost_frames)
@@ -163,7 +163,7 @@ def record_windows(
                         break
                     recorder.begin(next(turns))
                     next_s = time.monotonic() + (every_s or 0.0)
-                if _obey(keys(), recorder, plan, say):
+                if _handle_key(keys(), recorder, plan, say):
                     break
             check_whole(source)
         finally:
@@ -213,7 +213,7 @@ class RecordingPace:
         return self._steps / self._steps_s if self._steps_s > 0 else 0.0
 
 
-def _obey(key: str, recorder: WindowRecorder, plan: RecordingPlan, say: Callable[[str], None]) -> bool:
+def _handle_key(key: str, recorder: WindowRecorder, plan: RecordingPlan, say: Callable[[str], None]) -> bool:
     """Do what a key asks for; whether it asked to end."""
     if key == "q":
         return True

@@ -13,15 +13,15 @@ import numpy as np
 import urllib3
 from urllib3.util import Timeout
 
-from edge_client.service.connections import BoundedRetry, connection_fault, tls_context
+from edge_client.service.connections import BoundedRetry, create_tls_context, describe_connection_error
 from edge_client.service.model_metadata import ModelMetadata, check_window
 from edge_client.service.replies import (
     ResponseError,
     decode_reply,
-    error_sentence,
+    describe_redirect,
+    parse_retry_after,
     read_body,
-    redirect_sentence,
-    retry_seconds,
+    read_error_message,
 )
 from edge_client.service.request_encoding import decode_fp16, decode_json, encode_fp16, encode_json
 from edge_client.settings import Cloud
@@ -46,8 +46,8 @@ PROXY_RETRY_DELAY_S: Final = 0.5
 class ServiceError(Exception):
     """The service gave no answer: one sentence, its HTTP status if it had one, and when it wants to be asked again."""
 
-    def __init__(self, sentence: str, *, status: int | None = None, retry_after_s: float = 0.0) -> None:
-        super().__init__(sentence)
+    def __init__(self, message: str, *, status: int | None = None, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
         self.status = status
         self.retry_after_s = retry_after_s
 
@@ -78,7 +78,7 @@ class ServiceClient:
             raise_on_status=False,
         )
         self._pool = urllib3.PoolManager(
-            num_pools=2, maxsize=2, retries=retries, headers=headers, ssl_context=tls_context(settings)
+            num_pools=2, maxsize=2, retries=retries, headers=headers, ssl_context=create_tls_context(settings)
         )
 
     def get_model_metadata(self, force_refresh: bool = False, timeout: float | None = None) -> dict[str, Any] | None:
@@ -150,7 +150,7 @@ class ServiceClient:
         hands = metadata.shape.prepare(window.hands[-metadata.seq_len :])
         return metadata, self._predict(metadata, hands, window.presence[-metadata.seq_len :], timeout)
 
-    def model_file(self, name: str) -> bytes:
+    def get_model_file(self, name: str) -> bytes:
         """A file of the gesture model that the service serves now, ``model.onnx`` or ``card.json``.
 
         Raises:
@@ -160,7 +160,7 @@ class ServiceClient:
         data, _ = self._request("GET", path, timeout=MODEL_FILE_TIMEOUT_S, limit=MAX_MODEL_BYTES)
         return data
 
-    def server_date(self, timeout: float) -> str | None:
+    def get_server_date(self, timeout: float) -> str | None:
         """The service's clock: the ``Date`` of its answer to ``GET /health``, unread.
 
         Raises:
@@ -223,14 +223,14 @@ class ServiceClient:
                     redirect=False,
                 )
             except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-                raise ServiceError(f"{method} {url} failed: {connection_fault(error)}") from error
+                raise ServiceError(f"{method} {url} failed: {describe_connection_error(error)}") from error
             try:
                 data = read_body(answer, limit, timeout_s)
             except ResponseError as error:
                 raise ServiceError(f"{method} {url} {error}") from error
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 if not left:  # urllib3 doesn't ask again where an answer was cut off in the middle
-                    raise ServiceError(f"{method} {url} failed: {connection_fault(error)}") from error
+                    raise ServiceError(f"{method} {url} failed: {describe_connection_error(error)}") from error
                 continue
             if (
                 not left
@@ -240,16 +240,16 @@ class ServiceClient:
                 break
             time.sleep(PROXY_RETRY_DELAY_S)
         if answer.status != 200:
-            raise refusal(f"{method} {url}", answer.status, data, answer.headers)
+            raise create_status_error(f"{method} {url}", answer.status, data, answer.headers)
         return data, answer.headers
 
 
-def refusal(asked: str, status: int, data: bytes, headers: Mapping[str, str]) -> ServiceError:
+def create_status_error(asked: str, status: int, data: bytes, headers: Mapping[str, str]) -> ServiceError:
     """Why ``asked`` got another status than the one that was hoped for: over HTTP, and where a session is opened."""
     if 300 <= status < 400:
-        return ServiceError(f"{asked} {redirect_sentence(status, headers.get('Location'))}", status=status)
+        return ServiceError(f"{asked} {describe_redirect(status, headers.get('Location'))}", status=status)
     return ServiceError(
-        f"{asked} answered {status}: {error_sentence(data)}",
+        f"{asked} answered {status}: {read_error_message(data)}",
         status=status,
-        retry_after_s=retry_seconds(headers.get("Retry-After")),
+        retry_after_s=parse_retry_after(headers.get("Retry-After")),
     )

@@ -14,11 +14,11 @@ from urllib3 import HTTPHeaderDict
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
-from edge_client.service.connections import connection_fault, tls_context
-from edge_client.service.http_client import MAX_REPLY_BYTES, ServiceClient, ServiceError, refusal
+from edge_client.service.connections import create_tls_context, describe_connection_error
+from edge_client.service.http_client import MAX_REPLY_BYTES, ServiceClient, ServiceError, create_status_error
 from edge_client.service.model_metadata import ModelMetadata
-from edge_client.service.replies import ResponseError, decode_reply, quoted
-from edge_client.service.websocket import DirectConnection, SessionRefused
+from edge_client.service.replies import ResponseError, decode_reply, quote_text
+from edge_client.service.websocket import DirectConnection, HandshakeRejected
 from edge_client.settings import Cloud
 from edge_client.types import Window
 from landmarks.protocol.predictions import Prediction
@@ -47,7 +47,7 @@ class SessionLost(ServiceError):
     """The connection ended: a new session may get the answer that this one didn't."""
 
 
-class WindowRefused(ServiceError):
+class WindowRejected(ServiceError):
     """The service gives no answer to this window; the session goes on."""
 
 
@@ -88,7 +88,7 @@ class StreamClient:
     def _ask(self, session: "FrameSession", window: Window, deadline_s: float) -> tuple[ModelMetadata, Prediction]:
         try:
             prediction = session.predict(window, deadline_s)
-        except WindowRefused:
+        except WindowRejected:
             raise
         except ServiceError:
             self._drop()
@@ -125,18 +125,18 @@ class FrameSession:
                 close_timeout=CLOSE_WITHIN_S,
                 max_size=MAX_REPLY_BYTES,
                 proxy=None,
-                ssl=tls_context(settings),
+                ssl=create_tls_context(settings),
                 create_connection=DirectConnection,
             )
             self._open = contextlib.ExitStack()
             self._socket: ClientConnection = self._open.enter_context(opening)
-        except SessionRefused as refused:
+        except HandshakeRejected as refused:
             answer = refused.response
             # urllib3's mapping joins a header that comes twice; websockets' raises.
             answered = HTTPHeaderDict(answer.headers.raw_items())
-            raise refusal(self._url, answer.status_code, bytes(answer.body or b""), answered) from refused
+            raise create_status_error(self._url, answer.status_code, bytes(answer.body or b""), answered) from refused
         except (OSError, WebSocketException, ValueError) as error:
-            raise ServiceError(f"{self._url} can't be reached: {connection_fault(error)}") from error
+            raise ServiceError(f"{self._url} can't be reached: {describe_connection_error(error)}") from error
         try:
             self._send_text(OpenMessage(encoding="fp16", stride=0))
             self.metadata = self._decode(self._receive(deadline_s), ModelMetadata)
@@ -148,7 +148,7 @@ class FrameSession:
         """Send what the service lacks of a window, and wait for the answer to it.
 
         Raises:
-            WindowRefused: the service gives none, for now.
+            WindowRejected: the service gives none, for now.
             SessionLost: the connection ended.
             ServiceError: it didn't come before ``deadline_s``, or isn't one.
         """
@@ -197,11 +197,11 @@ class FrameSession:
                 return prediction
             fault = self._decode(data, ErrorMessage)
             if fault.frame == self._number:
-                raise WindowRefused(
-                    f"{self._url}: {quoted(fault.error)}", retry_after_s=RETRY_AFTER_S.get(fault.code, 0.0)
+                raise WindowRejected(
+                    f"{self._url}: {quote_text(fault.error)}", retry_after_s=RETRY_AFTER_S.get(fault.code, 0.0)
                 )
             if fault.frame is None:
-                raise SessionLost(f"{self._url}: {quoted(fault.error)}")
+                raise SessionLost(f"{self._url}: {quote_text(fault.error)}")
 
     def _send_text(self, message: OpenMessage | TextMessage) -> None:
         self._send(msgspec.json.encode(message).decode())
@@ -221,7 +221,7 @@ class FrameSession:
             raise self._lost(closed) from closed
 
     def _lost(self, closed: ConnectionClosed) -> SessionLost:
-        reason = quoted(closed.rcvd.reason) if closed.rcvd else "the connection broke"
+        reason = quote_text(closed.rcvd.reason) if closed.rcvd else "the connection broke"
         later = bool(closed.rcvd and closed.rcvd.code == TRY_AGAIN_LATER)
         return SessionLost(f"{self._url} closed: {reason or closed}", retry_after_s=1.0 if later else 0.0)
 

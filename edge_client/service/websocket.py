@@ -6,7 +6,7 @@ from websockets.http11 import Response
 from websockets.sync.client import ClientConnection
 
 
-class SessionRefused(Exception):
+class HandshakeRejected(Exception):
     """The service answered the opening of a session with an HTTP status of its own."""
 
     def __init__(self, response: Response) -> None:
@@ -15,7 +15,7 @@ class SessionRefused(Exception):
 
 
 class DirectConnection(ClientConnection):
-    """Follows no redirect: websockets does, with the API key in its hands, where it raises its own ``InvalidStatus``."""
+    """Follows no redirect: websockets does, API key in hand, where the handshake raises its own ``InvalidStatus``."""
 
     def handshake(
         self,
@@ -26,4 +26,4 @@ class DirectConnection(ClientConnection):
         try:
             super().handshake(additional_headers, user_agent_header, timeout)
         except InvalidStatus as refused:
-            raise SessionRefused(refused.response) from refused
+            raise HandshakeRejected(refused.response) from refused

@@ -55,7 +55,7 @@ def check_url(path: str, url: str) -> SplitResult:
     return parts
 
 
-def about(description: str, **limits: Any) -> Meta:
+def doc(description: str, **limits: Any) -> Meta:
     """What a setting does, as its flag and the settings file say, and its limits."""
     return Meta(description=description, **limits)
 
@@ -64,23 +64,23 @@ class Capture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Where frames come from."""
 
     source: Annotated[
-        NonEmpty, about("camera index, /dev/video*, /dev/v4l/by-id/*, RTSP or HTTP URL, video, or recording (.npz)")
+        NonEmpty, doc("camera index, /dev/video*, /dev/v4l/by-id/*, RTSP or HTTP URL, video, or recording (.npz)")
     ] = "0"
-    width: Annotated[int, about("pixels asked of a camera", ge=160, le=4096)] = 640
-    height: Annotated[int, about("pixels asked of a camera", ge=120, le=2160)] = 480
-    fps: Annotated[float, about("frames a second asked of a camera", gt=0, le=240)] = 30.0
-    stall: Annotated[Seconds, about("seconds without a frame after which a live source is opened again")] = 5.0
+    width: Annotated[int, doc("pixels asked of a camera", ge=160, le=4096)] = 640
+    height: Annotated[int, doc("pixels asked of a camera", ge=120, le=2160)] = 480
+    fps: Annotated[float, doc("frames a second asked of a camera", gt=0, le=240)] = 30.0
+    stall: Annotated[Seconds, doc("seconds without a frame after which a live source is opened again")] = 5.0
 
 
 class Tracking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """From hands seen to hands that keep their side."""
 
-    confidence: Annotated[Share, about("MediaPipe's detection, presence and tracking confidence")] = 0.5
-    smoothing: Annotated[float, about("weight of the past in the EMA of points; 0 is none", ge=0, lt=1)] = 0.35
+    confidence: Annotated[Share, doc("MediaPipe's detection, presence and tracking confidence")] = 0.5
+    smoothing: Annotated[float, doc("weight of the past in the EMA of points; 0 is none", ge=0, lt=1)] = 0.35
     lost_frames: Annotated[
-        int, about("frames without a hand after which it is forgotten and found afresh", ge=1, le=300)
+        int, doc("frames without a hand after which it is forgotten and found afresh", ge=1, le=300)
     ] = 8
-    stride: Annotated[int, about("frames from one window to the next; 2 is 15 a second", ge=1, le=30)] = 2
+    stride: Annotated[int, doc("frames from one window to the next; 2 is 15 a second", ge=1, le=30)] = 2
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -90,56 +90,56 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     rarely says more than 0.95 however sure it is. A benchmark of whole signs measures what a value brings.
     """
 
-    presence_on: Annotated[Share, about("share of the window's frames with a hand, to begin")] = 0.85
-    presence_off: Annotated[Share, about("... below which there is no hand")] = 0.70
-    probability_on: Annotated[Share, about("mean probability of the best label, to begin")] = 0.95
-    probability_off: Annotated[Share, about("... below which the gesture has ended")] = 0.75
-    margin_on: Annotated[Share, about("best minus second probability, to begin")] = 0.40
-    margin_off: Annotated[Share, about("... below which the gesture has ended")] = 0.18
-    entropy_on: Annotated[float, about("entropy in nats, to begin at most", ge=0, le=20)] = 1.70
-    entropy_off: Annotated[float, about("... above which the gesture has ended", ge=0, le=20)] = 1.95
-    motion_on: Annotated[Share, about("fastest frame of the window, in image widths a 1/30 s, to begin")] = 0.015
-    motion_off: Annotated[Share, about("... below which the hand rests")] = 0.005
-    area_on: Annotated[Share, about("area of MediaPipe's crops of the hands in view, share of the image, to begin")] = (
+    presence_on: Annotated[Share, doc("share of the window's frames with a hand, to begin")] = 0.85
+    presence_off: Annotated[Share, doc("... below which there is no hand")] = 0.70
+    probability_on: Annotated[Share, doc("mean probability of the best label, to begin")] = 0.95
+    probability_off: Annotated[Share, doc("... below which the gesture has ended")] = 0.75
+    margin_on: Annotated[Share, doc("best minus second probability, to begin")] = 0.40
+    margin_off: Annotated[Share, doc("... below which the gesture has ended")] = 0.18
+    entropy_on: Annotated[float, doc("entropy in nats, to begin at most", ge=0, le=20)] = 1.70
+    entropy_off: Annotated[float, doc("... above which the gesture has ended", ge=0, le=20)] = 1.95
+    motion_on: Annotated[Share, doc("fastest frame of the window, in image widths a 1/30 s, to begin")] = 0.015
+    motion_off: Annotated[Share, doc("... below which the hand rests")] = 0.005
+    area_on: Annotated[Share, doc("area of MediaPipe's crops of the hands in view, share of the image, to begin")] = (
         0.040
     )
-    area_off: Annotated[Share, about("... below which the hand is too far away")] = 0.025
-    sharpness: Annotated[
-        float, about("power an output is raised to before the thresholds; 1 leaves it", gt=0, le=10)
-    ] = 1.4
-    mean_of: Annotated[int, about("outputs in the mean", ge=1, le=100)] = 7
-    votes: Annotated[int, about("outputs in a row that must name the same label", ge=1, le=100)] = 4
-    early: Annotated[Share, about("mean probability from which fewer votes are needed")] = 0.995
-    early_votes: Annotated[int, about("outputs in a row that must name its label then", ge=1, le=100)] = 3
-    cooldown: Annotated[float, about("seconds from one event to the next", ge=0, le=60)] = 1.0
-    rest_labels: Annotated[tuple[str, ...], about("labels that mean no gesture: they never make an event")] = ("none",)
+    area_off: Annotated[Share, doc("... below which the hand is too far away")] = 0.025
+    sharpness: Annotated[float, doc("power an output is raised to before the thresholds; 1 leaves it", gt=0, le=10)] = (
+        1.4
+    )
+    mean_of: Annotated[int, doc("outputs in the mean", ge=1, le=100)] = 7
+    votes: Annotated[int, doc("outputs in a row that must name the same label", ge=1, le=100)] = 4
+    early: Annotated[Share, doc("mean probability from which fewer votes are needed")] = 0.995
+    early_votes: Annotated[int, doc("outputs in a row that must name its label then", ge=1, le=100)] = 3
+    cooldown: Annotated[float, doc("seconds from one event to the next", ge=0, le=60)] = 1.0
+    rest_labels: Annotated[tuple[str, ...], doc("labels that mean no gesture: they never make an event")] = ("none",)
 
     def __post_init__(self) -> None:
         for name in ("presence", "probability", "margin", "motion", "area"):
-            _ordered(name, getattr(self, f"{name}_off"), getattr(self, f"{name}_on"), "_off at most _on")
-        _ordered("entropy", self.entropy_on, self.entropy_off, "_on at most _off")
+            _check_order(name, getattr(self, f"{name}_off"), getattr(self, f"{name}_on"), "_off at most _on")
+        _check_order("entropy", self.entropy_on, self.entropy_off, "_on at most _off")
 
 
 class Cloud(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The service that recognises."""
 
-    url: Annotated[str, about("base URL of the service, with the path that its routes begin with, if there is one")] = (
+    url: Annotated[str, doc("base URL of the service, with the path that its routes begin with, if there is one")] = (
         "http://127.0.0.1:8000"
     )
-    timeout: Annotated[Seconds, about("seconds a request")] = 5.0
-    retries: Annotated[int, about("retries on temporary faults", ge=0, le=10)] = 2
-    metadata_ttl: Annotated[float, about("seconds the model's metadata is cached", ge=0, le=1e9)] = 300.0
+    timeout: Annotated[Seconds, doc("seconds a request")] = 5.0
+    retries: Annotated[int, doc("retries on temporary faults", ge=0, le=10)] = 2
+    metadata_ttl: Annotated[float, doc("seconds the model's metadata is cached", ge=0, le=1e9)] = 300.0
     encoding: Annotated[
-        Literal["fp16", "json"], about("how a window is sent: fp16 is 5 KB where the service takes it, json 25 KB")
+        Literal["fp16", "json"], doc("how a window is sent: fp16 is 5 KB where the service takes it, json 25 KB")
     ] = "fp16"
     transport: Annotated[
         Literal["http", "stream"],
-        about("how live windows go there: a request each, or their new frames alone over one WebSocket"),
+        doc("how live windows go there: a request each, or their new frames alone over one WebSocket"),
     ] = "http"
     ca_file: Annotated[
-        str, about("PEM file of the authority that signed the service's certificate; empty: the system's")
+        str, doc("PEM file of the authority that signed the service's certificate; empty: the system's")
     ] = ""
-    api_key: Annotated[str, about("sent as X-API-Key; better set by HELEN_API_KEY than here")] = ""
+    api_key: Annotated[str, doc("sent as X-API-Key; better set by HELEN_API_KEY than here")] = ""
 
     def __post_init__(self) -> None:
         parts = check_url("cloud.url", self.url)
@@ -161,23 +161,23 @@ class Cloud(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The same model on this machine, for when the service is away."""
 
-    model: Annotated[str, about("folder with model.onnx and card.json, or of its versions; empty: none")] = (
+    model: Annotated[str, doc("folder with model.onnx and card.json, or of its versions; empty: none")] = (
         "models/gesture"
     )
     answer_after: Annotated[
-        Seconds, about("seconds a request may be under way before this machine answers the windows after it")
+        Seconds, doc("seconds a request may be under way before this machine answers the windows after it")
     ] = 0.3
-    failures: Annotated[int, about("failures in a row that open the circuit breaker", ge=1, le=100)] = 3
-    probe_every: Annotated[Seconds, about("seconds between two attempts while it is open")] = 1.0
+    failures: Annotated[int, doc("failures in a row that open the circuit breaker", ge=1, le=100)] = 3
+    probe_every: Annotated[Seconds, doc("seconds between two attempts while it is open")] = 1.0
 
 
 class Publish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where events go."""
 
-    url: Annotated[str, about("takes each event as a POST of JSON")] = "http://127.0.0.1:5000/gestures/gesture-key"
-    timeout: Annotated[Seconds, about("seconds a request")] = 1.5
-    queue: Annotated[int, about("events that wait; beyond it the oldest is dropped", ge=1, le=1000)] = 4
-    keys: Annotated[dict[str, str], about("what an event's key says for a label, where it isn't the label itself")] = (
+    url: Annotated[str, doc("takes each event as a POST of JSON")] = "http://127.0.0.1:5000/gestures/gesture-key"
+    timeout: Annotated[Seconds, doc("seconds a request")] = 1.5
+    queue: Annotated[int, doc("events that wait; beyond it the oldest is dropped", ge=1, le=1000)] = 4
+    keys: Annotated[dict[str, str], doc("what an event's key says for a label, where it isn't the label itself")] = (
         msgspec.field(default_factory=dict)
     )
 
@@ -188,10 +188,10 @@ class Publish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Screen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The local screen."""
 
-    host: Annotated[str, about("address to listen on; 0.0.0.0 shows it to the local network")] = "127.0.0.1"
-    port: Annotated[int, about("port to listen on", ge=1, le=65535)] = 5000
-    hosts: Annotated[tuple[str, ...], about("names by which browsers may call it, besides this machine's own")] = ()
-    rate: Annotated[float, about("pictures of the hands a second", gt=0, le=60)] = 15.0
+    host: Annotated[str, doc("address to listen on; 0.0.0.0 shows it to the local network")] = "127.0.0.1"
+    port: Annotated[int, doc("port to listen on", ge=1, le=65535)] = 5000
+    hosts: Annotated[tuple[str, ...], doc("names by which browsers may call it, besides this machine's own")] = ()
+    rate: Annotated[float, doc("pictures of the hands a second", gt=0, le=60)] = 15.0
 
     def __post_init__(self) -> None:
         for name in self.hosts:
@@ -211,6 +211,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     screen: Screen = Screen()
 
 
-def _ordered(name: str, low: float, high: float, expected: str) -> None:
+def _check_order(name: str, low: float, high: float, expected: str) -> None:
     if low > high:
         raise ValueError(f"{name} has its thresholds crossed: found {low} and {high}, expected {expected}")

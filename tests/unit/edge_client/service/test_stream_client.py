@@ -10,7 +10,7 @@ import pytest
 from edge_client.recognition.local_model import LocalModel
 from edge_client.recognition.recogniser import AsyncRecogniser, open_recogniser
 from edge_client.service.http_client import ServiceClient, ServiceError
-from edge_client.service.stream_client import StreamClient, WindowRefused
+from edge_client.service.stream_client import StreamClient, WindowRejected
 from edge_client.settings import Cloud, Device, load_settings
 from edge_client.types import Window, WindowPrediction, WindowStats
 from edge_client.windows import HandWindows
@@ -136,7 +136,7 @@ def test_a_window_that_the_service_refuses_does_not_end_the_session(service: Liv
     client = client_of(service)
     windows = windows_of(device, [(40, 0)])
     short = Window(windows[0].hands[:3], windows[0].presence[:3], windows[0].stats, 0.0)
-    with pytest.raises(WindowRefused, match="asked for of 3 frames, expected 6 or more"):
+    with pytest.raises(WindowRejected, match="asked for of 3 frames, expected 6 or more"):
         client.predict_window(short, TIMEOUT_S)
     _, reply = client.predict_window(windows[1], TIMEOUT_S)
     assert agrees(reply.probabilities, device.predict(as_sent(windows[1])).probabilities)
