@@ -1,4 +1,4 @@
-"""The client put together: frames to hands to windows to answers to events. One loop, in the capture thread.
+"""The client's loop, in the capture thread: frames to hands to windows to predictions to events.
 
 Nothing in it waits for the network: windows go to a recogniser, events to a publisher, states to the screen, all
 without waiting. It owns no threshold (``trigger.py``) and no socket.

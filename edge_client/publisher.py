@@ -1,4 +1,4 @@
-"""Events on their way to the local screen or any other listener: one POST each, from a thread of its own.
+"""Posts events to the local screen or any other listener, from a thread of its own.
 
 ``publish`` never waits: events queue up to a limit, and beyond it the oldest is dropped. An event is sent once; a
 listener that is down or slow misses it, and the log says so.

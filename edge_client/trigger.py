@@ -1,7 +1,7 @@
-"""When a gesture happened: a state machine from answered windows to at most one event a gesture.
+"""Decides when a gesture happened: a state machine from predictions to at most one event a gesture.
 
-Pure: it reads no clock, does no I/O and starts no thread. ``pipeline.py`` gives it each answered window, in the order
-of capture, whoever answered it; what the network did in between changes nothing but the moment of the event.
+Pure: it reads no clock, does no I/O and starts no thread. ``pipeline.py`` gives it each prediction in the order of
+capture, from the service or the local model; the network changes nothing but the moment of the event.
 """
 
 from collections import deque
@@ -44,7 +44,7 @@ class HysteresisThreshold:
 
 
 class Trigger:
-    """Answered windows in, gestures out.
+    """Predictions in, gestures out.
 
     A gesture starts when a hand is present, near and moving, the mean of the last outputs is sure (probability,
     margin, entropy), and the last outputs agree on its label, or, from ``early`` on, fewer of them do. It then lasts,
@@ -69,7 +69,7 @@ class Trigger:
     def observe(
         self, stats: WindowStats, probabilities: Array, time_s: float
     ) -> tuple[SmoothedPrediction, Gesture | None]:
-        """Take one answered window: its statistics, the output float32 ``(labels,)``, and its newest frame's time.
+        """Take one prediction: its window's statistics, probabilities float32 ``(labels,)``, its newest frame's time.
 
         Returns:
             What the last outputs say together, and the gesture that started with this one, if any.

@@ -1,4 +1,4 @@
-"""What every source of frames gives, and how it fails; what a driver of a camera or stream has to offer."""
+"""The interface of capture: frames, sources of them, and drivers of cameras and streams."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Frame:
 
 
 class Source(Protocol):
-    """Frames until it ends or is closed; ``fps`` is what it says of itself. ``close`` may come from any thread."""
+    """Frames until it ends or is closed; ``fps`` is its nominal rate. ``close`` may be called from any thread."""
 
     fps: float
 

@@ -1,4 +1,4 @@
-"""Who finds hands in a source's pictures: MediaPipe, or nobody for a recording, which has its hands already."""
+"""The hand tracker of a source: MediaPipe for pictures, none for a recording, which has its hands already."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""Whether the service may be asked: not after failures in a row, until a probe reaches it again.
+"""A circuit breaker: failures in a row stop requests to the service, until a probe reaches it again.
 
 No thread and no clock of its own: ``recogniser.py`` tells it what happened, and when.
 """

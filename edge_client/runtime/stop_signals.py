@@ -1,4 +1,4 @@
-"""Ctrl-C, ``kill`` and a closed terminal as a wish to stop: the source is closed, and its loop ends in order."""
+"""SIGINT, SIGTERM and SIGHUP close the source, so that the loop over its frames ends in order."""
 
 import contextlib
 import logging

@@ -1,4 +1,4 @@
-"""How the client reaches a peer: whose certificates are believed, when it tries again, why no connection came about.
+"""Connections to a peer: certificates, retries, and why no connection came about.
 
 Both transports use it, ``http_client.py`` and ``stream_client.py``.
 """

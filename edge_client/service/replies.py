@@ -1,4 +1,4 @@
-"""What a peer answered, read at one boundary: whatever bytes came, the outcome is a value or an ``ResponseError``.
+"""Responses of a peer, read in one place: whatever bytes came, the result is a value or a ``ResponseError``.
 
 Bytes and header texts only: ``http_client.py``, ``stream_client.py`` and the others send and receive.
 """

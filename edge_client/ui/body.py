@@ -1,4 +1,4 @@
-"""What others post to the local screen, read in one place: a JSON object, or one sentence that says why it is none."""
+"""Request bodies of the local screen: a JSON object, or one message that says why it is none."""
 
 import asyncio
 from typing import Annotated, Any, Final, Literal
@@ -29,7 +29,7 @@ class RequestRejected(Exception):
 
 
 class ClientState(msgspec.Struct, frozen=True, kw_only=True):
-    """The client's state as ``screen_feed.describe_state`` makes it. What is left out isn't shown."""
+    """The client's state as ``state_publisher.describe_state`` makes it. What is left out isn't shown."""
 
     hands: tuple[Hand | None, Hand | None] = (None, None)
     aspect: Annotated[float, Meta(ge=0.1, le=10)] | None = None
