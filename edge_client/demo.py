@@ -46,8 +46,8 @@ class Motion:
     ``second`` is how far away the mirrored left hand is, at 0 there is none.
     """
 
-    closed_from: Floats
-    closed_to: Floats
+    start_flexion: Floats
+    end_flexion: Floats
     place: Floats
     swing: Floats
     turns: float
@@ -59,8 +59,8 @@ class Motion:
     def sample(cls, draw: np.random.Generator) -> "Motion":
         start = np.clip(draw.uniform(-0.4, 1.4, 5), 0, 1)
         return cls(
-            closed_from=start,
-            closed_to=start if draw.random() < 0.6 else np.clip(draw.uniform(-0.4, 1.4, 5), 0, 1),
+            start_flexion=start,
+            end_flexion=start if draw.random() < 0.6 else np.clip(draw.uniform(-0.4, 1.4, 5), 0, 1),
             place=draw.uniform([0.35, 0.4], [0.6, 0.85]),
             swing=draw.normal(0, [0.06, 0.06]),
             turns=float(draw.choice([0.25, 0.5, 1.0, 2.0])),
@@ -75,7 +75,7 @@ class Motion:
         for name, spread in (("place", 0.05), ("swing", 0.03), ("tilt", 0.3), ("size", 0.008)):
             value = getattr(self, name)
             changes[name] = value + scale * spread * draw.normal(size=np.shape(value))
-        for name in ("closed_from", "closed_to"):
+        for name in ("start_flexion", "end_flexion"):
             changes[name] = np.clip(getattr(self, name) + scale * 0.25 * draw.normal(size=5), 0, 1)
         changes["size"] = float(np.clip(changes["size"], 0.06, 0.12))
         if self.second:
@@ -85,7 +85,7 @@ class Motion:
     def hands(self, frames: int, draw: np.random.Generator) -> Array:
         """The sign as a tracker would give it, float32 ``(frames, 126)``."""
         done = np.linspace(0, 1, frames)[:, None]
-        closed = (1 - done) * self.closed_from + done * self.closed_to
+        closed = (1 - done) * self.start_flexion + done * self.end_flexion
         turn = np.array([[np.cos(self.tilt), -np.sin(self.tilt)], [np.sin(self.tilt), np.cos(self.tilt)]])
         right = make_hand(closed) * self.size
         right[:, :, :2] = right[:, :, :2] @ turn.T

@@ -232,11 +232,8 @@ class ServiceClient:
                 if not left:  # urllib3 doesn't ask again where an answer was cut off in the middle
                     raise ServiceError(f"{method} {url} failed: {describe_connection_error(error)}") from error
                 continue
-            if (
-                not left
-                or answer.status not in PROXY_ERROR_STATUSES
-                or answer.headers.get("Content-Type") != "text/plain"
-            ):
+            by_proxy = answer.status in PROXY_ERROR_STATUSES and answer.headers.get("Content-Type") == "text/plain"
+            if not left or not by_proxy:
                 break
             time.sleep(PROXY_RETRY_DELAY_S)
         if answer.status != 200:
@@ -248,8 +245,5 @@ def create_status_error(asked: str, status: int, data: bytes, headers: Mapping[s
     """Why ``asked`` got another status than the one that was hoped for: over HTTP, and where a session is opened."""
     if 300 <= status < 400:
         return ServiceError(f"{asked} {describe_redirect(status, headers.get('Location'))}", status=status)
-    return ServiceError(
-        f"{asked} answered {status}: {read_error_message(data)}",
-        status=status,
-        retry_after_s=parse_retry_after(headers.get("Retry-After")),
-    )
+    message = f"{asked} answered {status}: {read_error_message(data)}"
+    return ServiceError(message, status=status, retry_after_s=parse_retry_after(headers.get("Retry-After")))
