@@ -9,7 +9,6 @@ import pytest
 
 from edge_client.recognition.local_model import LocalModel
 from edge_client.recognition.recogniser import AsyncRecogniser
-from edge_client.runtime.newest_slot import NewestSlot
 from edge_client.service.http_client import ServiceClient
 from edge_client.settings import Cloud, Device
 from edge_client.types import Window, WindowPrediction, WindowStats
@@ -93,17 +92,6 @@ def hold_predictions(service: HttpService) -> threading.Event:
 
     service.answer = answer
     return release
-
-
-def test_a_slot_keeps_the_newest() -> None:
-    slot: NewestSlot[int] = NewestSlot()
-    for item in (1, 2, 3):
-        slot.put(item)
-    slot.offer(4)
-    assert slot.take(0.0) == 3
-    assert slot.take(0.0) is None
-    slot.offer(4)
-    assert slot.take(0.0) == 4
 
 
 def test_the_service_answers_while_it_is_there(service: HttpService, device: LocalModel) -> None:
