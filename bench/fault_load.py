@@ -86,7 +86,7 @@ def _helen(url: str, window: Array, rate: float, retries: int, load: FaultLoad) 
 
     def ask() -> str:
         try:
-            client.ask(window, mask)
+            client.predict(window, mask)
         except ServiceError as error:
             return f"{error.status or 'no answer'}"
         return "ok"

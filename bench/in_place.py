@@ -1,8 +1,7 @@
 """A recogniser that answers each window at once, with a model file: no network, no threads, no waiting."""
 
 from edge_client.recognition.local_model import LocalModel
-from edge_client.recognition.prediction import WindowPrediction
-from edge_client.windows import Window, WindowShape
+from edge_client.types import Window, WindowPrediction, WindowShape
 
 
 class InPlace:
@@ -18,7 +17,7 @@ class InPlace:
         return self._model.shape
 
     def submit(self, window: Window) -> None:
-        self._answers.append(self._model.answer(window))
+        self._answers.append(self._model.predict(window))
 
     def collect(self) -> list[WindowPrediction]:
         answers, self._answers = self._answers, []

@@ -21,11 +21,12 @@ import numpy.typing as npt
 
 from bench import ROOT
 from bench.in_place import InPlace
-from edge_client.capture.sources import Frame, to_detections
+from edge_client.capture.frames import Frame
+from edge_client.capture.recording import to_detections
 from edge_client.pipeline import Pipeline
 from edge_client.recognition.local_model import LocalModel
 from edge_client.settings import Settings
-from edge_client.windows import Window, WindowStats
+from edge_client.types import Window, WindowStats
 from landmarks.hands import Array, compute_presence
 
 OUT = ROOT / "bench" / "out" / "live_signs"
@@ -134,7 +135,7 @@ class Stream:
     def whole_window_label(self, hands: Array) -> str:
         """What the model says of the whole sign, raw."""
         about = WindowStats(0, len(hands), 1.0, 1.0, 1.0)
-        answer = self._model.answer(Window(hands, compute_presence(hands), about, 0.0))
+        answer = self._model.predict(Window(hands, compute_presence(hands), about, 0.0))
         return answer.labels[int(answer.probabilities.argmax())]
 
 

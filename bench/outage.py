@@ -28,7 +28,7 @@ import numpy as np
 
 from bench import ROOT
 from bench.processes import leave_in_order
-from edge_client.capture.sources import REST_SECONDS
+from edge_client.capture.recording import REST_SECONDS
 from edge_client.recognition.local_model import LocalModel
 from edge_client.settings import Settings
 from landmarks.recording import Recording, write_recording

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_client.capture.sources import SourceError
+from edge_client.capture.frames import SourceError
 from edge_client.service.http_client import ServiceClient, ServiceError
 from edge_client.settings import Settings, SettingsError, load_settings
 from edge_client.settings_file import setting_fields, settings_toml
@@ -27,13 +27,10 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="camera in, one event a gesture out")
-    run.add_argument("--ui", action="store_true", help="start the local screen in this process too")
     replay = commands.add_parser("replay", help="play a recording or video through the whole client")
     replay.add_argument("file", help="recording (.npz) or video file")
-    replay.add_argument("--ui", action="store_true", help="start the local screen in this process too")
     demo = commands.add_parser("demo", help="made hands through the whole client: no camera needed")
-    demo.add_argument("--ui", action="store_true", help="start the local screen in this process too")
-    demo.add_argument("--rounds", type=positive, default=20, help="how often the made signs are played (20)")
+    demo.add_argument("--rounds", type=parse_count, default=20, help="how often the made signs are played (20)")
     screen = commands.add_parser("ui", help="the local screen alone")
     record = commands.add_parser("record", help="record windows of signs for training")
     record.add_argument("output", type=Path, help="recording to write or to add to (.npz)")
@@ -41,12 +38,14 @@ def build_parser() -> argparse.ArgumentParser:
     record.add_argument("--signer", required=True, help="who signs; a nickname is enough")
     record.add_argument("--session", required=True, help="which sitting, for instance the date and the room")
     record.add_argument("--frames", type=int, default=30, help="frames a window (30)")
-    record.add_argument("--every", type=pause_s, help="seconds between windows: a timer instead of keys")
-    record.add_argument("--count", type=positive, default=20, help="windows a label with the timer (20)")
+    record.add_argument("--every", type=parse_pause_s, help="seconds between windows: a timer instead of keys")
+    record.add_argument("--count", type=parse_count, default=20, help="windows a label with the timer (20)")
     model = commands.add_parser("model", help="fetch the service's model, to answer here when it is away")
     doctor = commands.add_parser("doctor", help="check everything that the client needs, and say what to do")
     bench = commands.add_parser("bench", help="milliseconds a frame of each stage")
     bench.add_argument("file", help="video or recording to measure on")
+    for command in (run, replay, demo):
+        command.add_argument("--ui", action="store_true", help="start the local screen in this process too")
     for command in (run, replay, demo, screen, record, model, doctor, bench):
         _add_settings(command)
 
@@ -56,14 +55,14 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def positive(text: str) -> int:
+def parse_count(text: str) -> int:
     """A whole number above 0, for argparse."""
     if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text)):
         raise argparse.ArgumentTypeError(f"{text!r} found, expected a whole number above 0")
     return int(text)
 
 
-def pause_s(text: str) -> float:
+def parse_pause_s(text: str) -> float:
     """Seconds from 0 to an hour, for argparse."""
     try:
         value = float(text)

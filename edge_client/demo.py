@@ -5,15 +5,14 @@ are kept and made surer. It shows the client at work and says nothing about how 
 """
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from edge_client.recognition.local_model import LocalModel
-from edge_client.recognition.prediction import temperature_scale
 from edge_client.settings import Thresholds
-from edge_client.windows import Window, WindowStats
+from edge_client.trigger import temperature_scale
+from edge_client.types import Window, WindowPrediction, WindowShape, WindowStats
 from landmarks.hands import HANDS, POINTS, Array, compute_presence
 from landmarks.models.card import ModelError
 from landmarks.recording import Recording
@@ -30,6 +29,15 @@ _NOISE: Final = 0.0012
 Floats = npt.NDArray[np.float64]
 
 
+class Model(Protocol):
+    """What names a motion: ``recognition.local_model.LocalModel``."""
+
+    labels: tuple[str, ...]
+    shape: WindowShape
+
+    def predict(self, window: Window) -> WindowPrediction: ...
+
+
 @dataclass(frozen=True)
 class Motion:
     """A made sign: how closed each finger is at its start and end (0..1), how the wrist goes, and the other hand.
@@ -38,8 +46,8 @@ class Motion:
     ``second`` is how far away the mirrored left hand is, at 0 there is none.
     """
 
-    closed_from: Floats
-    closed_to: Floats
+    start_flexion: Floats
+    end_flexion: Floats
     place: Floats
     swing: Floats
     turns: float
@@ -51,8 +59,8 @@ class Motion:
     def sample(cls, draw: np.random.Generator) -> "Motion":
         start = np.clip(draw.uniform(-0.4, 1.4, 5), 0, 1)
         return cls(
-            closed_from=start,
-            closed_to=start if draw.random() < 0.6 else np.clip(draw.uniform(-0.4, 1.4, 5), 0, 1),
+            start_flexion=start,
+            end_flexion=start if draw.random() < 0.6 else np.clip(draw.uniform(-0.4, 1.4, 5), 0, 1),
             place=draw.uniform([0.35, 0.4], [0.6, 0.85]),
             swing=draw.normal(0, [0.06, 0.06]),
             turns=float(draw.choice([0.25, 0.5, 1.0, 2.0])),
@@ -67,7 +75,7 @@ class Motion:
         for name, spread in (("place", 0.05), ("swing", 0.03), ("tilt", 0.3), ("size", 0.008)):
             value = getattr(self, name)
             changes[name] = value + scale * spread * draw.normal(size=np.shape(value))
-        for name in ("closed_from", "closed_to"):
+        for name in ("start_flexion", "end_flexion"):
             changes[name] = np.clip(getattr(self, name) + scale * 0.25 * draw.normal(size=5), 0, 1)
         changes["size"] = float(np.clip(changes["size"], 0.06, 0.12))
         if self.second:
@@ -77,7 +85,7 @@ class Motion:
     def hands(self, frames: int, draw: np.random.Generator) -> Array:
         """The sign as a tracker would give it, float32 ``(frames, 126)``."""
         done = np.linspace(0, 1, frames)[:, None]
-        closed = (1 - done) * self.closed_from + done * self.closed_to
+        closed = (1 - done) * self.start_flexion + done * self.end_flexion
         turn = np.array([[np.cos(self.tilt), -np.sin(self.tilt)], [np.sin(self.tilt), np.cos(self.tilt)]])
         right = make_hand(closed) * self.size
         right[:, :, :2] = right[:, :, :2] @ turn.T
@@ -93,7 +101,7 @@ class Motion:
 
 
 def made_recording(
-    model: LocalModel, thresholds: Thresholds, *, signs: int = 10, rounds: int = 1, seed: int = 0
+    model: Model, thresholds: Thresholds, *, signs: int = 10, rounds: int = 1, seed: int = 0
 ) -> Recording:
     """A recording of up to ``signs`` made signs that ``model`` names surely, each another label, ``rounds`` times over.
 
@@ -109,7 +117,7 @@ def made_recording(
             best[label] = (sureness, motion)
     likeliest = sorted(best, key=lambda label: -best[label][0])[: 2 * signs]
     sure = {label: hill_climb(model, label, best[label], draw) for label in likeliest}
-    kept = [label for label in likeliest if sharp(sure[label][0], thresholds) >= thresholds.probability_on][:signs]
+    kept = [label for label in likeliest if sharpen(sure[label][0], thresholds) >= thresholds.probability_on][:signs]
     if not kept:
         raise ModelError(f"none of {DRAWS} made motions looks like a sign to this model")
     played = kept * rounds
@@ -119,7 +127,7 @@ def made_recording(
 
 
 def hill_climb(
-    model: LocalModel, label: str, start: tuple[float, Motion], draw: np.random.Generator
+    model: Model, label: str, start: tuple[float, Motion], draw: np.random.Generator
 ) -> tuple[float, Motion]:
     """Vary a motion towards being surer of ``label``."""
     sureness, motion = start
@@ -131,19 +139,19 @@ def hill_climb(
     return sureness, motion
 
 
-def classify(model: LocalModel, motion: Motion, draw: np.random.Generator) -> tuple[str, float]:
+def classify(model: Model, motion: Motion, draw: np.random.Generator) -> tuple[str, float]:
     """What the model takes a motion for, at its least sure of two moments: half seen, and seen to the end."""
     hands = motion.hands(FRAMES, draw)
     shape = model.shape
     outputs = [
-        model.answer(Window(seen, compute_presence(seen), WindowStats(0, len(seen), 1.0, 1.0, 1.0), 0.0)).probabilities
+        model.predict(Window(seen, compute_presence(seen), WindowStats(0, len(seen), 1.0, 1.0, 1.0), 0.0)).probabilities
         for seen in (hands[: shape.first_frames + 4], hands[-shape.seq_len :])
     ]
     last = int(outputs[-1].argmax())
     return model.labels[last], float(min(output[last] for output in outputs))
 
 
-def sharp(probability: float, thresholds: Thresholds) -> float:
+def sharpen(probability: float, thresholds: Thresholds) -> float:
     """A probability of one label against one other, after the client's sharpening."""
     pair = np.array([probability, 1 - probability], dtype=np.float32)
     return float(temperature_scale(pair, thresholds.sharpness)[0])

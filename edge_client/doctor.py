@@ -3,6 +3,7 @@
 ``python -m edge_client doctor`` prints them; it must work where half of it is missing.
 """
 
+import contextlib
 import datetime
 import email.utils
 import importlib.metadata
@@ -23,8 +24,10 @@ import numpy as np
 import urllib3
 from urllib3.util import Timeout
 
-from edge_client.capture.sources import LiveSource, SourceError, check_whole, open_source
-from edge_client.capture.status import show_name
+from edge_client.capture.frames import SourceError
+from edge_client.capture.live_source import LiveSource
+from edge_client.capture.sources import check_whole, open_source
+from edge_client.capture.stream_url import hide_password
 from edge_client.recognition.local_model import LocalModel
 from edge_client.service.http_client import ServiceClient, ServiceError
 from edge_client.settings import Settings
@@ -51,11 +54,11 @@ class CheckResult:
     name: str
     state: State
     found: str
-    advice: str = ""
+    hint: str = ""
 
     def line(self) -> str:
-        advice = f"\n           → {self.advice}" if self.advice else ""
-        return f"{self.state.upper():4}  {self.name}: {self.found}{advice}"
+        hint = f"\n           → {self.hint}" if self.hint else ""
+        return f"{self.state.upper():4}  {self.name}: {self.found}{hint}"
 
 
 def run_checks(settings: Settings) -> list[CheckResult]:
@@ -81,9 +84,8 @@ def run_check(check: Callable[[Settings], CheckResult], settings: Settings) -> C
         return check(settings)
     except Exception as error:
         name = check.__name__.removeprefix("check_").replace("_", " ")
-        return CheckResult(
-            name, "fail", f"the check itself failed: {type(error).__name__}: {error}", "please report this"
-        )
+        found = f"the check itself failed: {type(error).__name__}: {error}"
+        return CheckResult(name, "fail", found, "please report this")
 
 
 def check_python(_: Settings) -> CheckResult:
@@ -101,8 +103,8 @@ def check_packages(_: Settings) -> CheckResult:
     if importlib.util.find_spec("mediapipe") is None:
         return CheckResult("packages", "fail", "MediaPipe is missing", "pip install --no-deps mediapipe==1.2.2")
     if len(cv2_wheels) != 1:
-        advice = "pip uninstall all of them, then pip install -r edge_client/requirements.txt"
-        return CheckResult("packages", "fail", f"OpenCV is installed {len(cv2_wheels)} times: {cv2_wheels}", advice)
+        hint = "pip uninstall all of them, then pip install -r edge_client/requirements.txt"
+        return CheckResult("packages", "fail", f"OpenCV is installed {len(cv2_wheels)} times: {cv2_wheels}", hint)
     return CheckResult("packages", "ok", f"mediapipe {importlib.metadata.version('mediapipe')}, {cv2_wheels[0]}")
 
 
@@ -116,14 +118,14 @@ def check_assets(_: Settings) -> CheckResult:
 
 def check_source(settings: Settings) -> CheckResult:
     """The camera or other source gives frames."""
-    name = show_name(settings.capture.source)
-    advice = "plug it in or seat its ribbon; `v4l2-ctl --list-devices` names cameras; close other programs that use it"
+    name = hide_password(settings.capture.source)
+    hint = "plug it in or seat its ribbon; `v4l2-ctl --list-devices` names cameras; close other programs that use it"
     try:
         source = open_source(settings.capture)
     except LibraryError as error:
         return CheckResult("camera", "fail", str(error), "pip install -r edge_client/requirements.txt")
     except (SourceError, RecordingError) as error:
-        return CheckResult("camera", "fail", str(error), advice)
+        return CheckResult("camera", "fail", str(error), hint)
     deadline = time.monotonic() + CAMERA_SECONDS
     frames, size = 0, ""
     # A source that gives nothing keeps its iterator waiting: closing it from a timer ends that.
@@ -140,7 +142,7 @@ def check_source(settings: Settings) -> CheckResult:
     source.close()
     if frames == 0:
         reason = f": it {source.problem}" if isinstance(source, LiveSource) and source.problem else ""
-        return CheckResult("camera", "fail", f"{name} gave no frame in {CAMERA_SECONDS:.0f} s{reason}", advice)
+        return CheckResult("camera", "fail", f"{name} gave no frame in {CAMERA_SECONDS:.0f} s{reason}", hint)
     try:
         check_whole(source)
     except SourceError as error:
@@ -150,34 +152,27 @@ def check_source(settings: Settings) -> CheckResult:
 
 def check_service(settings: Settings) -> CheckResult:
     """The service answers, knows our key, and predicts."""
-    client = ServiceClient(settings.cloud)
-    url = settings.cloud.url
     try:
-        metadata = client.learn()
-        window = np.zeros((metadata.min_seq_len, metadata.feature_dim), dtype=np.float32)
-        started = time.perf_counter()
-        client.ask(window)
+        with contextlib.closing(ServiceClient(settings.cloud)) as client:
+            metadata = client.get_metadata()
+            window = np.zeros((metadata.min_seq_len, metadata.feature_dim), dtype=np.float32)
+            started = time.perf_counter()
+            client.predict(window)
+            took_ms = (time.perf_counter() - started) * 1e3
     except ServiceError as error:
+        hint = "start the service, or set HELEN_CLOUD_API_URL to where it is"
         if error.status in (401, 403):
-            return CheckResult("service", "fail", str(error), "set HELEN_API_KEY to a key that the service knows")
-        return CheckResult(
-            "service", "fail", str(error), "start the service, or set HELEN_CLOUD_API_URL to where it is"
-        )
-    finally:
-        client.close()
-    took_ms = (time.perf_counter() - started) * 1e3
-    return CheckResult("service", "ok", f"{url}: model version {metadata.version}, {took_ms:.0f} ms for a prediction")
+            hint = "set HELEN_API_KEY to a key that the service knows"
+        return CheckResult("service", "fail", str(error), hint)
+    found = f"{settings.cloud.url}: model version {metadata.version}, {took_ms:.0f} ms for a prediction"
+    return CheckResult("service", "ok", found)
 
 
 def check_clock(settings: Settings) -> CheckResult:
     """This machine's clock agrees with the service's, so that timestamps mean something."""
-    client = ServiceClient(settings.cloud)
-    try:
-        date = client.server_date(timeout=3.0)
-    except ServiceError:
-        date = None
-    finally:
-        client.close()
+    date = None
+    with contextlib.closing(ServiceClient(settings.cloud)) as client, contextlib.suppress(ServiceError):
+        date = client.get_server_date(timeout=3.0)
     return compare_clocks(date, datetime.datetime.now(datetime.UTC))
 
 
@@ -195,16 +190,14 @@ def compare_clocks(date: str | None, now: datetime.datetime) -> CheckResult:
 def check_device_model(settings: Settings) -> CheckResult:
     """The model on this machine loads, and has the service's labels."""
     if not settings.device.model:
-        return CheckResult(
-            "device model", "warn", "none set", "without one there are no answers while the service is away"
-        )
+        hint = "without one there are no answers while the service is away"
+        return CheckResult("device model", "warn", "none set", hint)
     try:
         model = LocalModel.open(Path(settings.device.model))
     except ModelError as error:
         return CheckResult("device model", "fail", str(error), "copy the service's models/gesture folder here")
-    client = ServiceClient(settings.cloud)
-    metadata = client.get_model_metadata(timeout=3.0)
-    client.close()
+    with contextlib.closing(ServiceClient(settings.cloud)) as client:
+        metadata = client.get_model_metadata(timeout=3.0)
     found = f"version {model.version}, {len(model.labels)} labels"
     if metadata is not None and tuple(metadata["class_labels"]) != model.labels:
         return CheckResult("device model", "fail", f"{found}, not the service's", "copy the service's version here")
@@ -218,9 +211,8 @@ def check_screen(settings: Settings) -> CheckResult:
     try:
         answer = urllib3.request("GET", url, timeout=Timeout(2.0), retries=False, redirect=False)
     except (urllib3.exceptions.HTTPError, OSError):
-        return CheckResult(
-            "screen", "warn", f"nothing listens at {parts.netloc}", "python -m edge_client ui, or run --ui"
-        )
+        hint = "python -m edge_client ui, or run --ui"
+        return CheckResult("screen", "warn", f"nothing listens at {parts.netloc}", hint)
     return CheckResult("screen", "ok", f"{parts.netloc} answers {answer.status}")
 
 

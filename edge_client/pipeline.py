@@ -1,7 +1,7 @@
-"""The client put together: frames to hands to windows to answers to events. One loop, in the capture thread.
+"""The client's loop, in the capture thread: frames to hands to windows to predictions to events.
 
-Nothing in it waits for the network: windows go to ``live.py``, events to ``publisher.py``, pictures of the state to the
-screen, all without waiting. It owns no threshold (``trigger.py``) and no socket.
+Nothing in it waits for the network: windows go to a recogniser, events to a publisher, states to the screen, all
+without waiting. It owns no threshold (``trigger.py``) and no socket.
 """
 
 import time
@@ -13,12 +13,12 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from edge_client.capture.sources import Frame, Image
-from edge_client.publisher import Event
-from edge_client.recognition.prediction import WindowPrediction, temperature_scale
+from edge_client.capture.frames import Frame
+from edge_client.capture.hand_tracker import Tracker
 from edge_client.settings import Settings
-from edge_client.trigger import SmoothedPrediction, Trigger
-from edge_client.windows import HandWindows, Window, WindowShape
+from edge_client.trigger import Trigger, temperature_scale
+from edge_client.types import Event, FrameState, SmoothedPrediction, Window, WindowPrediction, WindowShape
+from edge_client.windows import HandWindows
 from landmarks.hands import Array
 from landmarks.tracking.hand_identity import HandednessTracker, SeenHand
 
@@ -27,7 +27,7 @@ TIMINGS_KEPT: Final = 2048
 
 
 class Recogniser(Protocol):
-    """What answers windows without making anyone wait: ``AsyncRecogniser``, or the benchmark's without a network."""
+    """What predicts windows without making anyone wait: ``AsyncRecogniser``, or a benchmark's without a network."""
 
     @property
     def shape(self) -> WindowShape | None: ...
@@ -38,12 +38,6 @@ class Recogniser(Protocol):
     def submit(self, window: Window) -> None: ...
 
     def collect(self) -> list[WindowPrediction]: ...
-
-
-class Tracker(Protocol):
-    """What finds hands in a picture: ``landmarks.tracking.mediapipe.HandTracker``, or a test's recording of one."""
-
-    def detect(self, image: Image, time_ms: int) -> list[SeenHand]: ...
 
 
 @dataclass(slots=True)
@@ -66,20 +60,8 @@ class StageTimes:
         return np.array([sum(frame) for frame in zip(*own, strict=False)], dtype=np.float32)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FrameState:
-    """What the screen may show after a frame: smoothed hands ``(2, 21, 3)`` and what is known of them."""
-
-    hands: Array
-    aspect: float | None
-    answer: WindowPrediction | None
-    belief: SmoothedPrediction | None
-    active_gesture: str | None
-    fps: float
-
-
 class Pipeline:
-    """The loop's state. ``step`` takes a frame and gives the events that it, or an answer that arrived, brought.
+    """The loop's state. ``step`` takes a frame and gives the events that it, or a prediction that arrived, brought.
 
     ``publish`` takes each event and ``show`` each frame's state; neither may wait.
     """
@@ -87,23 +69,24 @@ class Pipeline:
     def __init__(
         self,
         settings: Settings,
-        live: Recogniser,
+        recogniser: Recogniser,
         tracker: Tracker | None,
         *,
         publish: Callable[[Event], object],
+        show: Callable[[FrameState], object] = lambda _: None,
         session_id: str | None = None,
     ) -> None:
         self._settings = settings
-        self._live = live
+        self._recogniser = recogniser
         self._tracker = tracker
         self._publish = publish
-        self.show: Callable[[FrameState], object] = lambda state: None
+        self._show = show
         self._tracks = HandednessTracker(settings.tracking.smoothing, settings.tracking.lost_frames)
         self._windows: HandWindows | None = None
         self._trigger: Trigger | None = None
         self._labels: tuple[str, ...] = ()
-        self._answer: WindowPrediction | None = None
-        self._belief: SmoothedPrediction | None = None
+        self._prediction: WindowPrediction | None = None
+        self._smoothed: SmoothedPrediction | None = None
         self._started_s: float | None = None
         self._frame_times: deque[float] = deque(maxlen=60)
         self.session_id = session_id or uuid.uuid4().hex
@@ -125,29 +108,28 @@ class Pipeline:
         now = self.times.note("tracks", now)
         self._submit(hands, frame.time_s)
         now = self.times.note("window", now)
-        events = self.take_answers()
+        events = self.take_predictions()
         now = self.times.note("trigger", now)
         active_gesture = self._trigger.active_gesture if self._trigger else None
         in_view = self._windows is not None and self._windows.open
         if not in_view:
-            self._answer = self._belief = active_gesture = None
+            self._prediction = self._smoothed = active_gesture = None
         aspect = frame.image.shape[1] / frame.image.shape[0] if frame.image is not None else None
-        self.show(FrameState(hands, aspect, self._answer, self._belief, active_gesture, self.fps))
+        self._show(FrameState(hands, aspect, self._prediction, self._smoothed, active_gesture, self.fps))
         self.times.note("screen", now)
         return events
 
-    def take_answers(self) -> list[Event]:
-        """Put the answers that arrived through the trigger; publishes and gives the events they brought."""
+    def take_predictions(self) -> list[Event]:
+        """Put the predictions that arrived through the trigger; publishes and gives the events they brought."""
         events = []
-        for raw_answer in self._live.collect():
-            probabilities = temperature_scale(raw_answer.probabilities, self._settings.trigger.sharpness)
-            answer = replace(raw_answer, probabilities=probabilities)
-            if self._trigger is None or answer.labels != self._labels:
-                self._trigger = Trigger(self._settings.trigger, answer.labels)
-                self._labels = answer.labels
-            window = answer.window
-            self._answer = answer
-            self._belief, gesture = self._trigger.observe(window.stats, answer.probabilities, window.time_s)
+        for raw in self._recogniser.collect():
+            probabilities = temperature_scale(raw.probabilities, self._settings.trigger.sharpness)
+            if self._trigger is None or raw.labels != self._labels:
+                self._trigger = Trigger(self._settings.trigger, raw.labels)
+                self._labels = raw.labels
+            window = raw.window
+            self._prediction = replace(raw, probabilities=probabilities)
+            self._smoothed, gesture = self._trigger.observe(window.stats, probabilities, window.time_s)
             if gesture is None:
                 continue
             self.events += 1
@@ -160,16 +142,16 @@ class Pipeline:
                 sequence=self.events,
                 latency_ms=round((time.monotonic() - window.time_s) * 1e3, 1),
                 timestamp=round(time.time(), 3),
-                source=answer.source,
+                source=raw.source,
             )
             self._publish(event)
             events.append(event)
         return events
 
     @property
-    def waiting_for_answers(self) -> bool:
-        """Whether a submitted window hasn't been answered yet."""
-        return self._live.waiting
+    def waiting(self) -> bool:
+        """Whether the newest window submitted has no prediction yet."""
+        return self._recogniser.waiting
 
     @property
     def fps(self) -> float:
@@ -187,7 +169,7 @@ class Pipeline:
         return self._tracker.detect(frame.image, round((frame.time_s - self._started_s) * 1000))
 
     def _submit(self, hands: Array, time_s: float) -> None:
-        shape = self._live.shape
+        shape = self._recogniser.shape
         if shape is None:
             return
         if self._windows is None or self._windows.shape != shape:
@@ -200,4 +182,4 @@ class Pipeline:
             )
         window = self._windows.push(hands, time_s)
         if window is not None:
-            self._live.submit(window)
+            self._recogniser.submit(window)

@@ -9,9 +9,10 @@ import time
 
 import numpy as np
 
-from edge_client.app import open_recogniser, open_tracker
+from edge_client.capture.hand_tracker import open_tracker
 from edge_client.capture.sources import check_whole, open_source
 from edge_client.pipeline import Pipeline
+from edge_client.recognition.recogniser import open_recogniser
 from edge_client.settings import Settings
 from edge_client.ui.state_publisher import StatePublisher
 
@@ -21,15 +22,17 @@ def measure_stages(settings: Settings) -> str:
     source = open_source(settings.capture)
     reading: list[float] = []
     started = time.perf_counter()
-    with open_tracker(settings, source) as tracker, open_recogniser(settings) as live:
-        pipeline = Pipeline(settings, live, tracker, publish=lambda event: None)
-        with StatePublisher(lambda state: None, lambda: live.link, settings.screen.rate, pipeline.session_id) as feed:
-            pipeline.show = feed.show
+    with (
+        open_tracker(settings.tracking, source) as tracker,
+        open_recogniser(settings) as recogniser,
+        StatePublisher(lambda _: None, lambda: recogniser.link, settings.screen.rate, "bench") as states,
+    ):
+        pipeline = Pipeline(settings, recogniser, tracker, publish=lambda _: None, show=states.show)
+        before = time.perf_counter()
+        for frame in source.frames():
+            reading.append((time.perf_counter() - before) * 1e3)
+            pipeline.step(frame)
             before = time.perf_counter()
-            for frame in source.frames():
-                reading.append((time.perf_counter() - before) * 1e3)
-                pipeline.step(frame)
-                before = time.perf_counter()
     took_s = time.perf_counter() - started
     source.close()
     check_whole(source)

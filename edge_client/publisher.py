@@ -1,4 +1,4 @@
-"""Events on their way to the local screen or any other listener: one POST each, from a thread of its own.
+"""Posts events to the local screen or any other listener, from a thread of its own.
 
 ``publish`` never waits: events queue up to a limit, and beyond it the oldest is dropped. An event is sent once; a
 listener that is down or slow misses it, and the log says so.
@@ -15,33 +15,15 @@ import msgspec
 import urllib3
 from urllib3.util import Timeout
 
-from edge_client.recognition.prediction import AnsweredBy
 from edge_client.runtime.worker import STALL_S, Worker
-from edge_client.service.replies import ResponseError, quoted, read_body, redirect_sentence
+from edge_client.service.replies import ResponseError, describe_redirect, quote_text, read_body
 from edge_client.settings import Publish
+from edge_client.types import Event
 
 log = logging.getLogger(__name__)
 
 MAX_REPLY_BYTES: Final = 64 * 1024
 WAKE_EVERY_S: Final = 1.0
-
-
-class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One gesture that happened, as it is published.
-
-    ``character`` is the label and ``key`` what the settings map it to; ``sequence`` counts the session's events from 1;
-    ``latency_ms`` is from the capture of the deciding frame to the decision; ``timestamp`` is Unix time in seconds.
-    """
-
-    gesture: str
-    character: str
-    key: str
-    score: float
-    session_id: str
-    sequence: int
-    latency_ms: float
-    timestamp: float
-    source: AnsweredBy
 
 
 @dataclass(slots=True)
@@ -120,25 +102,20 @@ class Publisher:
             with contextlib.suppress(ResponseError):  # its status says enough; a long body must not hold us up
                 read_body(answer, MAX_REPLY_BYTES, self._settings.timeout)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            self._note_failure(event, quoted(str(error)) or type(error).__name__)
+            self._record_failure(event, quote_text(str(error)) or type(error).__name__)
             return
         if 300 <= answer.status < 400:
-            self._note_failure(event, f"it {redirect_sentence(answer.status, answer.headers.get('Location'))}")
+            self._record_failure(event, f"it {describe_redirect(answer.status, answer.headers.get('Location'))}")
             return
         if answer.status >= 400:
-            self._note_failure(event, f"it answered {answer.status}")
+            self._record_failure(event, f"it answered {answer.status}")
             return
         self.delivery.sent += 1
         self._reachable = True
 
-    def _note_failure(self, event: Event, reason: str) -> None:
+    def _record_failure(self, event: Event, reason: str) -> None:
         self.delivery.failed += 1
-        log.log(
-            logging.WARNING if self._reachable else logging.DEBUG,
-            "event %d (%s) not delivered to %s: %s",
-            event.sequence,
-            event.gesture,
-            self._settings.url,
-            reason,
-        )
+        level = logging.WARNING if self._reachable else logging.DEBUG
+        target = self._settings.url
+        log.log(level, "event %d (%s) not delivered to %s: %s", event.sequence, event.gesture, target, reason)
         self._reachable = False

@@ -1,15 +1,16 @@
-"""The settings as a commented TOML file and as a list of flags, both made from the classes in ``settings.py``.
+"""The settings as a commented TOML file and as a list of flags, both made from the classes in ``settings/schema.py``.
 
 It reads nothing (``settings.load_settings`` does). ``edge_client/edge.toml`` is its output, and a test says so.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 
-from edge_client.settings import ENVIRONMENT, Settings
+from edge_client.settings import Settings
+from edge_client.settings.schema import ENVIRONMENT
 
 HEADER = """\
 # Settings of Helen's Raspberry Pi client: the defaults, each with what it does.
@@ -38,35 +39,21 @@ def setting_fields() -> Iterator[SettingField]:
         table = getattr(defaults, group)
         hints = get_type_hints(type(table), include_extras=True)
         for name in table.__struct_fields__:
-            yield SettingField(f"{group}.{name}", _description(hints[name]), getattr(table, name))
+            metas = [extra for extra in get_args(hints[name]) if isinstance(extra, msgspec.Meta)]
+            description = next((meta.description for meta in metas if meta.description), "")
+            yield SettingField(f"{group}.{name}", description, getattr(table, name))
 
 
 def settings_toml() -> str:
     """The commented TOML file that says what the defaults say."""
-    lines = [HEADER]
-    defaults = Settings()
-    by_path = {path: variable for variable, path in ENVIRONMENT.items()}
-    fields = list(setting_fields())
-    for group in Settings.__struct_fields__:
-        lines.append(f"[{group}]  # {(type(getattr(defaults, group)).__doc__ or '').splitlines()[0]}")
-        for field in fields:
-            table, name = field.path.split(".")
-            if table != group:
-                continue
-            variable = by_path.get(field.path)
-            note = f"{field.description} ({variable})" if variable else field.description
-            lines.append(f"{name} = {_toml_value(field.default)}  # {note}")
-        lines.append("")
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _description(hint: Any) -> str:
-    metas = [extra for extra in get_args(hint)[1:] if isinstance(extra, msgspec.Meta)] if _annotated(hint) else []
-    return next((meta.description for meta in metas if meta.description), "")
-
-
-def _annotated(hint: Any) -> bool:
-    return get_origin(hint) is Annotated
+    variables = {path: f" ({variable})" for variable, path in ENVIRONMENT.items()}
+    groups = {name: group.__doc__ or "" for name, group in get_type_hints(Settings).items()}
+    lines = {name: [f"[{name}]  # {said.splitlines()[0]}"] for name, said in groups.items()}
+    for field in setting_fields():
+        group, name = field.path.split(".")
+        note = field.description + variables.get(field.path, "")
+        lines[group].append(f"{name} = {_toml_value(field.default)}  # {note}")
+    return "\n".join([HEADER, *("\n".join(group) + "\n" for group in lines.values())])
 
 
 def _toml_value(value: Any) -> str:

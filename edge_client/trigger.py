@@ -1,7 +1,7 @@
-"""When a gesture happened: a state machine from answered windows to at most one event a gesture.
+"""Decides when a gesture happened: a state machine from predictions to at most one event a gesture.
 
-Pure: it reads no clock, does no I/O and starts no thread. ``pipeline.py`` gives it each answered window, in the order
-of capture, whoever answered it; what the network did in between changes nothing but the moment of the event.
+Pure: it reads no clock, does no I/O and starts no thread. ``pipeline.py`` gives it each prediction in the order of
+capture, from the service or the local model; the network changes nothing but the moment of the event.
 """
 
 from collections import deque
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_client.settings import Thresholds
-from edge_client.windows import WindowStats
+from edge_client.types import SmoothedPrediction, WindowStats
 from landmarks.hands import Array
 
 
@@ -24,14 +24,10 @@ class Gesture:
     time_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class SmoothedPrediction:
-    """What the last outputs say together: their best label, its probability, margin over the second, entropy (nats)."""
-
-    label: str
-    probability: float
-    margin: float
-    entropy: float
+def temperature_scale(probabilities: Array, sharpness: float) -> Array:
+    """Raise probabilities to a power and normalise: the softmax at temperature ``1 / sharpness`` of the same logits."""
+    powers = probabilities.astype(np.float64) ** sharpness
+    return np.asarray(powers / powers.sum(), dtype=np.float32)
 
 
 class HysteresisThreshold:
@@ -48,7 +44,7 @@ class HysteresisThreshold:
 
 
 class Trigger:
-    """Answered windows in, gestures out.
+    """Predictions in, gestures out.
 
     A gesture starts when a hand is present, near and moving, the mean of the last outputs is sure (probability,
     margin, entropy), and the last outputs agree on its label, or, from ``early`` on, fewer of them do. It then lasts,
@@ -67,18 +63,13 @@ class Trigger:
         self._complete = False
         self._voted: int | None = None
         self._votes = 0
-        self._lasting: str | None = None
+        self.active_gesture: str | None = None  # started and not ended
         self._last_event_s = -np.inf
-
-    @property
-    def active_gesture(self) -> str | None:
-        """The gesture that started and has not ended."""
-        return self._lasting
 
     def observe(
         self, stats: WindowStats, probabilities: Array, time_s: float
     ) -> tuple[SmoothedPrediction, Gesture | None]:
-        """Take one answered window: its statistics, the output float32 ``(labels,)``, and its newest frame's time.
+        """Take one prediction: its window's statistics, probabilities float32 ``(labels,)``, its newest frame's time.
 
         Returns:
             What the last outputs say together, and the gesture that started with this one, if any.
@@ -98,25 +89,25 @@ class Trigger:
         present = self._present.update(stats.presence)
         near = self._near.update(stats.area)
         moving = self._moving.update(stats.motion)
-        belief = self._believe(probabilities)
-        if not (present and near) or self._has_ended(belief):
-            self._lasting = None
-        if present and near and moving and self._starts(belief, time_s):
-            self._lasting = belief.label
+        smoothed = self._smooth(probabilities)
+        if not (present and near) or self._has_ended(smoothed):
+            self.active_gesture = None
+        if present and near and moving and self._starts(smoothed, time_s):
+            self.active_gesture = smoothed.label
             self._last_event_s = time_s
-            return belief, Gesture(belief.label, belief.probability, time_s)
-        return belief, None
+            return smoothed, Gesture(smoothed.label, smoothed.probability, time_s)
+        return smoothed, None
 
     def _begin_episode(self, episode: int) -> None:
         self._episode = episode
         self._outputs.clear()
         self._voted, self._votes = None, 0
         self._complete = False
-        self._lasting = None
-        for gate in (self._present, self._near, self._moving):
-            gate.open = False
+        self.active_gesture = None
+        for threshold in (self._present, self._near, self._moving):
+            threshold.open = False
 
-    def _believe(self, probabilities: Array) -> SmoothedPrediction:
+    def _smooth(self, probabilities: Array) -> SmoothedPrediction:
         self._outputs.append(probabilities)
         vote = int(probabilities.argmax())
         self._votes = self._votes + 1 if vote == self._voted else 1
@@ -129,24 +120,24 @@ class Trigger:
         entropy = float(-(positive * np.log(positive)).sum())
         return SmoothedPrediction(self._labels[order[-1]], best, best - second, entropy)
 
-    def _starts(self, belief: SmoothedPrediction, time_s: float) -> bool:
-        limits = self._thresholds
-        if belief.label in limits.rest_labels or belief.label == self._lasting:
+    def _starts(self, smoothed: SmoothedPrediction, time_s: float) -> bool:
+        thresholds = self._thresholds
+        if smoothed.label in thresholds.rest_labels or smoothed.label == self.active_gesture:
             return False
-        if time_s - self._last_event_s < limits.cooldown:
+        if time_s - self._last_event_s < thresholds.cooldown:
             return False
-        if belief.probability < limits.probability_on or belief.margin < limits.margin_on:
+        if smoothed.probability < thresholds.probability_on or smoothed.margin < thresholds.margin_on:
             return False
-        if belief.entropy > limits.entropy_on:
+        if smoothed.entropy > thresholds.entropy_on:
             return False
-        votes = self._votes if self._voted == self._labels.index(belief.label) else 0
-        return votes >= (limits.early_votes if belief.probability >= limits.early else limits.votes)
+        votes = self._votes if self._voted == self._labels.index(smoothed.label) else 0
+        return votes >= (thresholds.early_votes if smoothed.probability >= thresholds.early else thresholds.votes)
 
-    def _has_ended(self, belief: SmoothedPrediction) -> bool:
-        limits = self._thresholds
+    def _has_ended(self, smoothed: SmoothedPrediction) -> bool:
+        thresholds = self._thresholds
         return (
-            belief.label != self._lasting
-            or belief.probability < limits.probability_off
-            or belief.margin < limits.margin_off
-            or belief.entropy > limits.entropy_off
+            smoothed.label != self.active_gesture
+            or smoothed.probability < thresholds.probability_off
+            or smoothed.margin < thresholds.margin_off
+            or smoothed.entropy > thresholds.entropy_off
         )

@@ -1,75 +1,20 @@
-"""Frames of two hands in, windows for the model out, and what a window says about hands: present, moving, near.
+"""Frames of two hands in, windows for the model out, with what they say about hands: present, moving, near.
 
 Pure arithmetic: no clock, no thread. ``pipeline.py`` pushes a frame at a time; ``trigger.py`` reads the statistics.
 """
 
 from collections import deque
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from landmarks.hands import FEATURE_DIM_XYZ, HANDS, Array, drop_z, hand_box_normalise
-from landmarks.models.card import Normalization
+from edge_client.types import Window, WindowShape, WindowStats
+from landmarks.hands import FEATURE_DIM_XYZ, HANDS, Array
 
 REFERENCE_FPS: Final = 30.0
 # MediaPipe crops a square around a hand, twice as long as the longer side of its points' box. The thresholds of hand
 # area are about this crop: a signer at arm's length of a camera has 0.05 to 0.15 of it, and a plain box of only 0.01.
 CROP_SCALE: Final = 2.0
-FEWEST_FRAMES: Final = 6
-
-
-@dataclass(frozen=True, slots=True)
-class WindowStats:
-    """What a window says about hands.
-
-    ``episode`` counts the times that hands came into view; ``frames`` is T; ``complete`` says that the hands have left
-    and the window is all that was signed. ``presence`` is the share of frames with
-    a hand, ``motion`` the fastest frame in image widths a 1/30 s, ``area`` the mean over frames with a hand of both
-    hands' crops together, as a share of the image.
-    """
-
-    episode: int
-    frames: int
-    presence: float
-    motion: float
-    area: float
-    complete: bool = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Window:
-    """``hands`` float32 ``(T, 126)`` and ``presence`` float32 ``(T, 2)`` as of ``time_s``, with their statistics.
-
-    ``frame`` is the number of the last of the T frames, counted without gaps within an episode; ``None`` for a window
-    that stands alone.
-    """
-
-    hands: Array
-    presence: Array
-    stats: WindowStats
-    time_s: float
-    frame: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class WindowShape:
-    """What the model takes: lengths, whether with z, and how prepared. From its metadata, never assumed."""
-
-    seq_len: int
-    min_seq_len: int
-    use_z: bool
-    normalization: Normalization
-
-    @property
-    def first_frames(self) -> int:
-        """Frames from which on a partial window is worth asking: ``max(6, seq_len // 2)``, within the model's own."""
-        return min(max(FEWEST_FRAMES, self.seq_len // 2, self.min_seq_len), self.seq_len)
-
-    def prepare(self, hands: Array) -> Array:
-        """Turn raw hands ``(T, 126)`` into the ``(T, F)`` that the model takes."""
-        sequence = hands if self.use_z else drop_z(hands)
-        return hand_box_normalise(sequence) if self.normalization == "hand_box" else sequence
 
 
 class HandWindows:
@@ -107,7 +52,8 @@ class HandWindows:
             if not self._frames:
                 return None
             if self._lost >= self._lost_frames:
-                self._forget()
+                self._frames.clear()
+                self._last = None
                 return None
         self._add(hands, presence, time_s)
         self._since_window += 1
@@ -154,7 +100,3 @@ class HandWindows:
         )
         hands = np.array([frame[0] for frame in frames], dtype=np.float32)
         return Window(hands, presence, stats, time_s, self._frame - self._lost)
-
-    def _forget(self) -> None:
-        self._frames.clear()
-        self._last = None

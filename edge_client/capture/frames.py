@@ -1,4 +1,4 @@
-"""What a source gives, and how it fails: the words that all sources share."""
+"""The interface of capture: frames, sources of them, and drivers of cameras and streams."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,10 +26,31 @@ class Frame:
 
 
 class Source(Protocol):
-    """Frames until it ends or is closed; ``fps`` is what it says of itself. ``close`` may come from any thread."""
+    """Frames until it ends or is closed; ``fps`` is its nominal rate. ``close`` may be called from any thread."""
 
     fps: float
 
     def frames(self) -> Iterator[Frame]: ...
 
     def close(self) -> None: ...
+
+
+class Video(Protocol):
+    """An opened camera, stream or file. One thread reads and releases it."""
+
+    def read(self) -> Image | None:
+        """The next picture, RGB uint8 ``(H, W, 3)``, or ``None`` where there is no more."""
+
+    def release(self) -> None: ...
+
+
+class Driver(Protocol):
+    """How a live source is opened, any number of times; ``name`` is what people read, without a password."""
+
+    name: str
+
+    def open(self) -> Video | None:
+        """Open it, or ``None`` where it can't be: ``describe_failure`` then says why."""
+
+    def describe_failure(self) -> str:
+        """Why it can't be opened, to be read after its name."""

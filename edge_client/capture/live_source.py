@@ -1,23 +1,18 @@
 """A camera or stream that is read in a thread of its own, and opened again when it fails or stalls.
 
-Only the thread that reads an opening releases it: OpenCV must not be torn down under a read. A read that hangs is left
+Only the thread that reads an opening releases it: a video must not be torn down under a read. A read that hangs is left
 to itself, and another thread opens the device anew.
 """
 
 import logging
 import math
-import os
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
-
-from edge_client.capture.frames import Frame
-from edge_client.capture.status import URL_SCHEMES, describe_failure, show_name
+from edge_client.capture.frames import Driver, Frame
 from edge_client.settings import Capture
-from landmarks.tracking.vision_libraries import import_library
 
 log = logging.getLogger(__name__)
 
@@ -28,33 +23,25 @@ OPENING_S: Final = 10.0
 # Reads that hang at the same time; with so many, nothing is opened until one of them ends.
 MAX_STUCK: Final = 3
 LONGEST_CHECK_S: Final = 1.0
-# How long OpenCV's V4L2 waits for a frame, read when it is loaded; its own default is 10 s.
-V4L2_TIMEOUT: Final = "OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT"
 
 
 class LiveSource:
-    """The newest frame of a camera (index or device) or URL; frames that nobody took in time are dropped.
+    """The newest frame of what a driver opens; frames that nobody took in time are dropped.
 
     When nothing comes for ``stall`` seconds, or reading fails, it is opened again, at once and then less and less
     often. The log says what is wrong once, and when it gives frames again.
-
-    Raises:
-        LibraryError: OpenCV is missing.
     """
 
-    def __init__(self, name: int | str, settings: Capture) -> None:
-        self.name = name
+    def __init__(self, driver: Driver, settings: Capture) -> None:
+        self.driver = driver
         self.fps = settings.fps
-        self._settings = settings
-        self._shown = show_name(name)
-        os.environ.setdefault(V4L2_TIMEOUT, str(math.ceil(settings.stall)))
-        import_library("cv2")
+        self._stall = settings.stall
         self._changed = threading.Condition()
         self._newest: Frame | None = None
         self._closed = threading.Event()
         self._problem = ""
         self._stuck: list[_Reader] = []
-        self._reader = _Reader(self, settings)
+        self._reader = _Reader(self, settings.stall)
         self._reader.start()
 
     @property
@@ -63,7 +50,7 @@ class LiveSource:
         return self._problem
 
     def frames(self) -> Iterator[Frame]:
-        check_s = min(LONGEST_CHECK_S, self._settings.stall / 4)
+        check_s = min(LONGEST_CHECK_S, self._stall / 4)
         while not self._closed.is_set():
             with self._changed:
                 self._changed.wait_for(lambda: self._newest is not None or self._closed.is_set(), timeout=check_s)
@@ -78,7 +65,7 @@ class LiveSource:
             self._closed.set()
             self._reader.ended.set()
             self._changed.notify_all()
-        self._reader.join(timeout=self._settings.stall + 1)
+        self._reader.join(timeout=self._stall + 1)
 
     def give(self, reader: "_Reader", frame: Frame) -> None:
         """Take a frame of the reader that counts; one that was given up may still bring its last."""
@@ -86,7 +73,7 @@ class LiveSource:
             if reader is not self._reader:
                 return
             if self._problem:
-                log.warning("%s gives frames", self._shown)
+                log.warning("%s gives frames", self.driver.name)
                 self._problem = ""
             self._newest = frame
             self._changed.notify()
@@ -95,11 +82,11 @@ class LiveSource:
         """Keep, and log once, why there are no frames."""
         with self._changed:
             if reader is self._reader and problem != self._problem and not self._closed.is_set():
-                log.warning("%s %s; trying again, less and less often", self._shown, problem)
+                log.warning("%s %s; trying again, less and less often", self.driver.name, problem)
                 self._problem = problem
 
     def _replace_stuck_reader(self) -> None:
-        """Open it anew in another thread where a call into OpenCV hangs."""
+        """Open it anew in another thread where a call into the driver hangs."""
         self._stuck = [reader for reader in self._stuck if reader.is_alive()]
         if not self._reader.hangs or len(self._stuck) >= MAX_STUCK:
             return
@@ -109,26 +96,25 @@ class LiveSource:
             self._reader.ended.set()
             self._stuck.append(self._reader)
             if not self._problem:
-                self._problem = f"has given no frame for {self._settings.stall:g} s"
-                log.warning("%s %s: opening it again", self._shown, self._problem)
-            self._reader = _Reader(self, self._settings)
+                self._problem = f"has given no frame for {self._stall:g} s"
+                log.warning("%s %s: opening it again", self.driver.name, self._problem)
+            self._reader = _Reader(self, self._stall)
             self._reader.start()
 
 
 class _Reader(threading.Thread):
     """Opens a device, reads it until it fails, releases it and opens it again, until it is told that it has ended."""
 
-    def __init__(self, source: LiveSource, settings: Capture) -> None:
+    def __init__(self, source: LiveSource, stall: float) -> None:
         super().__init__(name="capture", daemon=True)
         self.ended = threading.Event()
         self._source = source
-        self._settings = settings
-        self._cv2: Any = import_library("cv2")
+        self._stall = stall
         self._call_ends_s = math.inf
 
     @property
     def hangs(self) -> bool:
-        """Whether a call into OpenCV takes longer than it may."""
+        """Whether a call into the driver takes longer than it may."""
         return time.monotonic() > self._call_ends_s
 
     def run(self) -> None:
@@ -146,36 +132,20 @@ class _Reader(threading.Thread):
 
     def _read_until_failure(self) -> tuple[bool, str]:
         """Read until it fails; whether there was a frame at all, and what went wrong."""
-        self._call_ends_s = time.monotonic() + max(self._settings.stall, OPENING_S)
-        video = self._open()
+        self._call_ends_s = time.monotonic() + max(self._stall, OPENING_S)
+        video = self._source.driver.open()
+        if video is None:
+            self._call_ends_s = math.inf
+            return False, self._source.driver.describe_failure()
         any_frame = False
         try:
-            if not video.isOpened():
-                self._call_ends_s = math.inf
-                return False, describe_failure(self._source.name, self._settings.stall)
             while not self.ended.is_set():
-                self._call_ends_s = time.monotonic() + self._settings.stall
-                there, image = video.read()
-                if not there:
+                self._call_ends_s = time.monotonic() + self._stall
+                image = video.read()
+                if image is None:
                     break
                 any_frame = True
-                rgb = np.asarray(self._cv2.cvtColor(image, self._cv2.COLOR_BGR2RGB), dtype=np.uint8)
-                self._source.give(self, Frame(time.monotonic(), rgb))
+                self._source.give(self, Frame(time.monotonic(), image))
         finally:
             video.release()
         return any_frame, "gives no more frames" if any_frame else "is open, but gives no frames"
-
-    def _open(self) -> Any:
-        cv2, name = self._cv2, self._source.name
-        if isinstance(name, str) and name.partition("://")[0] in URL_SCHEMES:
-            stall_ms = int(self._settings.stall * 1000)
-            limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, stall_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, stall_ms]
-            return cv2.VideoCapture(name, cv2.CAP_FFMPEG, limits)
-        video = cv2.VideoCapture(name, cv2.CAP_V4L2)
-        # MJPG: most USB cameras give 30 fps only compressed.
-        video.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-        video.set(cv2.CAP_PROP_FRAME_WIDTH, self._settings.width)
-        video.set(cv2.CAP_PROP_FRAME_HEIGHT, self._settings.height)
-        video.set(cv2.CAP_PROP_FPS, self._settings.fps)
-        video.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        return video

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
-def pressed_keys() -> Iterator[Callable[[], str]]:
+def read_keys() -> Iterator[Callable[[], str]]:
     """What gives the key pressed since the last call, or an empty text; keys need no Enter."""
     if not sys.stdin.isatty():
         yield lambda: ""

@@ -30,7 +30,7 @@ def check_output(output: Path, frames: int, windows: int | None) -> float | None
         raise RecordingError(f"{output} found as output, expected a name that ends in {SUFFIX}")
     try:
         check_writable(output)
-        free = free_bytes(output.parent)
+        free = get_free_bytes(output.parent)
     except OSError as error:
         raise RecordingError(f"{output} can't be written: {error.strerror or error}") from error
     there = read_recording(output) if output.exists() else None
@@ -49,7 +49,7 @@ def check_output(output: Path, frames: int, windows: int | None) -> float | None
     return there.fps
 
 
-def free_bytes(folder: Path) -> int:
+def get_free_bytes(folder: Path) -> int:
     """Bytes that may still be written to the disk of ``folder``."""
     return shutil.disk_usage(folder).free
 

@@ -15,15 +15,16 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_client.app import open_frames, open_tracker
-from edge_client.capture.sources import Frame, check_whole, open_source
-from edge_client.recording.keyboard import pressed_keys
+from edge_client.capture.frames import Frame
+from edge_client.capture.hand_tracker import open_tracker
+from edge_client.capture.sources import check_whole, open_frames, open_source
+from edge_client.recording.keyboard import read_keys
 from edge_client.recording.output import check_output, save_recording
 from edge_client.runtime.stop_signals import stop_on_signals
 from edge_client.settings import Settings, SettingsError
 from landmarks.hands import Array
 from landmarks.recording import HIGHEST_FPS, LOWEST_FPS, MAX_FRAMES, RATE_TOLERANCE, Recording
-from landmarks.tracking.hand_identity import HandednessTracker, SeenHand
+from landmarks.tracking.hand_identity import HandednessTracker
 
 COUNTDOWN_S = 1.0
 LONGEST_WINDOW = 1000
@@ -138,9 +139,9 @@ def record_windows(
     with contextlib.ExitStack() as stack:
         source = open_source(settings.capture)
         stack.callback(source.close)
-        stop = stack.enter_context(stop_on_signals(source))
-        tracker = stack.enter_context(open_tracker(settings, source))
-        keys = stack.enter_context(pressed_keys())
+        stop = stack.enter_context(stop_on_signals(source.close))
+        tracker = stack.enter_context(open_tracker(settings.tracking, source))
+        keys = stack.enter_context(read_keys())
         turns = cycle(plan.labels) if every_s is not None else None
         say(_instructions(plan, every_s))
         tracks = HandednessTracker(settings.tracking.smoothing, settings.tracking.lost_frames)
@@ -149,7 +150,8 @@ def record_windows(
             for frame in open_frames(source):
                 pace.note(frame)
                 seen = tracker.detect(frame.image, pace.time_ms) if tracker and frame.image is not None else frame.hands
-                label = recorder.push(_raw_hands(tracks, list(seen)))
+                raw, _ = tracks.update(seen)
+                label = recorder.push(raw)
                 if label is not None:
                     say(f"{len(recorder)}: {label}")
                     if len(recorder) == 1 and rate and abs(pace.fps - rate) > RATE_TOLERANCE:
@@ -161,7 +163,7 @@ def record_windows(
                         break
                     recorder.begin(next(turns))
                     next_s = time.monotonic() + (every_s or 0.0)
-                if _obey(keys(), recorder, plan, say):
+                if _handle_key(keys(), recorder, plan, say):
                     break
             check_whole(source)
         finally:
@@ -211,12 +213,7 @@ class RecordingPace:
         return self._steps / self._steps_s if self._steps_s > 0 else 0.0
 
 
-def _raw_hands(tracks: HandednessTracker, seen: list[SeenHand]) -> Array:
-    raw, _ = tracks.update(seen)
-    return raw
-
-
-def _obey(key: str, recorder: WindowRecorder, plan: RecordingPlan, say: Callable[[str], None]) -> bool:
+def _handle_key(key: str, recorder: WindowRecorder, plan: RecordingPlan, say: Callable[[str], None]) -> bool:
     """Do what a key asks for; whether it asked to end."""
     if key == "q":
         return True

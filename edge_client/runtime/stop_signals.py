@@ -1,14 +1,12 @@
-"""Ctrl-C, ``kill`` and a closed terminal as a wish to stop: the source is closed, and its loop ends in order."""
+"""SIGINT, SIGTERM and SIGHUP close the source, so that the loop over its frames ends in order."""
 
 import contextlib
 import logging
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Final
-
-from edge_client.capture.sources import Source
 
 log = logging.getLogger(__name__)
 
@@ -17,17 +15,18 @@ STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
-def stop_on_signals(source: Source) -> Iterator[threading.Event]:
-    """Give the event that is set when one of the signals comes; the handlers are as before once the block ends.
+def stop_on_signals(close: Callable[[], object]) -> Iterator[threading.Event]:
+    """Give the event that is set when one of the signals comes; ``close`` is called then, from a thread of its own.
 
-    Outside the main thread, where Python takes no handlers, nothing sets it.
+    The handlers are as before once the block ends. Outside the main thread, where Python takes no handlers, nothing
+    sets it.
     """
     stop = threading.Event()
 
     def ask_to_stop(number: int, _: FrameType | None) -> None:
         log.info("stopping on signal %d", number)
         stop.set()
-        threading.Thread(target=source.close, daemon=True).start()
+        threading.Thread(target=close, daemon=True).start()
 
     before = {}
     if threading.current_thread() is threading.main_thread():

@@ -1,4 +1,4 @@
-"""systemd's watchdog: "ready" once, "alive" while frames come and every part of the client lives, and what is wrong.
+"""systemd's watchdog: ready once, alive while frames come and every part of the client lives, and what is wrong.
 
 Silent where systemd didn't start the client. The protocol is sd_notify(3): a datagram to the socket that
 ``NOTIFY_SOCKET`` names.

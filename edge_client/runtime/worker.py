@@ -1,6 +1,6 @@
-"""Threads that repeat one round of work: whatever goes wrong in one round, the next one comes, and it shows.
+"""Worker threads that repeat one round of work: a round that fails is logged and counted, and the next one comes.
 
-Nothing here knows what the work is. ``run.py`` gathers the workers in a ``Health``; the screen and systemd are told.
+Nothing here knows what the work is. ``app.py`` gathers the workers in a ``Health``; the screen and systemd are told.
 """
 
 import logging

@@ -1,14 +1,11 @@
 """The service seen from the Pi: its model's metadata, and predictions for windows. Synchronous, thread-safe.
 
-It decides nothing about when to ask (``live.py`` does). The two functions of the source system's client are here by
-their names, on a client that the environment sets up.
+It decides nothing about when to ask: ``recognition/recogniser.py`` does.
 """
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -16,19 +13,19 @@ import numpy as np
 import urllib3
 from urllib3.util import Timeout
 
-from edge_client.service.connections import BoundedRetry, connection_fault, tls_context
+from edge_client.service.connections import BoundedRetry, create_tls_context, describe_connection_error
 from edge_client.service.model_metadata import ModelMetadata, check_window
 from edge_client.service.replies import (
     ResponseError,
     decode_reply,
-    error_sentence,
+    describe_redirect,
+    parse_retry_after,
     read_body,
-    redirect_sentence,
-    retry_seconds,
+    read_error_message,
 )
 from edge_client.service.request_encoding import decode_fp16, decode_json, encode_fp16, encode_json
-from edge_client.settings import Cloud, load_settings
-from edge_client.windows import Window
+from edge_client.settings import Cloud
+from edge_client.types import Window
 from landmarks.hands import Array
 from landmarks.models.session import MAX_MODEL_BYTES
 from landmarks.protocol.open_inference import HEADER_LENGTH
@@ -49,8 +46,8 @@ PROXY_RETRY_DELAY_S: Final = 0.5
 class ServiceError(Exception):
     """The service gave no answer: one sentence, its HTTP status if it had one, and when it wants to be asked again."""
 
-    def __init__(self, sentence: str, *, status: int | None = None, retry_after_s: float = 0.0) -> None:
-        super().__init__(sentence)
+    def __init__(self, message: str, *, status: int | None = None, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
         self.status = status
         self.retry_after_s = retry_after_s
 
@@ -58,16 +55,15 @@ class ServiceError(Exception):
 class ServiceClient:
     """A service at one URL, over kept-alive connections.
 
-    ``ask`` and ``learn`` raise ``ServiceError`` with the reason; ``get_prediction_from_cloud`` and
+    ``predict`` and ``get_metadata`` raise ``ServiceError`` with the reason; ``get_prediction_from_cloud`` and
     ``get_model_metadata`` log it and give ``None``, as the source system's functions did.
     """
 
     def __init__(self, settings: Cloud, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         self._clock = clock
-        self._lock = threading.Lock()
-        self._metadata: ModelMetadata | None = None
-        self._metadata_until = 0.0
+        # The metadata and until when it is fresh, in one assignment: threads see both or neither.
+        self._cached: tuple[ModelMetadata, float] | None = None
         headers = {"User-Agent": "helen-edge", "Accept": "application/json"}
         if settings.api_key:
             headers["X-API-Key"] = settings.api_key
@@ -82,7 +78,7 @@ class ServiceClient:
             raise_on_status=False,
         )
         self._pool = urllib3.PoolManager(
-            num_pools=2, maxsize=2, retries=retries, headers=headers, ssl_context=tls_context(settings)
+            num_pools=2, maxsize=2, retries=retries, headers=headers, ssl_context=create_tls_context(settings)
         )
 
     def get_model_metadata(self, force_refresh: bool = False, timeout: float | None = None) -> dict[str, Any] | None:
@@ -91,14 +87,13 @@ class ServiceClient:
         Where only the refresh fails, the copy from before is given: a service that is away has not changed its model.
         """
         try:
-            metadata = self.learn(timeout=timeout, force_refresh=force_refresh)
+            metadata = self.get_metadata(timeout=timeout, force_refresh=force_refresh)
         except ServiceError as fault:
             log.warning("no metadata: %s", fault)
-            with self._lock:
-                remembered = self._metadata
-            if remembered is None:
+            cached = self._cached
+            if cached is None:
                 return None
-            metadata = remembered
+            metadata = cached[0]
         return msgspec.structs.asdict(metadata)
 
     def get_prediction_from_cloud(
@@ -113,68 +108,49 @@ class ServiceClient:
             ValueError: when the window isn't what the model's metadata asks for.
         """
         try:
-            reply = self.ask(np.asarray(sequence, np.float32), None if mask is None else np.asarray(mask), timeout)
+            reply = self.predict(np.asarray(sequence, np.float32), None if mask is None else np.asarray(mask), timeout)
         except ServiceError as fault:
             log.warning("no prediction: %s", fault)
             return None
         return msgspec.structs.asdict(reply)
 
-    def learn(self, *, timeout: float | None = None, force_refresh: bool = False) -> ModelMetadata:
+    def get_metadata(self, *, timeout: float | None = None, force_refresh: bool = False) -> ModelMetadata:
         """The model's metadata, from the cache while that is fresh.
 
         Raises:
             ServiceError: when the service gave none.
         """
-        with self._lock:
-            if self._metadata is not None and not force_refresh and self._clock() < self._metadata_until:
-                return self._metadata
+        cached = self._cached
+        if cached is not None and not force_refresh and self._clock() < cached[1]:
+            return cached[0]
         data, _ = self._request("GET", "/metadata", timeout=timeout)
         try:
             metadata = decode_reply(data, ModelMetadata)
         except ResponseError as error:
             raise ServiceError(str(error)) from error
-        with self._lock:
-            self._metadata = metadata
-            self._metadata_until = self._clock() + self._settings.metadata_ttl
+        self._cached = metadata, self._clock() + self._settings.metadata_ttl
         return metadata
 
-    def ask(self, sequence: Array, mask: Array | None = None, timeout: float | None = None) -> Prediction:
-        """Ask for one window, prepared as the metadata says.
+    def predict(self, sequence: Array, mask: Array | None = None, timeout: float | None = None) -> Prediction:
+        """The prediction for one window ``(T, F)``, prepared as the metadata says, with an optional mask ``(T, 2)``.
 
         Raises:
             ValueError: when the window isn't what the metadata asks for.
-            ServiceError: when the service gave no answer.
+            ServiceError: when the service gave no prediction.
         """
-        metadata = self.learn(timeout=timeout)
-        check_window(sequence, mask, metadata)
-        compact = self._settings.encoding == "fp16" and "fp16" in metadata.encodings
-        question = encode_fp16(sequence, mask) if compact else encode_json(sequence, mask)
-        try:
-            data, headers = self._request("POST", question.path, question.headers, question.body, timeout=timeout)
-            reply = decode_fp16(data, headers.get(HEADER_LENGTH)) if compact else decode_json(data)
-        except ServiceError as fault:
-            if fault.status in (400, 404):
-                self.forget()  # the window was right by what we know, so what we know is old
-            raise
-        except ResponseError as fault:
-            raise ServiceError(str(fault)) from fault
-        if len(reply.probabilities) != metadata.num_classes:
-            self.forget()
-            found, expected = len(reply.probabilities), metadata.num_classes
-            raise ServiceError(f"{question.path} gave {found} probabilities, /metadata says {expected} classes")
-        return reply
+        return self._predict(self.get_metadata(timeout=timeout), sequence, mask, timeout)
 
     def predict_window(self, window: Window, timeout: float) -> tuple[ModelMetadata, Prediction]:
-        """Ask for a window of raw hands; the model's metadata and its answer.
+        """The model's metadata and its prediction for a window of raw hands.
 
         Raises:
-            ValueError, ServiceError: as ``ask``.
+            ValueError, ServiceError: as ``predict``.
         """
-        metadata = self.learn(timeout=timeout)
+        metadata = self.get_metadata(timeout=timeout)
         hands = metadata.shape.prepare(window.hands[-metadata.seq_len :])
-        return metadata, self.ask(hands, window.presence[-metadata.seq_len :], timeout)
+        return metadata, self._predict(metadata, hands, window.presence[-metadata.seq_len :], timeout)
 
-    def model_file(self, name: str) -> bytes:
+    def get_model_file(self, name: str) -> bytes:
         """A file of the gesture model that the service serves now, ``model.onnx`` or ``card.json``.
 
         Raises:
@@ -184,23 +160,43 @@ class ServiceClient:
         data, _ = self._request("GET", path, timeout=MODEL_FILE_TIMEOUT_S, limit=MAX_MODEL_BYTES)
         return data
 
-    def server_date(self, timeout: float) -> str | None:
+    def get_server_date(self, timeout: float) -> str | None:
         """The service's clock: the ``Date`` of its answer to ``GET /health``, unread.
 
         Raises:
-            ServiceError: as ``learn``.
+            ServiceError: as ``get_metadata``.
         """
         _, headers = self._request("GET", "/health", timeout=timeout)
         return headers.get("Date")
 
-    def forget(self) -> None:
+    def invalidate_metadata(self) -> None:
         """Drop the cached metadata: the next call asks the service for it."""
-        with self._lock:
-            self._metadata = None
+        self._cached = None
 
     def close(self) -> None:
         """Close the connections."""
         self._pool.clear()
+
+    def _predict(
+        self, metadata: ModelMetadata, sequence: Array, mask: Array | None, timeout: float | None
+    ) -> Prediction:
+        check_window(sequence, mask, metadata)
+        compact = self._settings.encoding == "fp16" and "fp16" in metadata.encodings
+        request = encode_fp16(sequence, mask) if compact else encode_json(sequence, mask)
+        try:
+            data, headers = self._request("POST", request.path, request.headers, request.body, timeout=timeout)
+            reply = decode_fp16(data, headers.get(HEADER_LENGTH)) if compact else decode_json(data)
+        except ServiceError as fault:
+            if fault.status in (400, 404):
+                self.invalidate_metadata()  # the window was right by what we know, so what we know is old
+            raise
+        except ResponseError as fault:
+            raise ServiceError(str(fault)) from fault
+        if len(reply.probabilities) != metadata.num_classes:
+            self.invalidate_metadata()
+            found, expected = len(reply.probabilities), metadata.num_classes
+            raise ServiceError(f"{request.path} gave {found} probabilities, /metadata says {expected} classes")
+        return reply
 
     def _request(
         self,
@@ -227,53 +223,27 @@ class ServiceClient:
                     redirect=False,
                 )
             except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-                raise ServiceError(f"{method} {url} failed: {connection_fault(error)}") from error
+                raise ServiceError(f"{method} {url} failed: {describe_connection_error(error)}") from error
             try:
                 data = read_body(answer, limit, timeout_s)
             except ResponseError as error:
                 raise ServiceError(f"{method} {url} {error}") from error
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 if not left:  # urllib3 doesn't ask again where an answer was cut off in the middle
-                    raise ServiceError(f"{method} {url} failed: {connection_fault(error)}") from error
+                    raise ServiceError(f"{method} {url} failed: {describe_connection_error(error)}") from error
                 continue
-            if (
-                not left
-                or answer.status not in PROXY_ERROR_STATUSES
-                or answer.headers.get("Content-Type") != "text/plain"
-            ):
+            by_proxy = answer.status in PROXY_ERROR_STATUSES and answer.headers.get("Content-Type") == "text/plain"
+            if not left or not by_proxy:
                 break
             time.sleep(PROXY_RETRY_DELAY_S)
         if answer.status != 200:
-            raise refusal(f"{method} {url}", answer.status, data, answer.headers)
+            raise create_status_error(f"{method} {url}", answer.status, data, answer.headers)
         return data, answer.headers
 
 
-def refusal(asked: str, status: int, data: bytes, headers: Mapping[str, str]) -> ServiceError:
+def create_status_error(asked: str, status: int, data: bytes, headers: Mapping[str, str]) -> ServiceError:
     """Why ``asked`` got another status than the one that was hoped for: over HTTP, and where a session is opened."""
     if 300 <= status < 400:
-        return ServiceError(f"{asked} {redirect_sentence(status, headers.get('Location'))}", status=status)
-    return ServiceError(
-        f"{asked} answered {status}: {error_sentence(data)}",
-        status=status,
-        retry_after_s=retry_seconds(headers.get("Retry-After")),
-    )
-
-
-@cache
-def default_client() -> ServiceClient:
-    """The client that the environment sets up (``HELEN_CLOUD_API_URL`` and its neighbours)."""
-    return ServiceClient(load_settings().cloud)
-
-
-def get_model_metadata(force_refresh: bool = False, timeout: float | None = None) -> dict[str, Any] | None:
-    """``ServiceClient.get_model_metadata`` of the default client."""
-    return default_client().get_model_metadata(force_refresh, timeout)
-
-
-def get_prediction_from_cloud(
-    sequence: Array | Sequence[Sequence[float]],
-    mask: Array | Sequence[Sequence[float]] | None = None,
-    timeout: float | None = None,
-) -> dict[str, Any] | None:
-    """``ServiceClient.get_prediction_from_cloud`` of the default client."""
-    return default_client().get_prediction_from_cloud(sequence, mask, timeout)
+        return ServiceError(f"{asked} {describe_redirect(status, headers.get('Location'))}", status=status)
+    message = f"{asked} answered {status}: {read_error_message(data)}"
+    return ServiceError(message, status=status, retry_after_s=parse_retry_after(headers.get("Retry-After")))

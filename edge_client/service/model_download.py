@@ -1,4 +1,4 @@
-"""The service's model, fetched to this machine: ``python -m edge_client model``. ``fallback.py`` answers with it."""
+"""The service's model, fetched to this machine by ``python -m edge_client model``: the local model from then on."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def fetch_model(client: ServiceClient, folder: Path) -> ModelCard:
         ModelError: when the files don't fit each other, as when a new version went live between the two: try again;
             or when they can't be written.
     """
-    card_file, model_file = client.model_file(CARD_FILE), client.model_file(MODEL_FILE)
+    card_file, model_file = client.get_model_file(CARD_FILE), client.get_model_file(MODEL_FILE)
     card = ModelSession(model_file, decode_card(card_file, "the service's card.json"), threads=1, kind="gesture").card
     try:
         folder.mkdir(parents=True, exist_ok=True)

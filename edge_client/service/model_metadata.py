@@ -1,12 +1,12 @@
 """What the service says of its model, typed, and whether a window is what its model takes.
 
-Data only: ``cloud.py`` asks for it.
+Data only: ``http_client.py`` and ``stream_client.py`` ask for it.
 """
 
 import msgspec
 import numpy as np
 
-from edge_client.windows import WindowShape
+from edge_client.types import WindowShape
 from landmarks.hands import HANDS, Array, feature_dim
 from landmarks.models.card import Count, Normalization
 

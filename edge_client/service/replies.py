@@ -1,6 +1,6 @@
-"""What a peer answered, read at one boundary: whatever bytes came, the outcome is a value or an ``ResponseError``.
+"""Responses of a peer, read in one place: whatever bytes came, the result is a value or a ``ResponseError``.
 
-Bytes and header texts only: ``cloud.py``, ``stream.py`` and the others send and receive.
+Bytes and header texts only: ``http_client.py``, ``stream_client.py`` and the others send and receive.
 """
 
 import time
@@ -36,24 +36,24 @@ def decode_reply(data: bytes, kind: type[Reply], sender: str = "the service's an
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ResponseError(f"{sender} is not a {kind.__name__}: {quoted(str(error))}") from error
+        raise ResponseError(f"{sender} is not a {kind.__name__}: {quote_text(str(error))}") from error
 
 
-def error_sentence(data: bytes) -> str:
+def read_error_message(data: bytes) -> str:
     """The reason in an error body, or the beginning of what came in its place."""
     try:
-        return quoted(decode_reply(data, ErrorBody).error)
+        return quote_text(decode_reply(data, ErrorBody).error)
     except ResponseError:
-        return quoted(data[:120].decode("utf-8", "replace")) or "no reason given"
+        return quote_text(data[:120].decode("utf-8", "replace")) or "no reason given"
 
 
-def quoted(text: str) -> str:
+def quote_text(text: str) -> str:
     """The beginning of a peer's text on one line, without what a terminal would act on."""
     shown = "".join(letter if letter.isprintable() else " " for letter in text[:LONGEST_QUOTE])
     return shown.strip()
 
 
-def retry_seconds(text: str | None) -> float:
+def parse_retry_after(text: str | None) -> float:
     """``Retry-After`` in seconds, at most ``LONGEST_RETRY_AFTER``; a date, or what is no number, counts as 1 s."""
     text = (text or "").strip()
     if not text:
@@ -61,7 +61,7 @@ def retry_seconds(text: str | None) -> float:
     return min(float(text), LONGEST_RETRY_AFTER) if text.isascii() and text.isdigit() else 1.0
 
 
-def redirect_sentence(status: int, location: str | None) -> str:
+def describe_redirect(status: int, location: str | None) -> str:
     """Why a redirect is a failure: nobody but the address in the settings gets the key and the hands."""
     return f"answered {status}, a redirect to {_redirect_target(location)}: redirects are not followed"
 
@@ -75,7 +75,7 @@ def _redirect_target(location: str | None) -> str:
     if host is None:
         return "another path of its own" if location else "nowhere"
     scheme = f"{parts.scheme}://" if parts.scheme else ""
-    return quoted(scheme + host + (f":{port}" if port else ""))
+    return quote_text(scheme + host + (f":{port}" if port else ""))
 
 
 def read_body(answer: urllib3.BaseHTTPResponse, limit: int, timeout_s: float) -> bytes:

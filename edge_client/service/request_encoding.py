@@ -1,6 +1,6 @@
 """How a window goes to the service and its answer comes back: as JSON, or as raw FP16 in Open Inference v2.
 
-Numbers and bytes only: ``cloud.py`` sends them. Both answers are the same ``Prediction``.
+Numbers and bytes only: ``http_client.py`` sends them. Both answers are the same ``Prediction``.
 """
 
 from typing import Any, Final, Literal, NamedTuple
@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 import numpy as np
 
-from edge_client.service.replies import ResponseError, decode_reply, quoted
+from edge_client.service.replies import ResponseError, decode_reply, quote_text
 from landmarks.hands import Array, apply_mask
 from landmarks.protocol.open_inference import HEADER_LENGTH, decode_response, encode_request
 from landmarks.protocol.predictions import Prediction
@@ -89,7 +89,7 @@ def decode_fp16(data: bytes, header_length: str | None) -> Prediction:
     except ResponseError:
         raise
     except (ProtocolError, ValueError) as error:
-        raise ResponseError(f"the service's answer is not a prediction: {quoted(str(error))}") from error
+        raise ResponseError(f"the service's answer is not a prediction: {quote_text(str(error))}") from error
 
 
 def _byte_count(text: str | None) -> int | None:

@@ -1,7 +1,7 @@
 """The service over one WebSocket: a window is asked for by its new frames alone, 170 bytes each.
 
 A session's window is kept by the service (docs/stream.md). After any doubt the session is dropped, and the next one
-begins with the whole window, so that no answer is ever about a mix. Synchronous, for one thread: ``live.py``'s.
+begins with the whole window, so that no answer is ever about a mix. Synchronous, for one thread, the recogniser's.
 """
 
 import contextlib
@@ -11,17 +11,16 @@ from typing import Final, TypeVar
 
 import msgspec
 from urllib3 import HTTPHeaderDict
-from websockets.datastructures import HeadersLike
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
-from websockets.http11 import Response
+from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
-from edge_client.service.connections import connection_fault, tls_context
-from edge_client.service.http_client import MAX_REPLY_BYTES, ServiceClient, ServiceError, refusal
+from edge_client.service.connections import create_tls_context, describe_connection_error
+from edge_client.service.http_client import MAX_REPLY_BYTES, ServiceClient, ServiceError, create_status_error
 from edge_client.service.model_metadata import ModelMetadata
-from edge_client.service.replies import ResponseError, decode_reply, quoted
+from edge_client.service.replies import ResponseError, decode_reply, quote_text
+from edge_client.service.websocket import DirectConnection, HandshakeRejected
 from edge_client.settings import Cloud
-from edge_client.windows import Window
+from edge_client.types import Window
 from landmarks.protocol.predictions import Prediction
 from landmarks.protocol.stream import (
     MAX_FRAME_NUMBER,
@@ -48,34 +47,8 @@ class SessionLost(ServiceError):
     """The connection ended: a new session may get the answer that this one didn't."""
 
 
-class WindowRefused(ServiceError):
+class WindowRejected(ServiceError):
     """The service gives no answer to this window; the session goes on."""
-
-
-class SessionRefused(Exception):
-    """The service answered the opening of a session with an HTTP status of its own."""
-
-    def __init__(self, response: Response) -> None:
-        super().__init__(f"HTTP {response.status_code}")
-        self.response = response
-
-
-class DirectConnection(ClientConnection):
-    """A connection to the address in the settings or to none.
-
-    websockets follows a redirect when the handshake raises its own ``InvalidStatus``, with the API key in its hands.
-    """
-
-    def handshake(
-        self,
-        additional_headers: HeadersLike | None = None,
-        user_agent_header: str | None = None,
-        timeout: float | None = None,
-    ) -> None:
-        try:
-            super().handshake(additional_headers, user_agent_header, timeout)
-        except InvalidStatus as refused:
-            raise SessionRefused(refused.response) from refused
 
 
 class StreamClient:
@@ -86,9 +59,9 @@ class StreamClient:
         self._http = ServiceClient(settings)
         self._session: FrameSession | None = None
 
-    def learn(self, *, timeout: float | None = None, force_refresh: bool = False) -> ModelMetadata:
-        """As ``ServiceClient.learn``."""
-        return self._http.learn(timeout=timeout, force_refresh=force_refresh)
+    def get_metadata(self, *, timeout: float | None = None, force_refresh: bool = False) -> ModelMetadata:
+        """As ``ServiceClient.get_metadata``."""
+        return self._http.get_metadata(timeout=timeout, force_refresh=force_refresh)
 
     def predict_window(self, window: Window, timeout: float) -> tuple[ModelMetadata, Prediction]:
         """Ask for a window of raw hands; the model's metadata and its answer.
@@ -114,8 +87,8 @@ class StreamClient:
 
     def _ask(self, session: "FrameSession", window: Window, deadline_s: float) -> tuple[ModelMetadata, Prediction]:
         try:
-            prediction = session.ask(window, deadline_s)
-        except WindowRefused:
+            prediction = session.predict(window, deadline_s)
+        except WindowRejected:
             raise
         except ServiceError:
             self._drop()
@@ -152,18 +125,18 @@ class FrameSession:
                 close_timeout=CLOSE_WITHIN_S,
                 max_size=MAX_REPLY_BYTES,
                 proxy=None,
-                ssl=tls_context(settings),
+                ssl=create_tls_context(settings),
                 create_connection=DirectConnection,
             )
             self._open = contextlib.ExitStack()
             self._socket: ClientConnection = self._open.enter_context(opening)
-        except SessionRefused as refused:
+        except HandshakeRejected as refused:
             answer = refused.response
             # urllib3's mapping joins a header that comes twice; websockets' raises.
             answered = HTTPHeaderDict(answer.headers.raw_items())
-            raise refusal(self._url, answer.status_code, bytes(answer.body or b""), answered) from refused
+            raise create_status_error(self._url, answer.status_code, bytes(answer.body or b""), answered) from refused
         except (OSError, WebSocketException, ValueError) as error:
-            raise ServiceError(f"{self._url} can't be reached: {connection_fault(error)}") from error
+            raise ServiceError(f"{self._url} can't be reached: {describe_connection_error(error)}") from error
         try:
             self._send_text(OpenMessage(encoding="fp16", stride=0))
             self.metadata = self._decode(self._receive(deadline_s), ModelMetadata)
@@ -171,11 +144,11 @@ class FrameSession:
             self.close()
             raise
 
-    def ask(self, window: Window, deadline_s: float) -> Prediction:
+    def predict(self, window: Window, deadline_s: float) -> Prediction:
         """Send what the service lacks of a window, and wait for the answer to it.
 
         Raises:
-            WindowRefused: the service gives none, for now.
+            WindowRejected: the service gives none, for now.
             SessionLost: the connection ended.
             ServiceError: it didn't come before ``deadline_s``, or isn't one.
         """
@@ -224,11 +197,11 @@ class FrameSession:
                 return prediction
             fault = self._decode(data, ErrorMessage)
             if fault.frame == self._number:
-                raise WindowRefused(
-                    f"{self._url}: {quoted(fault.error)}", retry_after_s=RETRY_AFTER_S.get(fault.code, 0.0)
+                raise WindowRejected(
+                    f"{self._url}: {quote_text(fault.error)}", retry_after_s=RETRY_AFTER_S.get(fault.code, 0.0)
                 )
             if fault.frame is None:
-                raise SessionLost(f"{self._url}: {quoted(fault.error)}")
+                raise SessionLost(f"{self._url}: {quote_text(fault.error)}")
 
     def _send_text(self, message: OpenMessage | TextMessage) -> None:
         self._send(msgspec.json.encode(message).decode())
@@ -248,7 +221,7 @@ class FrameSession:
             raise self._lost(closed) from closed
 
     def _lost(self, closed: ConnectionClosed) -> SessionLost:
-        reason = quoted(closed.rcvd.reason) if closed.rcvd else "the connection broke"
+        reason = quote_text(closed.rcvd.reason) if closed.rcvd else "the connection broke"
         later = bool(closed.rcvd and closed.rcvd.code == TRY_AGAIN_LATER)
         return SessionLost(f"{self._url} closed: {reason or closed}", retry_after_s=1.0 if later else 0.0)
 

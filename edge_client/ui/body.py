@@ -1,4 +1,4 @@
-"""What others post to the local screen, read in one place: a JSON object, or one sentence that says why it is none."""
+"""Request bodies of the local screen: a JSON object, or one message that says why it is none."""
 
 import asyncio
 from typing import Annotated, Any, Final, Literal
@@ -19,17 +19,17 @@ Hand = Annotated[list[tuple[Coordinate, Coordinate, Coordinate]], Meta(min_lengt
 Share = Annotated[float, Meta(ge=0, le=1)]
 
 
-class Refused(Exception):
+class RequestRejected(Exception):
     """A request that is answered with ``status`` and one sentence."""
 
-    def __init__(self, status: int, code: str, sentence: str) -> None:
-        super().__init__(sentence)
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
         self.status = status
         self.code = code
 
 
 class ClientState(msgspec.Struct, frozen=True, kw_only=True):
-    """The client's state as ``screen_feed.describe_state`` makes it. What is left out isn't shown."""
+    """The client's state as ``state_publisher.describe_state`` makes it. What is left out isn't shown."""
 
     hands: tuple[Hand | None, Hand | None] = (None, None)
     aspect: Annotated[float, Meta(ge=0.1, le=10)] | None = None
@@ -55,7 +55,7 @@ async def read_object(request: Request) -> dict[str, Any]:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             body = await _read_body(request)
     except TimeoutError:
-        raise Refused(408, "body_too_slow", f"the body did not arrive within {BODY_TIMEOUT_S:g} s") from None
+        raise RequestRejected(408, "body_too_slow", f"the body did not arrive within {BODY_TIMEOUT_S:g} s") from None
     return parse_object(body)
 
 
@@ -65,9 +65,9 @@ async def _read_body(request: Request) -> bytes:
         async for chunk in request.stream():
             body += chunk
             if len(body) > MAX_BODY_BYTES:
-                raise Refused(413, "body_too_large", f"the body has more than {MAX_BODY_BYTES} bytes")
+                raise RequestRejected(413, "body_too_large", f"the body has more than {MAX_BODY_BYTES} bytes")
     except ClientDisconnect:
-        raise Refused(400, "disconnected", "the body ended early") from None
+        raise RequestRejected(400, "disconnected", "the body ended early") from None
     return bytes(body)
 
 
@@ -117,9 +117,9 @@ def check_state(state: dict[str, Any]) -> None:
         raise _invalid(format_validation_error(error)) from None
 
 
-def _invalid(sentence: str) -> Refused:
-    return Refused(400, "invalid_input", sentence)
+def _invalid(message: str) -> RequestRejected:
+    return RequestRejected(400, "invalid_input", message)
 
 
-def _too_deep() -> Refused:
+def _too_deep() -> RequestRejected:
     return _invalid(f"the body is nested too deeply, expected at most {MAX_DEPTH} levels")

@@ -1,4 +1,4 @@
-"""What the local screen was told, and who is told next. Knows messages and listeners; HTTP is ``server.py``."""
+"""Messages to the local screen's pages and listeners: the last ones are kept, each listener reads at its own pace."""
 
 import asyncio
 import contextlib

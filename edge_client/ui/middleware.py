@@ -1,4 +1,4 @@
-"""What keeps the local screen to itself: the headers of every answer, and who may talk to it at all. Pure ASGI."""
+"""Middleware of the local screen: security headers, and only requests that are meant for it (Host, Origin)."""
 
 import ipaddress
 import socket

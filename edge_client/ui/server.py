@@ -23,7 +23,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from edge_client.ui.body import MAX_BODY_BYTES, Refused, check_state, read_object
+from edge_client.ui.body import MAX_BODY_BYTES, RequestRejected, check_state, read_object
 from edge_client.ui.broadcast import Faults, Hub, Listener
 from edge_client.ui.middleware import SameOriginMiddleware, SecurityHeadersMiddleware
 from edge_client.ui.streams import MAX_LISTENERS, event_frames, serve_page, state_frames
@@ -90,15 +90,19 @@ def build_screen(hub: Hub, *, bind: str = "127.0.0.1", names: Collection[str] = 
             Route("/", show_page),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
-        exception_handlers={Refused: _answer_refusal, HTTPException: _answer_http_error, Exception: _answer_fault},
+        exception_handlers={
+            RequestRejected: _reject,
+            HTTPException: _answer_http_error,
+            Exception: _answer_fault,
+        },
         lifespan=lifespan,
     )
     pages.router.redirect_slashes = False
     guarded = SameOriginMiddleware(socketio.ASGIApp(hub.sockets, other_asgi_app=pages), bind=bind, names=names)
-    return SecurityHeadersMiddleware(LastResort(guarded, hub.faults))
+    return SecurityHeadersMiddleware(LastResortMiddleware(guarded, hub.faults))
 
 
-class LastResort:
+class LastResortMiddleware:
     """Counts and logs what a request or stream ends with that nothing else caught; the others go on."""
 
     def __init__(self, app: ASGIApp, faults: Faults) -> None:
@@ -124,8 +128,8 @@ class LastResort:
                 raise  # the server has to cut an answer that is not whole
 
 
-async def _answer_refusal(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Refused)  # noqa: S101 - registered for this class alone
+async def _reject(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestRejected)  # noqa: S101 - registered for this class alone
     return JSONResponse({"error": str(error), "code": error.code}, error.status)
 
 
@@ -142,7 +146,7 @@ async def _answer_fault(_: Request, __: Exception) -> Response:
 
 def _stream(hub: Hub, kind: Listener, frames: AsyncIterator[bytes]) -> Response:
     if hub.connected[kind] >= MAX_LISTENERS:
-        raise Refused(503, "too_many_listeners", f"{MAX_LISTENERS} listeners are connected already")
+        raise RequestRejected(503, "too_many_listeners", f"{MAX_LISTENERS} listeners are connected already")
     return StreamingResponse(frames, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
@@ -159,7 +163,7 @@ class _Server(uvicorn.Server):
 
 
 class ScreenServer:
-    """The screen in a thread of this process, for ``run --ui``. Use it as a context manager."""
+    """The screen in a thread of this process, a part of the client's health. Use it as a context manager."""
 
     def __init__(self, hub: Hub, host: str, port: int, *, names: Collection[str] = ()) -> None:
         self._server = _Server(hub, _server_config(hub, host, port, names))
@@ -186,9 +190,13 @@ class ScreenServer:
         return bool(self._server.started)
 
     @property
-    def failed(self) -> bool:
-        """Whether it ended without having been asked to, its port taken for one."""
-        return not self._thread.is_alive() and not self._server.should_exit
+    def alive(self) -> bool:
+        """False once it ended without having been asked to, its port taken for one."""
+        return self._thread.is_alive() or self._server.should_exit
+
+    @property
+    def trouble(self) -> str:
+        return "" if self.alive else "the local screen has ended"
 
 
 def serve_screen(host: str, port: int, *, names: Collection[str] = ()) -> None:

@@ -1,4 +1,4 @@
-"""What the local screen is shown: pictures of the client's state, a few a second, from a thread of their own.
+"""What the local screen is shown: the client's state, a few times a second, from a thread of its own.
 
 The capture thread only leaves the newest state here. Whether the screen runs in this process or in another one is a
 matter of ``send``: ``ui.server.Hub.show`` here, ``ScreenClient`` there.
@@ -14,11 +14,10 @@ import numpy as np
 import urllib3
 from urllib3.util import Timeout
 
-from edge_client.pipeline import FrameState
-from edge_client.publisher import MAX_REPLY_BYTES
-from edge_client.recognition.recogniser import LinkState, NewestSlot
+from edge_client.runtime.newest_slot import NewestSlot
 from edge_client.runtime.worker import Health, Worker
 from edge_client.service.replies import ResponseError, decode_reply, read_body
+from edge_client.types import FrameState, LinkState
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +25,7 @@ BARS: Final = 5
 DECIMALS: Final = 4
 ACCEPTED: Final = "live"
 CLOSE_WITHIN_S: Final = 5.0
+MAX_REPLY_BYTES: Final = 64 * 1024
 
 
 class StatePublisher:
@@ -73,22 +73,22 @@ def describe_state(state: FrameState, link: LinkState, session_id: str, troubles
 
     ``reason`` is why the service isn't reached, and what is wrong with the client itself (``troubles`` alone).
     """
-    answer = state.answer
+    prediction = state.prediction
     bars = []
-    if answer is not None:
-        best = np.argsort(answer.probabilities)[::-1][:BARS]
-        bars = [[answer.labels[index], round(float(answer.probabilities[index]), DECIMALS)] for index in best]
+    if prediction is not None:
+        best = np.argsort(prediction.probabilities)[::-1][:BARS]
+        bars = [[prediction.labels[index], round(float(prediction.probabilities[index]), DECIMALS)] for index in best]
     return {
         "session_id": session_id,
         "hands": [np.round(hand, DECIMALS).tolist() if hand.any() else None for hand in state.hands.astype(np.float64)],
         "aspect": state.aspect,
         "bars": bars,
-        "belief": [state.belief.label, round(state.belief.probability, DECIMALS)] if state.belief else None,
+        "belief": [state.smoothed.label, round(state.smoothed.probability, DECIMALS)] if state.smoothed else None,
         "lasting": state.active_gesture,
-        "source": answer.source if answer else _next_to_answer(link),
-        "model_version": answer.model_version if answer else None,
+        "source": prediction.source if prediction else _next_to_answer(link),
+        "model_version": prediction.model_version if prediction else None,
         "connection": link.connection,
-        "has_device": link.has_device,
+        "has_device": link.has_local_model,
         "reason": "; ".join(dict.fromkeys(part for part in (link.reason, *troubles) if part)),
         "troubles": list(troubles),
         "round_trip_ms": round(link.round_trip_ms, 1) if link.round_trip_ms is not None else None,
@@ -100,7 +100,7 @@ def _next_to_answer(link: LinkState) -> str | None:
     """Who would answer a window now."""
     if link.connection == "online":
         return "cloud"
-    return "device" if link.has_device else None
+    return "device" if link.has_local_model else None
 
 
 class ScreenHealth(msgspec.Struct, frozen=True):

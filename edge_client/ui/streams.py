@@ -1,4 +1,4 @@
-"""What goes out of the local screen while it lasts: SSE frames, and the one WebSocket of each page.
+"""Streams of the local screen: server-sent events, and the one WebSocket of each page.
 
 A page has a WebSocket because browsers open six connections to a server and no more, over all tabs, unless they are
 WebSockets. Its messages are JSON objects: ``{"id", "at", "past", "gesture"}``, ``{"state"}``, and ``{}`` now and then.

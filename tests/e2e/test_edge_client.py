@@ -13,7 +13,7 @@ from edge_client.recognition.local_model import LocalModel
 from edge_client.service.http_client import ServiceClient
 from edge_client.service.request_encoding import Encoding
 from edge_client.settings import Cloud, Thresholds
-from edge_client.windows import Window, WindowStats
+from edge_client.types import Window, WindowStats
 from landmarks.hands import compute_presence
 from landmarks.recording import write_recording
 from serve_app.settings import PROJECT_ROOT
@@ -34,7 +34,7 @@ def test_device_and_service_give_the_same_labels(service: RunningService, encodi
     for frames in (6, 15, 20, 30, 30, 30, 30, 30):
         hands = Motion.sample(draw).hands(frames, draw)
         window = Window(hands, compute_presence(hands), WindowStats(1, frames, 1.0, 0.1, 0.1), 0.0)
-        here = device.answer(window)
+        here = device.predict(window)
         there = client.get_prediction_from_cloud(device.shape.prepare(hands), window.presence)
         assert there is not None
         assert there["prediction"] == here.labels[int(here.probabilities.argmax())]

@@ -17,7 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 from edge_client.service.http_client import ServiceError
 from edge_client.service.stream_client import FrameSession, StreamClient
 from edge_client.settings import Cloud
-from edge_client.windows import Window, WindowStats
+from edge_client.types import Window, WindowStats
 from landmarks.hands import Array, apply_mask, compute_presence
 from landmarks.models.session import ModelSession
 from testkit.model_files import made_window

@@ -7,7 +7,7 @@ import pytest
 
 from bench.in_place import InPlace
 from edge_client import demo
-from edge_client.capture.sources import RecordingSource
+from edge_client.capture.recording import RecordingSource
 from edge_client.demo import Motion, made_recording
 from edge_client.pipeline import Pipeline
 from edge_client.recognition.local_model import LocalModel

@@ -9,8 +9,7 @@ from typing import Any, get_args
 
 import pytest
 
-from edge_client.recognition.prediction import AnsweredBy
-from edge_client.recognition.recogniser import Connection
+from edge_client.types import AnsweredBy, Connection
 from edge_client.ui.body import ClientState
 from edge_client.ui.broadcast import Hub
 from testkit.browser import Tab, another_tab, chromium, installed

@@ -49,7 +49,7 @@ def test_what_is_missing_is_found_with_advice(repository: Path, tmp_path: Path) 
     found = by_name(run_checks(settings))
     for name in ("service", "device model"):
         assert found[name].state == "fail"
-        assert found[name].advice
+        assert found[name].hint
     assert found["screen"].state == "warn"
 
 
@@ -57,7 +57,7 @@ def test_a_key_that_is_refused_says_so(repository: Path, tmp_path: Path) -> None
     with http_service(lambda _: Reply(401)) as service:
         finding = doctor.check_service(settings_for(service.url, repository, tmp_path))
     assert finding.state == "fail"
-    assert "HELEN_API_KEY" in finding.advice
+    assert "HELEN_API_KEY" in finding.hint
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_source_that_means_nothing_is_a_finding(source: str) -> None:
 def test_without_opencv_the_doctor_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cv2", None)
     finding = doctor.check_source(Settings())
-    assert (finding.state, finding.advice) == ("fail", "pip install -r edge_client/requirements.txt")
+    assert (finding.state, finding.hint) == ("fail", "pip install -r edge_client/requirements.txt")
 
 
 def test_a_check_that_trips_is_a_finding_and_the_others_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from edge_client.capture.sources import Frame, to_detections
-from edge_client.pipeline import FrameState, Pipeline
-from edge_client.publisher import Event
-from edge_client.recognition.prediction import AnsweredBy, WindowPrediction, temperature_scale
+from edge_client.capture.frames import Frame
+from edge_client.capture.recording import to_detections
+from edge_client.pipeline import Pipeline
 from edge_client.settings import Publish, Settings, Thresholds
-from edge_client.windows import Window, WindowShape
+from edge_client.trigger import temperature_scale
+from edge_client.types import AnsweredBy, Event, FrameState, Window, WindowPrediction, WindowShape
 from landmarks.hands import Array
 from testkit.edge.hands import made_frame, made_hand
 
@@ -54,8 +54,8 @@ class Client:
     def __init__(self, live: Scripted, settings: Settings | None = None) -> None:
         self.published: list[Event] = []
         self.shown: list[FrameState] = []
-        self.pipeline = Pipeline(settings or Settings(), live, None, publish=self.published.append, session_id="s")
-        self.pipeline.show = self.shown.append
+        publish, show = self.published.append, self.shown.append
+        self.pipeline = Pipeline(settings or Settings(), live, None, publish=publish, show=show, session_id="s")
         self._frame = 0
 
     def play(self, *frames: Array) -> list[str]:
@@ -154,10 +154,10 @@ def test_what_is_shown_ends_with_the_hands() -> None:
     client = Client(Scripted(hello))
     client.play(*sign())
     assert client.shown[-1].active_gesture == "hello"
-    assert client.shown[-1].belief is not None
+    assert client.shown[-1].smoothed is not None
     client.play(*REST)
     assert client.shown[-1].active_gesture is None
-    assert client.shown[-1].answer is None
+    assert client.shown[-1].prediction is None
 
 
 def test_the_frame_rate_is_what_came() -> None:

@@ -4,8 +4,9 @@ import threading
 
 import pytest
 
-from edge_client.publisher import Event, Publisher
+from edge_client.publisher import Publisher
 from edge_client.settings import Publish
+from edge_client.types import Event
 from testkit.edge.http_service import Reply, Request, http_service
 from testkit.waiting import DEADLINE_S, wait_until
 

@@ -7,7 +7,7 @@ import pytest
 
 from edge_client.settings import Thresholds
 from edge_client.trigger import Gesture, HysteresisThreshold, Trigger
-from edge_client.windows import WindowStats
+from edge_client.types import WindowStats
 from landmarks.hands import Array
 
 LABELS = ("none", "hello", "yes", "no")

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge_client.windows import HandWindows, Window, WindowShape
+from edge_client.types import Window, WindowShape
+from edge_client.windows import HandWindows
 from landmarks.hands import Array, drop_z, hand_box_normalise
 from testkit.edge.hands import made_frame, made_hand
 

@@ -1,12 +1,12 @@
-"""The circuit breaker's states, and the model on this machine."""
+"""The model on this machine."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edge_client.recognition.local_model import LONGEST_PAUSE_S, CircuitBreaker, LocalModel
-from edge_client.windows import Window, WindowStats
+from edge_client.recognition.local_model import LocalModel
+from edge_client.types import Window, WindowStats
 from landmarks.hands import drop_z
 from landmarks.models.card import ModelError
 from landmarks.protocol.predictions import softmax
@@ -16,63 +16,6 @@ from testkit.model_files import LABELS, build_card, linear_model, made_window, w
 def window_of(frames: int = 20, seed: int = 0) -> Window:
     hands = made_window(frames, use_z=True, seed=seed)
     return Window(hands, np.ones((frames, 2), dtype=np.float32), WindowStats(1, frames, 1.0, 0.1, 0.1), 0.0)
-
-
-def test_the_breaker_opens_after_three_failures_in_a_row() -> None:
-    breaker = CircuitBreaker(failures=3, probe_every=2.0)
-    states = []
-    for outcome in "ffsfff":
-        breaker.fail(0.0) if outcome == "f" else breaker.succeed()
-        states.append(breaker.state)
-    assert states == ["closed"] * 5 + ["open"]
-
-
-def test_an_open_breaker_is_probed_now_and_then() -> None:
-    breaker = CircuitBreaker(failures=1, probe_every=2.0)
-    breaker.fail(10.0)
-    assert breaker.until_probe(10.5) == pytest.approx(1.5)
-    assert breaker.until_probe(12.0) == 0.0
-    breaker.fail_probe(12.0)
-    assert breaker.state == "open"
-    assert breaker.until_probe(12.0) == pytest.approx(2.0)
-
-
-def test_a_probe_that_succeeds_half_opens_and_an_answer_closes() -> None:
-    breaker = CircuitBreaker(failures=3, probe_every=2.0)
-    breaker.fail_probe(0.0)
-    states = []
-    for _ in range(2):
-        breaker.succeed()
-        states.append(breaker.state)
-    assert states == ["half-open", "closed"]
-
-
-def test_one_failure_reopens_a_half_open_breaker() -> None:
-    breaker = CircuitBreaker(failures=3, probe_every=2.0)
-    breaker.fail_probe(0.0)
-    breaker.succeed()
-    breaker.fail(5.0)
-    assert breaker.state == "open"
-
-
-@pytest.mark.parametrize(
-    ("probe_every", "asked_s", "paused_s"),
-    [
-        (2.0, 2.5, 2.5),
-        (2.0, 1.0, 2.0),
-        (2.0, 30.0, LONGEST_PAUSE_S),
-        (0.1, 86_400.0, LONGEST_PAUSE_S),
-        (60.0, 30.0, 60.0),
-    ],
-)
-def test_a_service_that_asks_for_a_pause_gets_it_and_is_looked_for_before_a_long_one_ends(
-    probe_every: float, asked_s: float, paused_s: float
-) -> None:
-    for fails in (CircuitBreaker.fail, CircuitBreaker.fail_probe):
-        breaker = CircuitBreaker(failures=3, probe_every=probe_every)
-        fails(breaker, 100.0, asked_s)
-        assert breaker.state == "open"
-        assert breaker.until_probe(100.0) == pytest.approx(paused_s)
 
 
 def test_the_newest_version_of_a_folder_answers(tmp_path: Path) -> None:
@@ -102,7 +45,7 @@ def test_a_folder_with_an_odd_digit_for_a_name_is_no_version(tmp_path: Path) -> 
 def test_an_answer_is_the_models_softmax(repository: Path) -> None:
     device = LocalModel.open(repository / "gesture")
     window = window_of()
-    answer = device.answer(window)
+    answer = device.predict(window)
     logits = device._session.run({"sequence": drop_z(window.hands)[None], "presence": window.presence[None]})["logits"]
     assert answer.labels == LABELS
     assert answer.source == "device"
@@ -117,8 +60,8 @@ def test_the_cards_temperature_divides_the_logits(tmp_path: Path) -> None:
     model = linear_model()
     write_version(tmp_path / "plain", 1, model)
     write_version(tmp_path / "warm", 1, model, msgspec.structs.replace(build_card(model), temperature=4.0))
-    plain = LocalModel.open(tmp_path / "plain" / "gesture").answer(window_of()).probabilities
-    warm = LocalModel.open(tmp_path / "warm" / "gesture").answer(window_of()).probabilities
+    plain = LocalModel.open(tmp_path / "plain" / "gesture").predict(window_of()).probabilities
+    warm = LocalModel.open(tmp_path / "warm" / "gesture").predict(window_of()).probabilities
     assert np.allclose(np.log(plain / plain[0]) / 4, np.log(warm / warm[0]), atol=1e-4)
 
 
@@ -126,7 +69,7 @@ def test_a_longer_window_gives_its_newest_frames(repository: Path) -> None:
     device = LocalModel.open(repository / "gesture")
     long = window_of(40)
     newest = Window(long.hands[-30:], long.presence[-30:], long.stats, 0.0)
-    assert np.allclose(device.answer(long).probabilities, device.answer(newest).probabilities)
+    assert np.allclose(device.predict(long).probabilities, device.predict(newest).probabilities)
 
 
 def test_a_folder_that_only_looks_like_a_version_is_none(repository: Path) -> None:

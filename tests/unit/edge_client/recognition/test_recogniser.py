@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from edge_client.recognition.local_model import LocalModel
-from edge_client.recognition.prediction import WindowPrediction
-from edge_client.recognition.recogniser import AsyncRecogniser, NewestSlot
+from edge_client.recognition.recogniser import AsyncRecogniser
 from edge_client.service.http_client import ServiceClient
 from edge_client.settings import Cloud, Device
-from edge_client.windows import Window, WindowStats
+from edge_client.types import Window, WindowPrediction, WindowStats
 from landmarks.models.session import ModelSession
 from testkit.edge.http_service import HttpService, Reply, Request, http_service, model_answers
 from testkit.model_files import made_window
@@ -95,17 +94,6 @@ def hold_predictions(service: HttpService) -> threading.Event:
     return release
 
 
-def test_a_slot_keeps_the_newest() -> None:
-    slot: NewestSlot[int] = NewestSlot()
-    for item in (1, 2, 3):
-        slot.put(item)
-    slot.offer(4)
-    assert slot.take(0.0) == 3
-    assert slot.take(0.0) is None
-    slot.offer(4)
-    assert slot.take(0.0) == 4
-
-
 def test_the_service_answers_while_it_is_there(service: HttpService, device: LocalModel) -> None:
     with live_of(service.url, device) as live:
         feed = Feed(live)
@@ -123,7 +111,7 @@ def test_both_give_the_same_label_for_the_same_window(service: HttpService, devi
             wait_until(lambda: live.shape is not None)
             live.submit(window)
             answers = next_answers(live)
-            assert np.allclose(answers[0].probabilities, device.answer(window).probabilities, atol=1e-4)
+            assert np.allclose(answers[0].probabilities, device.predict(window).probabilities, atol=1e-4)
             assert answers[0].labels == device.labels
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_client.capture.sources import Frame, Source, SourceError
+from edge_client.capture.frames import Frame, Source, SourceError
 from edge_client.cli import main
-from edge_client.recording.keyboard import pressed_keys
+from edge_client.recording.keyboard import read_keys
 from edge_client.recording.output import save_recording
 from edge_client.recording.recorder import RecordingPlan, WindowRecorder, record_windows
 from edge_client.settings import Capture, Settings, SettingsError
@@ -180,7 +180,7 @@ def test_what_cannot_be_written_is_refused_before_the_first_window(
     ):
         with pytest.raises(RecordingError, match=sentence):
             record(Settings(), output)
-    monkeypatch.setattr("edge_client.recording.output.free_bytes", lambda _: 1000)
+    monkeypatch.setattr("edge_client.recording.output.get_free_bytes", lambda _: 1000)
     with pytest.raises(RecordingError, match=r"has 1 kB free, expected at least \d+ kB"):
         record(Settings(), tmp_path / "a.npz")
 
@@ -279,7 +279,7 @@ def test_two_quick_keys_are_both_read(monkeypatch: pytest.MonkeyPatch) -> None:
     master, slave = pty.openpty()
     with os.fdopen(slave) as terminal:
         monkeypatch.setattr("sys.stdin", terminal)
-        with pressed_keys() as keys:
+        with read_keys() as keys:
             assert keys() == ""
             os.write(master, b"1u")
             pressed = []
@@ -295,7 +295,7 @@ def test_keys_record_until_a_file_is_full(
 ) -> None:
     monkeypatch.setattr("edge_client.recording.recorder.MAX_FRAMES", 9)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
-    monkeypatch.setattr("edge_client.recording.recorder.pressed_keys", lambda: contextlib.nullcontext(lambda: "2"))
+    monkeypatch.setattr("edge_client.recording.recorder.read_keys", lambda: contextlib.nullcontext(lambda: "2"))
     said: list[str] = []
     assert record_windows(settings, PLAN, tmp_path / "a.npz", every_s=None, count=1, say=said.append) == 2
     assert read_recording(tmp_path / "a.npz").label.tolist() == ["yes", "yes"]

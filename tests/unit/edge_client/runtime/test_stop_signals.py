@@ -29,7 +29,7 @@ class OpenSource:
 def test_a_signal_closes_the_source(number: signal.Signals) -> None:
     source = OpenSource()
     before = signal.getsignal(number)
-    with stop_on_signals(source) as stop:
+    with stop_on_signals(source.close) as stop:
         os.kill(os.getpid(), number)
         wait_until(stop.is_set)
         assert source.closed.wait(10)
@@ -39,7 +39,7 @@ def test_a_signal_closes_the_source(number: signal.Signals) -> None:
 def test_nohup_outlives_the_terminal() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with stop_on_signals(OpenSource()) as stop:
+        with stop_on_signals(OpenSource().close) as stop:
             os.kill(os.getpid(), signal.SIGHUP)
             os.kill(os.getpid(), signal.SIGHUP)
             assert not stop.is_set()
@@ -51,7 +51,7 @@ def test_another_thread_takes_no_handlers() -> None:
     handlers = []
 
     def work() -> None:
-        with stop_on_signals(OpenSource()):
+        with stop_on_signals(OpenSource().close):
             handlers.append(signal.getsignal(signal.SIGTERM))
 
     before = signal.getsignal(signal.SIGTERM)

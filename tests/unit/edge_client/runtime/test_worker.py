@@ -10,18 +10,16 @@ from typing import Any
 
 import pytest
 
-from edge_client.pipeline import FrameState
 from edge_client.publisher import Publisher
 from edge_client.recognition.local_model import LocalModel
-from edge_client.recognition.prediction import WindowPrediction
-from edge_client.recognition.recogniser import AsyncRecogniser, LinkState
+from edge_client.recognition.recogniser import AsyncRecogniser
 from edge_client.runtime.systemd import Watchdog
 from edge_client.runtime.worker import Health, Worker
 from edge_client.service.http_client import ServiceClient
 from edge_client.service.model_metadata import ModelMetadata
 from edge_client.settings import Cloud, Publish
+from edge_client.types import FrameState, LinkState, Window, WindowPrediction
 from edge_client.ui.state_publisher import StatePublisher
-from edge_client.windows import Window
 from landmarks.models.session import ModelSession
 from landmarks.protocol.predictions import Prediction
 from testkit.edge.hands import made_frame
@@ -153,10 +151,10 @@ class OddService:
         self._cloud = cloud
         self.fault: BaseException | None = None
 
-    def learn(self, *, timeout: float | None = None, force_refresh: bool = False) -> ModelMetadata:
+    def get_metadata(self, *, timeout: float | None = None, force_refresh: bool = False) -> ModelMetadata:
         if self.fault:
             raise self.fault
-        return self._cloud.learn(timeout=timeout, force_refresh=force_refresh)
+        return self._cloud.get_metadata(timeout=timeout, force_refresh=force_refresh)
 
     def predict_window(self, window: Window, timeout: float) -> tuple[ModelMetadata, Prediction]:
         if self.fault:

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge_client.service import http_client as cloud
+from edge_client.service import default_client as cloud
 from edge_client.service.http_client import ServiceClient, ServiceError
 from edge_client.settings import Cloud
 from landmarks.hands import Array
@@ -155,7 +155,7 @@ def test_a_fault_says_what_the_service_said(service: HttpService) -> None:
     body = b'{"error": "sequence has 3 frames", "code": "invalid_input", "request_id": "x"}'
     replies(service, Reply(429, body, {"Retry-After": "2"}))
     with pytest.raises(ServiceError, match="429: sequence has 3 frames") as caught:
-        client_of(service, retries=0).ask(WINDOW, MASK)
+        client_of(service, retries=0).predict(WINDOW, MASK)
     assert (caught.value.status, caught.value.retry_after_s) == (429, 2.0)
 
 

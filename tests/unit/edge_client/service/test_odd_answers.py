@@ -16,7 +16,7 @@ from edge_client.recognition.recogniser import AsyncRecogniser
 from edge_client.service.http_client import ServiceClient, ServiceError
 from edge_client.service.stream_client import StreamClient
 from edge_client.settings import Cloud, Device
-from edge_client.windows import Window, WindowStats
+from edge_client.types import Window, WindowStats
 from landmarks.models.session import ModelSession
 from testkit.edge.http_service import Reply, Request, build_metadata, http_service, model_answers
 from testkit.edge.raw_peer import raw_peer, session_server
@@ -84,7 +84,7 @@ def test_an_odd_reply_to_any_question_is_a_cloud_error(
     with http_service(lambda request: ODD_REPLIES[name] if request.path == path else usual(request)) as peer:
         client = ServiceClient(Cloud(url=peer.url, retries=retries))
         with pytest.raises(ServiceError) as fault:
-            client.ask(WINDOW)
+            client.predict(WINDOW)
         assert str(fault.value).isprintable()
         assert 0 <= fault.value.retry_after_s <= 10
         client.close()
@@ -113,7 +113,7 @@ def test_a_body_that_trickles_in_is_given_up_on_in_time(said: bytes) -> None:
     with raw_peer(said, then=b"1\r\nx\r\n") as peer:
         client = ServiceClient(Cloud(url=peer.url, retries=0, timeout=0.2))
         with pytest.raises(ServiceError, match=r"was not whole within 0\.2 s"):
-            client.learn()
+            client.get_metadata()
         client.close()
 
 
@@ -121,7 +121,7 @@ def test_a_body_without_end_is_refused_and_not_read_on() -> None:
     with raw_peer(b"HTTP/1.1 200 OK\r\n\r\n", then=b"x" * 1_000_000, pauses_s=0.0) as peer:
         client = ServiceClient(Cloud(url=peer.url, retries=0, timeout=30))
         with pytest.raises(ServiceError, match="more than 4194304 bytes"):
-            client.learn()
+            client.get_metadata()
         client.close()
 
 
@@ -137,7 +137,7 @@ def test_metadata_that_contradicts_itself_is_refused(session: ModelSession, name
     changed, sentence = METADATA_FAULTS[name]
     body = msgspec.json.encode(build_metadata(session.card) | changed)
     with http_service(lambda _: Reply(body=body)) as peer, pytest.raises(ServiceError, match=sentence):
-        ServiceClient(Cloud(url=peer.url, retries=0)).learn()
+        ServiceClient(Cloud(url=peer.url, retries=0)).get_metadata()
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_a_prediction_that_is_none_never_reaches_the_trigger(
         return Reply(body=msgspec.json.encode(msgspec.json.decode(reply.body) | changed))
 
     with http_service(answer) as peer, pytest.raises(ServiceError, match=sentence):
-        ServiceClient(Cloud(url=peer.url, retries=0)).ask(WINDOW)
+        ServiceClient(Cloud(url=peer.url, retries=0)).predict(WINDOW)
 
 
 @pytest.mark.parametrize("name", ODD_REPLIES)

@@ -45,7 +45,7 @@ def test_no_transport_follows_a_redirect_and_both_say_where_it_leads(transport: 
 def test_where_a_redirect_leads_is_said_without_what_is_nobodys_business(location: str, target: str) -> None:
     with http_service(lambda _: Reply(302, headers={"Location": location})) as service:
         with pytest.raises(ServiceError) as fault:
-            ServiceClient(Cloud(url=service.url, retries=0)).learn()
+            ServiceClient(Cloud(url=service.url, retries=0)).get_metadata()
         assert str(fault.value) == (
             f"GET {service.url}/metadata answered 302, a redirect to {target}: redirects are not followed"
         )

@@ -83,7 +83,7 @@ def test_routes_are_put_behind_the_base_url(session: ModelSession, tail: str) ->
     with http_service(answer) as service:
         for url in (service.url + tail, service.url.replace("http", "HTTP") + tail):
             client = ServiceClient(load_settings(flags={"cloud.url": url}, environment={}).cloud)
-            client.ask(made_window(10))
+            client.predict(made_window(10))
             client.close()
         assert service.paths() == [f"{base}/metadata", f"{base}/predict"] * 2
 
@@ -127,7 +127,7 @@ def test_a_private_authority_is_believed_over_both_transports(
     environment = {"HELEN_CLOUD_API_URL": service, "HELEN_CLOUD_CA_FILE": str(authority[0])}
     settings = load_settings(environment=environment).cloud
     client = ServiceClient(settings)
-    assert client.learn().seq_len == 30
+    assert client.get_metadata().seq_len == 30
     client.close()
     opened = FrameSession(settings, time.monotonic() + DEADLINE_S)
     assert opened.metadata.seq_len == 30
@@ -154,5 +154,5 @@ def test_a_ca_file_that_holds_no_certificate_is_named(tmp_path: Path) -> None:
 def test_a_plain_service_needs_no_ca_file(tmp_path: Path, session: ModelSession) -> None:
     with http_service(model_answers(session)) as service:
         client = ServiceClient(Cloud(url=service.url, ca_file=str(tmp_path / "nowhere.pem")))
-        assert client.learn().seq_len == 30
+        assert client.get_metadata().seq_len == 30
         client.close()

@@ -7,14 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_client.app import open_recogniser
 from edge_client.recognition.local_model import LocalModel
-from edge_client.recognition.prediction import WindowPrediction
-from edge_client.recognition.recogniser import AsyncRecogniser
+from edge_client.recognition.recogniser import AsyncRecogniser, open_recogniser
 from edge_client.service.http_client import ServiceClient, ServiceError
-from edge_client.service.stream_client import StreamClient, WindowRefused
+from edge_client.service.stream_client import StreamClient, WindowRejected
 from edge_client.settings import Cloud, Device, load_settings
-from edge_client.windows import HandWindows, Window, WindowStats
+from edge_client.types import Window, WindowPrediction, WindowStats
+from edge_client.windows import HandWindows
 from landmarks.hands import Array, compute_presence
 from testkit.edge.stream_service import LiveService, live_service
 from testkit.waiting import wait_until
@@ -77,7 +76,7 @@ def test_every_window_gets_the_answer_to_itself_and_every_frame_is_sent_once(
     assert any(window.stats.complete for window in windows)
     for window in windows:
         _, reply = client.predict_window(window, TIMEOUT_S)
-        assert agrees(reply.probabilities, device.answer(as_sent(window)).probabilities), window.frame
+        assert agrees(reply.probabilities, device.predict(as_sent(window)).probabilities), window.frame
     client.close()
     assert service.sessions == 1
     sent = sum(len(message) // FRAME_BYTES for message in service.received)
@@ -94,7 +93,7 @@ def test_skipped_windows_lose_no_frame_and_a_gap_begins_anew(service: LiveServic
     windows = windows_of(device, [(200, 0)])
     for index in (0, 1, 7, 8, 60, 61, 30):
         _, reply = client.predict_window(windows[index], TIMEOUT_S)
-        assert agrees(reply.probabilities, device.answer(as_sent(windows[index])).probabilities), index
+        assert agrees(reply.probabilities, device.predict(as_sent(windows[index])).probabilities), index
     client.close()
     assert service.texts.count('{"type":"reset"}') == 2
 
@@ -105,7 +104,7 @@ def test_windows_that_stand_alone_are_sent_whole(service: LiveService, device: L
         hands = np.random.default_rng(seed).uniform(0.1, 0.9, (10 + seed, 126)).astype(np.float32)
         window = Window(hands, compute_presence(hands), WindowStats(1, len(hands), 1.0, 0.1, 0.1), 0.0)
         _, reply = client.predict_window(window, TIMEOUT_S)
-        assert agrees(reply.probabilities, device.answer(as_sent(window)).probabilities)
+        assert agrees(reply.probabilities, device.predict(as_sent(window)).probabilities)
     client.close()
 
 
@@ -115,7 +114,7 @@ def test_a_broken_connection_costs_one_reconnection_and_no_answer(service: LiveS
     for index, window in enumerate(windows):
         service.break_next = index == 10
         _, reply = client.predict_window(window, TIMEOUT_S)
-        assert agrees(reply.probabilities, device.answer(as_sent(window)).probabilities), index
+        assert agrees(reply.probabilities, device.predict(as_sent(window)).probabilities), index
     client.close()
     assert service.sessions == 2
 
@@ -129,7 +128,7 @@ def test_a_session_that_ended_for_being_idle_is_opened_anew(repository: Path, de
         assert session is not None
         wait_until(lambda: session._socket.close_code == 4408)
         _, reply = client.predict_window(windows[1], TIMEOUT_S)
-        assert agrees(reply.probabilities, device.answer(as_sent(windows[1])).probabilities)
+        assert agrees(reply.probabilities, device.predict(as_sent(windows[1])).probabilities)
         client.close()
 
 
@@ -137,10 +136,10 @@ def test_a_window_that_the_service_refuses_does_not_end_the_session(service: Liv
     client = client_of(service)
     windows = windows_of(device, [(40, 0)])
     short = Window(windows[0].hands[:3], windows[0].presence[:3], windows[0].stats, 0.0)
-    with pytest.raises(WindowRefused, match="asked for of 3 frames, expected 6 or more"):
+    with pytest.raises(WindowRejected, match="asked for of 3 frames, expected 6 or more"):
         client.predict_window(short, TIMEOUT_S)
     _, reply = client.predict_window(windows[1], TIMEOUT_S)
-    assert agrees(reply.probabilities, device.answer(as_sent(windows[1])).probabilities)
+    assert agrees(reply.probabilities, device.predict(as_sent(windows[1])).probabilities)
     client.close()
     assert service.sessions == 1
 
@@ -203,12 +202,12 @@ def test_live_windows_are_answered_over_a_session_and_by_this_machine_when_it_is
     live.close()
     assert live.link.connection == "offline"
     for answer in answers:
-        assert np.allclose(answer.probabilities, device.answer(answer.window).probabilities, atol=2e-2)
+        assert np.allclose(answer.probabilities, device.predict(answer.window).probabilities, atol=2e-2)
 
 
 @pytest.mark.parametrize(("transport", "kind"), [("http", ServiceClient), ("stream", StreamClient)])
 def test_the_transport_of_live_windows_is_a_setting(transport: str, kind: type) -> None:
     settings = load_settings(flags={"cloud.transport": transport, "device.model": ""}, environment={})
     live = open_recogniser(settings)
-    assert type(live._cloud) is kind
+    assert type(live._remote) is kind
     live.close()

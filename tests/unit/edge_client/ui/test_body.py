@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import socketio
 
-from edge_client.pipeline import FrameState
-from edge_client.recognition.recogniser import LinkState
+from edge_client.types import FrameState, LinkState
 from edge_client.ui.body import MAX_BODY_BYTES, MAX_DEPTH, check_state
 from edge_client.ui.broadcast import Hub
 from edge_client.ui.state_publisher import describe_state

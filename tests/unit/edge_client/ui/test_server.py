@@ -13,10 +13,9 @@ import msgspec
 import pytest
 import socketio
 
-from edge_client.pipeline import FrameState
 from edge_client.publisher import Publisher
-from edge_client.recognition.recogniser import LinkState
 from edge_client.settings import Publish
+from edge_client.types import FrameState, LinkState
 from edge_client.ui.broadcast import Hub
 from edge_client.ui.server import STATIC, ScreenServer
 from edge_client.ui.state_publisher import ScreenClient, StatePublisher, describe_state
@@ -120,8 +119,8 @@ def test_a_state_is_json() -> None:
 @pytest.mark.parametrize(
     ("link", "source"),
     [
-        (LinkState(connection="online", has_device=True), "cloud"),
-        (LinkState(connection="offline", has_device=True), "device"),
+        (LinkState(connection="online", has_local_model=True), "cloud"),
+        (LinkState(connection="offline", has_local_model=True), "device"),
         (LinkState(connection="offline"), None),
         (LinkState(connection="connecting"), None),
     ],
@@ -175,7 +174,7 @@ def test_a_port_that_is_taken_is_noticed() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with ScreenServer(Hub(), "127.0.0.1", taken.getsockname()[1]) as server:
-            wait_until(lambda: server.failed)
+            wait_until(lambda: not server.alive)
 
 
 def test_stopping_ends_open_streams_without_a_traceback(caplog: pytest.LogCaptureFixture) -> None:

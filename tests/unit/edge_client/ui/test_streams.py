@@ -208,5 +208,5 @@ def test_a_server_that_dies_says_so(monkeypatch: pytest.MonkeyPatch, caplog: pyt
 
     monkeypatch.setattr(uvicorn.Server, "run", die)
     with ScreenServer(Hub(), "127.0.0.1", free_port()) as server:
-        wait_until(lambda: server.failed)
+        wait_until(lambda: not server.alive)
     assert "the local screen has ended" in caplog.text

@@ -1,19 +1,18 @@
-"""Why a camera or URL gives no frames: one reason, asked of the device or the server, since OpenCV doesn't tell.
+"""The driver of a stream: an RTSP or HTTP URL by FFmpeg. Nothing that it shows has the URL's password."""
 
-It opens no video (``live_source.py`` does), and shows no password.
-"""
-
-import errno
 import http.client
-import os
 import re
 import socket
 import ssl
-from typing import Final
+from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import urllib3
 from urllib3.util import Retry, Timeout, make_headers
+
+from edge_client.capture.opencv import OpenCvVideo, open_video
+from edge_client.settings import Capture
+from landmarks.tracking.vision_libraries import import_library
 
 URL_SCHEMES: Final = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 UNREADABLE: Final = "but nothing that can be read as a video"
@@ -22,10 +21,30 @@ _RTSP_STATUS: Final = re.compile(rb"RTSP/1\.\d (\d{3})(?: ([ -~]{1,80}))?\r?\n")
 _SECRETS: Final = re.compile(r"(?i)\b(pass|password|passwd|pwd|token|key|apikey|api_key)=[^&#]*")
 
 
-def show_name(name: int | str) -> str:
-    """A source's name for people: without the user and password of a URL."""
-    if isinstance(name, int):
-        return f"camera {name}"
+class UrlStream:
+    """A stream, given up where it takes longer than ``settings.stall`` to open or to go on.
+
+    Raises:
+        LibraryError: OpenCV is missing.
+    """
+
+    def __init__(self, url: str, settings: Capture) -> None:
+        self.name = hide_password(url)
+        self._cv2: Any = import_library("cv2")
+        self._url = url
+        self._stall = settings.stall
+
+    def open(self) -> OpenCvVideo | None:
+        cv2, stall_ms = self._cv2, int(self._stall * 1000)
+        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, stall_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, stall_ms]
+        return open_video(self._url, cv2.CAP_FFMPEG, limits)
+
+    def describe_failure(self) -> str:
+        return describe_failure(self._url, self._stall)
+
+
+def hide_password(name: str) -> str:
+    """A source's name for people: a URL without its user and password, all else as it is."""
     scheme, separator, rest = name.partition("://")
     if not separator:
         return name
@@ -35,13 +54,11 @@ def show_name(name: int | str) -> str:
     return _SECRETS.sub(r"\1=…", shown)
 
 
-def describe_failure(name: int | str, timeout_s: float) -> str:
-    """The reason why a camera (index or device) or URL can't be opened, to be read after its name.
+def describe_failure(name: str, timeout_s: float) -> str:
+    """Why a URL gives no video, to be read after its name; asked of the server, since OpenCV doesn't tell.
 
     Takes ``timeout_s`` at most for each step of asking.
     """
-    if isinstance(name, int) or name.startswith("/"):
-        return _describe_device(f"/dev/video{name}" if isinstance(name, int) else name)
     try:
         url = urlsplit(name)
         port = url.port or URL_SCHEMES[url.scheme]
@@ -59,18 +76,6 @@ def describe_failure(name: int | str, timeout_s: float) -> str:
         return _describe_http(name, url, timeout_s)
     except (OSError, urllib3.exceptions.HTTPError) as error:
         return f"can't be reached: {_reason(error)}"
-
-
-def _describe_device(path: str) -> str:
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
-            return "is not there: is it plugged in?"
-        if error.errno in (errno.EACCES, errno.EPERM):
-            return "may not be opened by this user: sudo usermod -aG video $USER, then log in again"
-        return f"can't be opened: {error.strerror or error}"
-    return "can't be opened: it is no camera, or another program uses it"
 
 
 def _describe_http(name: str, url: SplitResult, timeout_s: float) -> str:

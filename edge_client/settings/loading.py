@@ -1,17 +1,20 @@
-"""Settings as people write them, in a TOML file, a flag or a variable, as the tables that ``settings.py`` checks.
+"""Settings as people write them: flags, then the environment, then a TOML file, the first that names a value winning.
 
-It knows what a file's bytes and a flag's text may look like, and no setting's limits.
+It knows what a file's bytes and a flag's text may look like; the limits are in ``schema.py``.
 """
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import SplitResult, urlsplit
+
+import msgspec
+
+from edge_client.settings.schema import ENVIRONMENT, LONGEST_SHOWN, Settings
 
 MAX_BYTES: Final = 1_000_000
-SHOWN: Final = 60
 SECRET: Final = "cloud.api_key"  # noqa: S105 - the name of a setting
 
 _ERROR_PATH: Final = re.compile(r"at `\$\.([\w.]+)`$")
@@ -22,6 +25,31 @@ Tables = dict[str, Any]
 
 class SettingsError(Exception):
     """A setting can't be used; the message names it, the value found and what was expected."""
+
+
+def load_settings(
+    file: Path | None = None, flags: Mapping[str, str] | None = None, environment: Mapping[str, str] | None = None
+) -> Settings:
+    """Settings from ``flags`` (``"cloud.url": "..."``), then the environment, then ``file``, then the defaults.
+
+    Raises:
+        SettingsError: a file that can't be read, an unknown name, or a value outside its limits.
+    """
+    environment = os.environ if environment is None else environment
+    tables = read_tables(file) if file else {}
+    for group, table in tables.items():
+        if not isinstance(table, dict):
+            raise SettingsError(f"{file}: {group} is not a table, expected one of {list(Settings.__struct_fields__)}")
+    tables = read_values(tables)
+    named = {path: environment[name] for name, path in ENVIRONMENT.items() if environment.get(name)}
+    for path, text in {**named, **(flags or {})}.items():
+        group, field = path.split(".")
+        tables.setdefault(group, {})[field] = read_text(path, text)
+    try:
+        # Environment and flags are text: lax conversion reads their numbers.
+        return msgspec.convert(tables, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{file or 'the settings'}: {describe_found(str(error), tables)}") from error
 
 
 def read_tables(file: Path) -> Tables:
@@ -62,34 +90,12 @@ def read_text(path: str, text: str) -> Any:
     if path == "publish.keys":
         for part in parts:
             if "=" not in part:
-                raise SettingsError(f"publish.keys has {part[:SHOWN]!r}, expected label=key")
+                raise SettingsError(f"publish.keys has {part[:LONGEST_SHOWN]!r}, expected label=key")
         pairs = [part.partition("=") for part in parts]
         return {label.strip(): key.strip() for label, _, key in pairs}
     if path in ("cloud.url", "publish.url"):
         return _SCHEME.sub(lambda found: found[1].lower(), text)
     return text
-
-
-def check_url(path: str, url: str) -> SplitResult:
-    """The parts of an HTTP URL, checked: a host, a port where it names one, and nobody's password.
-
-    Raises:
-        ValueError: it can't be asked; a password is never quoted.
-    """
-    expected = "expected one as http://host:port/path"
-    try:
-        parts = urlsplit(url)
-        if not parts.hostname:
-            raise ValueError("it names no host")
-        if parts.port == 0:
-            raise ValueError("port 0")
-    except ValueError as error:
-        raise ValueError(f"{path} is no URL that can be asked ({error}), {expected}") from error
-    if parts.username is not None or parts.password is not None:
-        raise ValueError(f"{path} has a user or a password, expected neither: keys go into HELEN_API_KEY")
-    if parts.scheme not in ("http", "https") or not url.isprintable() or " " in url:
-        raise ValueError(f"{path} is {url[:SHOWN]!r}, {expected}")
-    return parts
 
 
 def read_values(tables: Mapping[str, Any]) -> Tables:
@@ -122,4 +128,4 @@ def describe_found(message: str, tables: Mapping[str, Any]) -> str:
     if isinstance(value, Mapping):  # a check of several fields, which says itself what it found; one may be a secret
         return message[: place.start()].removesuffix(" - ")
     shown = str(value).lower() if isinstance(value, bool) else repr(value)
-    return f"{message}, found {shown if len(shown) <= SHOWN else shown[:SHOWN] + '…'}"
+    return f"{message}, found {shown if len(shown) <= LONGEST_SHOWN else shown[:LONGEST_SHOWN] + '…'}"

@@ -1,14 +1,13 @@
-"""Why a camera or URL gives nothing, asked of real servers on loopback."""
+"""Why a URL gives nothing, asked of real servers on loopback, and how a URL is shown."""
 
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
-from edge_client.capture.status import describe_failure, show_name
+from edge_client.capture.stream_url import describe_failure, hide_password
 from testkit.edge.http_service import Reply, http_service
 
 
@@ -81,21 +80,14 @@ def test_a_url_that_is_none_says_so(name: str) -> None:
     assert "expected" in describe_failure(name, 1)
 
 
-def test_a_camera_says_why(tmp_path: Path) -> None:
-    assert describe_failure("/dev/no-such-camera", 1) == "is not there: is it plugged in?"
-    assert describe_failure("/dev/null", 1) == "can't be opened: it is no camera, or another program uses it"
-    assert describe_failure(250, 1) == "is not there: is it plugged in?"
-
-
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
-        (0, "camera 0"),
         ("/dev/video2", "/dev/video2"),
         ("rtsp://ana:secret@cam:554/a@b?c", "rtsp://…@cam:554/a@b?c"),
         ("rtsp://cam/live?user=ana&password=secret", "rtsp://cam/live?user=ana&password=…"),
         ("http://cam/mjpg", "http://cam/mjpg"),
     ],
 )
-def test_no_password_is_shown(name: str | int, shown: str) -> None:
-    assert show_name(name) == shown
+def test_no_password_is_shown(name: str, shown: str) -> None:
+    assert hide_password(name) == shown
