@@ -63,7 +63,7 @@ async def ask_for_key(request: Request, refusal: Unauthorized | Forbidden, is_ke
     if request.method == "POST" and request.headers.get("content-type", "").partition(";")[0].strip() == FORM_TYPE:
         given = await form_key(request)
         if is_key(given):
-            cookie = f"{COOKIE}={quote(given, safe='')}; Path=/; HttpOnly; SameOriginMiddleware=Strict"
+            cookie = f"{COOKIE}={quote(given, safe='')}; Path=/; HttpOnly; SameSite=Strict"
             if request.scope["scheme"] == "https":  # its url would read the query too, which need be no text
                 cookie += "; Secure"
             # A relative address, so that it leads back through any proxy in front.
