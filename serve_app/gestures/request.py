@@ -8,11 +8,12 @@ import math
 import struct
 from collections.abc import Sequence
 from itertools import chain
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec import Meta
 
 from landmarks.hands import HANDS, apply_mask, compute_presence
 from landmarks.models.card import ModelCard
@@ -32,8 +33,14 @@ Decoded = TypeVar("Decoded")
 class PredictRequest(msgspec.Struct):
     """The body of ``POST /predict``: T frames of F numbers, and which hand is there in each frame."""
 
-    sequence: Frames
-    mask: Mask | None = None
+    sequence: Annotated[
+        Frames,
+        Meta(description="T frames of F numbers: the left hand's 21 points, then the right's; an absent hand is 0"),
+    ]
+    mask: Annotated[
+        Mask | None,
+        Meta(description="[left, right] a frame, 0..1 or true and false; multiplies that hand's numbers"),
+    ] = None
 
 
 _predict_decoder = msgspec.json.Decoder(PredictRequest)

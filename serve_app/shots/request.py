@@ -36,9 +36,12 @@ class AnalyzeRequest(msgspec.Struct):
     """
 
     frames: Annotated[list[Frame], msgspec.Meta(max_length=MAX_FRAMES)]
-    release_time_sec: Seconds | None = None
-    pre_ms: Milliseconds = PRE_MS
-    post_ms: Milliseconds = POST_MS
+    release_time_sec: Annotated[
+        Seconds | None,
+        msgspec.Meta(description="when the ball leaves the hand; left out, it is found in the frames"),
+    ] = None
+    pre_ms: Annotated[Milliseconds, msgspec.Meta(description="analysed before the release")] = PRE_MS
+    post_ms: Annotated[Milliseconds, msgspec.Meta(description="analysed after it")] = POST_MS
     width: Pixels | None = None
     height: Pixels | None = None
 

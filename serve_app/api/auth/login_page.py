@@ -2,6 +2,8 @@
 
 A page's scripts and styles can't be fetched with a header of ours, so a browser has to send the key by itself. Whoever
 doesn't accept ``text/html`` never meets this: programs send headers. ``security.py`` calls it for refused requests.
+
+HTTP Basic would be less code, but browsers send it with other sites' requests too, and ask for a user name besides.
 """
 
 import base64

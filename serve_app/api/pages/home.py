@@ -1,18 +1,15 @@
 """``GET /``: the page that says what is served and leads on, in Spanish or English, without a script."""
 
-from html import escape
-from string import Template
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from serve_app.api.app_state import get_state
-from serve_app.api.auth.middleware import PAGE_HEADERS
 from serve_app.api.health import get_model_state
-from serve_app.api.pages.endpoint import FOLDER
+from serve_app.api.pages.endpoint import choose_language, fill_in, page
 from serve_app.batching.model_client import BatchingModelClient
-from serve_app.shots.advice import LANGUAGES, Language, preferred_language
+from serve_app.shots.advice import Language
 
 WORDS: Final[dict[Language, dict[str, str]]] = {
     "es": {
@@ -63,11 +60,9 @@ WORDS: Final[dict[Language, dict[str, str]]] = {
 
 
 async def home(request: Request) -> Response:
-    """The page, in the language of ``?lang=`` or else the browser's."""
+    """A page that says what is served and leads to the others, in Spanish or English."""
     service = get_state(request)
-    asked = request.query_params.get("lang")
-    language = next((known for known in LANGUAGES if known == asked), None)
-    language = language or preferred_language(request.headers.get("accept-language", ""))
+    language = choose_language(request)
     words = WORDS[language]
     state, reason = get_model_state(service)
     told = {
@@ -78,10 +73,7 @@ async def home(request: Request) -> Response:
         "gestures_says": gestures_in_words(service.gesture, words),
         "shot_model_says": shots_in_words(service.shots, words),
     }
-    page = Template((FOLDER / "home.html").read_text(encoding="utf-8"))
-    text = page.substitute({name: escape(value) for name, value in told.items()})
-    headers = PAGE_HEADERS | {"Content-Language": language, "Vary": "Accept-Language"}
-    return Response(text, media_type="text/html", headers=headers)
+    return page(fill_in("home.html", told), request, language)
 
 
 def gestures_in_words(pipeline: BatchingModelClient, words: dict[str, str]) -> str:

@@ -42,7 +42,10 @@ MAX_REASON_BYTES: Final = 123  # RFC 6455: a control frame has 125 bytes, two of
 
 
 class Stream:
-    """The ASGI app behind the route: admits a session, or refuses it in HTTP before the upgrade."""
+    """A live session over a WebSocket: a frame a message, and the service keeps the window.
+
+    The ASGI app behind the route: it admits a session, or refuses it in HTTP before the upgrade.
+    """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = HTTPConnection(scope)

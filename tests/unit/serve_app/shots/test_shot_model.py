@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -14,7 +15,8 @@ import torch
 from landmarks.models.card import Training
 from landmarks.models.session import ModelSession
 from landmarks.shots.keypoints import SHOT_LABELS
-from serve_app.api.docs.shots import example_shot
+from serve_app.api.docs.examples import example_shot
+from serve_app.api.docs.responses import AnalyzeResponse
 from serve_app.errors import RequestError
 from serve_app.schemas import ModelOutput
 from serve_app.shots.analysis import add_model_input, analyze_with_model
@@ -51,6 +53,7 @@ async def test_with_a_model_the_answer_is_the_models(with_shots: Path) -> None:
         answers = await asyncio.gather(*(client.post("/analyze", json=example_shot()) for _ in range(5)))
         fields = answers[0].json()
         assert (answers[0].status_code, fields["source"], fields["model_version"]) == (200, "model", "1")
+        msgspec.json.decode(answers[0].content, type=AnalyzeResponse)
         assert list(fields["probabilities"]) == list(SHOT_LABELS)
         assert fields["labels"] == [label for label, p in fields["probabilities"].items() if p > 0.5]
         assert [advice["id"] for advice in fields["recommendations"]] == fields["labels"]
