@@ -1,6 +1,6 @@
 """From a v2 request to checked arrays, one item a row of its batch. Knows tensors, nothing of HTTP, batches or models.
 
-Every refusal is an ``InvalidInput`` whose sentence names the field, what was found and what was expected.
+Every failure is an ``InvalidInput`` that names the field, what was found and what was expected.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ from landmarks.models.card import ModelCard
 from landmarks.protocol.open_inference import InferRequest, WantedOutput
 from landmarks.protocol.tensors import PRESENCE, SEQUENCE, TensorSpec
 from serve_app.errors import InvalidInput
-from serve_app.gestures.request import LARGEST, check_numbers
 from serve_app.schemas import Tensors
+from serve_app.validation import LARGEST, check_numbers
 
 RANGES = {PRESENCE: (0.0, 1.0)}
 

@@ -1,6 +1,6 @@
 """The body of a request: bounded while it comes and once it is decompressed, whatever its headers say of it.
 
-Knows nothing of what is in it; ``preprocess.py`` and its like read that.
+Knows nothing of what is in it; ``gestures/request.py`` and its like read that.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
 
-from serve_app.api.error_handlers import BODY_READ
+from serve_app.api.deadline import BODY_READ
 from serve_app.errors import BodyTooLarge, InvalidInput, Overloaded, UnsupportedContentType, UnsupportedEncoding
 
 JSON_TYPES: Final = ("application/json", "application/x-json", "text/json")

@@ -24,9 +24,9 @@ from serve_app.api.application import ROUTES
 from serve_app.api.docs.openapi import build_document
 from serve_app.api.stream.messages import SessionClosed, parse_open_message, read_text
 from serve_app.errors import InvalidInput
-from serve_app.gestures.request import gesture_window
+from serve_app.gestures.request import parse_window
 from serve_app.shots.advice import LANGUAGES
-from serve_app.shots.request import shot_tensors
+from serve_app.shots.request import parse_shot
 from testkit.model_files import build_card, linear_model
 from testkit.stages.local_stages import LocalStages, local_app
 
@@ -106,13 +106,13 @@ def test_what_may_not_be_answered_is_counted_as_a_failure(status: int, body: byt
 @quick
 @given(bodies("sequence", "mask"))
 def test_a_predict_body_is_a_window_or_invalid_input(body: bytes) -> None:
-    reads_or_refuses(lambda: gesture_window(body, CARD), InvalidInput)
+    reads_or_refuses(lambda: parse_window(body, CARD), InvalidInput)
 
 
 @quick
 @given(bodies("frames", "release_time_sec", "pre_ms", "post_ms", "width", "height"))
 def test_an_analyze_body_is_a_shot_or_invalid_input(body: bytes) -> None:
-    reads_or_refuses(lambda: shot_tensors(body, LANGUAGES[0]), InvalidInput)
+    reads_or_refuses(lambda: parse_shot(body, LANGUAGES[0]), InvalidInput)
 
 
 @quick
@@ -138,9 +138,9 @@ def test_a_window_of_any_finite_numbers_keeps_them_or_is_refused_for_one_out_of_
     body = json.dumps({"sequence": [rows[begin : begin + 84] for begin in range(0, len(rows), 84)]}).encode()
     if max(map(abs, numbers)) > 1e6:
         with pytest.raises(InvalidInput, match="expected a number from"):
-            gesture_window(body, CARD)
+            parse_window(body, CARD)
     else:
-        assert gesture_window(body, CARD)["sequence"].ravel().tolist() == pytest.approx(rows, rel=1e-6)
+        assert parse_window(body, CARD)["sequence"].ravel().tolist() == pytest.approx(rows, rel=1e-6)
 
 
 @quick

@@ -1,6 +1,6 @@
 """ApiKeyStore: the API keys that are good now, from ``HELEN_API_KEYS`` and from a file that may change while it runs.
 
-Holds digests only. Knows nothing of HTTP: ``security.py`` asks it.
+Holds digests only. Knows nothing of HTTP: ``middleware.py`` asks it.
 """
 
 import hashlib
@@ -48,7 +48,7 @@ class ApiKeyStore:
         return self._file is not None or bool(self._fixed)
 
     def find_owner(self, key: bytes) -> str | None:
-        """The name of a key, or None when it isn't on the ring.
+        """The name of a key, or None when it isn't in the store.
 
         Digests are compared, in constant time and all of them each time, so that an answer's delay says nothing of
         how near a guess was.

@@ -71,7 +71,7 @@ async def ask_for_key(request: Request, refusal: Unauthorized | Forbidden, is_ke
             # A relative address, so that it leads back through any proxy in front.
             back = "." if HAD_SLASH in request.scope else request.scope["path"].rpartition("/")[2] or "."
             return Response(status_code=303, headers={"Location": quote(back, safe=""), "Set-Cookie": cookie})
-        refusal = Forbidden("the API key is not one of this service's keys")
+        refusal = Forbidden("Invalid API key.")
     page = PAGE.format(style=STYLE, message=WRONG if isinstance(refusal, Forbidden) else "")
     return Response(page, status_code=refusal.status, media_type="text/html", headers=HEADERS)
 

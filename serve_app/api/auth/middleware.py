@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from landmarks.protocol.stream import KEY_SUBPROTOCOL
 from serve_app.api.auth.api_keys import ApiKeyStore
 from serve_app.api.auth.login_page import ask_for_key, from_browser, key_in_cookie
-from serve_app.api.error_handlers import error_response
+from serve_app.api.responses import error_response
 from serve_app.errors import Forbidden, Unauthorized
 
 OPEN_PATHS = ("/health",)
@@ -34,7 +34,7 @@ PAGE_HEADERS: Final = {
 
 
 class ApiKeyMiddleware:
-    """ASGI middleware that lets a request through when it carries one of the ring's keys.
+    """ASGI middleware that lets a request through when it carries one of the store's keys.
 
     The key is the header ``X-API-Key`` or ``Authorization: Bearer``, or the cookie that a browser got for it; a
     refused browser gets the form that asks for one. A WebSocket may carry its key as a subprotocol too,
@@ -73,7 +73,7 @@ def authenticate(connection: HTTPConnection, keys: ApiKeyStore) -> Unauthorized 
         return Unauthorized("this service wants an API key, in the header X-API-Key or as Authorization: Bearer")
     owner = keys.find_owner(given)
     if owner is None:
-        return Forbidden("the API key is not one of this service's keys")
+        return Forbidden("Invalid API key.")
     connection.scope["helen_key"] = owner
     return None
 

@@ -1,4 +1,4 @@
-"""Compressed: answers as gzip or deflate for clients that ask for it.
+"""CompressionMiddleware: answers as gzip or deflate for clients that ask for it.
 
 Only good answers of a size for which it pays; an error is read by clients that don't look at its encoding.
 """

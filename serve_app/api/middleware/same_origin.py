@@ -15,7 +15,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve_app.api.auth.api_keys import ApiKeyStore
-from serve_app.api.error_handlers import error_response
+from serve_app.api.responses import error_response
 from serve_app.errors import ForeignOrigin, UnknownHost
 from serve_app.settings import Environment
 

@@ -29,7 +29,7 @@ from landmarks.protocol.stream import (
 from landmarks.protocol.tensors import PRESENCE, SEQUENCE
 from serve_app.api.app_state import AppState, get_state
 from serve_app.api.auth.middleware import get_key_name
-from serve_app.api.error_handlers import error_response, get_request_id
+from serve_app.api.responses import elapsed_ms, error_response, get_request_id
 from serve_app.api.stream.messages import SessionClosed, parse_open_message
 from serve_app.api.stream.session import FrameRate, PendingWindow, RefusedMessage, StreamSession
 from serve_app.errors import DeadlineExceeded, InvalidInput, Overloaded, RequestError
@@ -49,35 +49,35 @@ class Stream:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = HTTPConnection(scope)
-        service = get_state(connection)
+        state = get_state(connection)
         try:
-            if len(service.sessions) >= service.arguments.max_sessions:
-                raise Overloaded(f"{len(service.sessions)} sessions are live already, the limit; try again in a second")
-            card = service.gesture.card
+            if len(state.sessions) >= state.arguments.max_sessions:
+                raise Overloaded(f"{len(state.sessions)} sessions are live already, the limit; try again in a second")
+            card = state.gesture.require_ready()
         except RequestError as refusal:
             await error_response(refusal, connection)(scope, receive, send)
             return
-        session = LiveSession(service, card, connection, receive, send)
-        service.sessions.add(session)
+        session = LiveSession(state, card, connection, receive, send)
+        state.sessions.add(session)
         try:
             await receive()  # websocket.connect
             chosen = SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", ()) else None
             await send({"type": "websocket.accept", "subprotocol": chosen})
             await session.run()
         finally:
-            service.sessions.discard(session)
+            state.sessions.discard(session)
 
 
 class LiveSession:
     """One accepted WebSocket. ``run`` returns once it is closed, by either side."""
 
     def __init__(
-        self, service: AppState, card: ModelCard, connection: HTTPConnection, receive: Receive, send: Send
+        self, state: AppState, card: ModelCard, connection: HTTPConnection, receive: Receive, send: Send
     ) -> None:
-        self._pipeline = service.gesture
-        self._arguments = service.arguments
+        self._model = state.gesture
+        self._arguments = state.arguments
         self._card = card
-        self._counts = service.counts
+        self._metrics = state.metrics
         self._key = get_key_name(connection.scope)
         self._request_id = get_request_id(connection)
         self._receive = receive
@@ -96,7 +96,7 @@ class LiveSession:
         except TimeoutError:
             await self._close(SessionClosed(IDLE, f"no message came for {idle_s:g} s, the limit"))
         except OSError:
-            pass  # the client has gone in the middle of a sentence of ours
+            pass  # the client has gone in the middle of a message of ours
         except Exception as error:
             self._log_failure(error)
             await self._close(
@@ -110,7 +110,7 @@ class LiveSession:
         if opening["type"] == "websocket.disconnect":
             return
         self._session = session = StreamSession(parse_open_message(get_text(opening), self._card), self._card)
-        await self._tell(session.ready(self._pipeline.status.version))
+        await self._tell(session.ready(self._model.status.version))
         loop = asyncio.get_running_loop()
         idle_s = self._arguments.session_idle_s
         moved_s = loop.time()
@@ -162,10 +162,10 @@ class LiveSession:
         started = time.perf_counter()
         limit_s = self._arguments.request_deadline_s
         try:
-            _ = self._pipeline.card  # not ready is said at once
-            self._counts.record_presence(self._pipeline.status.name, self._key, window.presence)
+            self._model.require_ready()
+            self._metrics.record_presence(self._model.status.name, self._key, window.presence)
             async with asyncio.timeout(limit_s):
-                encoded = await self._pipeline.submit({SEQUENCE: window.sequence, PRESENCE: window.presence})
+                encoded = await self._model.predict_json({SEQUENCE: window.sequence, PRESENCE: window.presence})
         except RequestError:
             raise
         except TimeoutError as error:
@@ -173,14 +173,13 @@ class LiveSession:
         except Exception as error:
             self._log_failure(error)
             raise RequestError("the service failed on this window; its log has the details") from error
-        elapsed_ms = (time.perf_counter() - started) * 1000
-        frames = len(window.sequence)
+        frames, elapsed = len(window.sequence), elapsed_ms(started)
         return encode_prediction(
-            encoded, frame=window.number, frames=frames, skipped=window.skipped, elapsed_ms=elapsed_ms
+            encoded, frame=window.number, frames=frames, skipped=window.skipped, elapsed_ms=elapsed
         )
 
     def _check_model(self) -> None:
-        card = self._pipeline.status.card
+        card = self._model.status.card
         if card is self._card or card is None:
             return
         if card_shape(card) != card_shape(self._card):
@@ -195,7 +194,7 @@ class LiveSession:
 
     def _log_failure(self, error: Exception) -> None:
         logger.error("session %s failed", self._request_id, exc_info=error, extra={"request_id": self._request_id})
-        self._counts.record_failure("session")
+        self._metrics.record_failure("session")
 
     async def _stop_answering(self) -> None:
         if self._answering is not None:
@@ -205,8 +204,8 @@ class LiveSession:
     async def _close(self, over: SessionClosed) -> None:
         """Say what was refused and why the session is over, then close; a client that has gone is told nothing."""
         await self._stop_answering()  # nothing may follow the close
-        last = ErrorMessage(over.sentence, CLOSE_REASONS[over.close_code], self._request_id)
-        reason = over.sentence.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
+        last = ErrorMessage(over.message, CLOSE_REASONS[over.close_code], self._request_id)
+        reason = over.message.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
         with contextlib.suppress(OSError):  # of which TimeoutError is one
             async with asyncio.timeout(CLOSE_WITHIN_S):
                 while self._session is not None and self._session.due:

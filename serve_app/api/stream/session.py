@@ -24,7 +24,7 @@ from serve_app.api.stream.frames import BinaryFrames
 from serve_app.api.stream.messages import SessionClosed, read_text
 from serve_app.api.stream.window import FrameBuffer
 from serve_app.errors import InvalidInput
-from serve_app.gestures.request import LARGEST, check_numbers
+from serve_app.validation import LARGEST, check_numbers
 
 MAX_REFUSED: Final = 64  # messages that wait to be told, behind a window that is under way
 

@@ -20,7 +20,7 @@ from serve_app.api.docs.responses import AnalyzeResponse
 from serve_app.errors import RequestError
 from serve_app.schemas import ModelOutput
 from serve_app.shots.analysis import add_model_input, analyze_with_model
-from serve_app.shots.request import shot_tensors
+from serve_app.shots.request import parse_shot
 from testkit.model_files import write_version
 from testkit.stages.local_stages import local_client
 from training.engine.shot_card import made_poses
@@ -116,10 +116,11 @@ def example_body() -> bytes:
 
 def test_the_model_gets_the_window_at_thirty_frames_a_second(with_shots: Path) -> None:
     card = ModelSession.open(with_shots / "shot" / "1").card
-    item = add_model_input(shot_tensors(example_body(), "es"), card)
+    shot = add_model_input(parse_shot(example_body(), "es"), card)
     # The example lasts 19/30 s and its release is found at about 0.45 s: all of it lies in the window.
-    assert item["x"].shape == (20, 33, 3) and item["x"].dtype == np.float32
-    assert item["request"][3] == pytest.approx(0.45, abs=0.03)
+    assert shot.poses is not None and shot.release is not None
+    assert shot.poses.shape == (20, 33, 3) and shot.poses.dtype == np.float32
+    assert shot.release.time_s == pytest.approx(0.45, abs=0.03)
 
 
 @pytest.mark.anyio
@@ -140,7 +141,7 @@ async def test_a_window_longer_than_the_model_takes_is_the_rules(with_shots: Pat
 def test_an_answer_that_is_not_finite_is_the_models_fault(logits: list[float], preds: list[float]) -> None:
     outputs = {"logits": np.array([logits], np.float32), "preds": np.array([preds], np.float32)}
     with pytest.raises(RequestError, match="model version 7 gave an answer that is not finite"):
-        analyze_with_model(shot_tensors(example_body(), "es"), ModelOutput("7", SHOT_LABELS, 1.0, outputs), 0)
+        analyze_with_model(parse_shot(example_body(), "es"), ModelOutput("7", SHOT_LABELS, 1.0, outputs), 0)
 
 
 @pytest.mark.anyio

@@ -210,14 +210,14 @@ async def test_a_model_with_other_labels_ends_the_sessions_so_that_none_reads_an
 ) -> None:
     async with serving(repository) as (app, stages), accepted_socket(app) as socket:
         await socket.opened()
-        card = stages.status.card
+        card = stages.model_status.card
         assert card is not None
-        stages.status = replace(stages.status, version="2", card=type(card)(**{**vars_of(card)}))
+        stages.model_status = replace(stages.model_status, version="2", card=type(card)(**{**vars_of(card)}))
         await app.state.service.gesture.refresh()
         socket.send(b"".join(PACKED[:6]))
         assert (await socket.answer())["frame"] == 6, "another version of the same shape is no reason to end"
         other = {**vars_of(card), "class_labels": tuple(reversed(card.class_labels))}
-        stages.status = replace(stages.status, version="3", card=type(card)(**other))
+        stages.model_status = replace(stages.model_status, version="3", card=type(card)(**other))
         await app.state.service.gesture.refresh()
         socket.send(PACKED[6])
         assert (await socket.answer())["code"] == "model_changed"
@@ -319,7 +319,7 @@ async def test_what_was_refused_is_told_before_the_session_is_closed(repository:
 
 
 def failures_of(app: Starlette) -> float:
-    value = app.state.service.counts.registry.get_sample_value("helen_task_failures_total", {"task": "session"})
+    value = app.state.service.metrics.registry.get_sample_value("helen_task_failures_total", {"task": "session"})
     assert isinstance(value, float)
     return value
 
