@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from serve_app.api.responses import error_response, get_request_id, json_response
+from serve_app.api.json_responses import error_response, get_request_id, json_response
 from serve_app.errors import RequestError, error_body
 
 logger = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from serve_app.api.app_state import AppState, get_state
-from serve_app.api.responses import json_response
+from serve_app.api.json_responses import json_response
 
 # How a window may be sent: ``json`` to /predict, the others as tensors of that datatype to /v2.
 ENCODINGS = ("json", "fp32", "fp16")

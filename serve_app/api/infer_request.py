@@ -33,7 +33,7 @@ def parse_tensor_rows(request: InferRequest, inputs: Sequence[TensorSpec], card:
     tensors: Tensors = {}
     for spec in inputs:
         if spec.name in request.tensors:
-            tensors[spec.name] = checked(request.tensors[spec.name], spec)
+            tensors[spec.name] = check_tensor(request.tensors[spec.name], spec)
         elif spec.name != PRESENCE:
             raise InvalidInput(f"{spec.name} is missing, expected it in inputs")
     if len(tensors) < len(request.tensors):
@@ -55,7 +55,7 @@ def parse_tensor_rows(request: InferRequest, inputs: Sequence[TensorSpec], card:
     return [{name: tensor[row] for name, tensor in tensors.items()} for row in range(windows)]
 
 
-def checked(tensor: Array | list[bytes], spec: TensorSpec) -> Array:
+def check_tensor(tensor: Array | list[bytes], spec: TensorSpec) -> Array:
     """A tensor that fits its spec, with numbers that a model can take.
 
     Raises:
@@ -73,7 +73,7 @@ def checked(tensor: Array | list[bytes], spec: TensorSpec) -> Array:
     return tensor
 
 
-def wanted_outputs(request: InferRequest, outputs: Sequence[TensorSpec]) -> tuple[WantedOutput, ...]:
+def select_outputs(request: InferRequest, outputs: Sequence[TensorSpec]) -> tuple[WantedOutput, ...]:
     """The outputs to send, in the order in which the client asked for them.
 
     Raises:

@@ -16,9 +16,9 @@ from landmarks.protocol.tensors import PRESENCE, ProtocolError
 from serve_app.api.app_state import AppState, get_state
 from serve_app.api.auth.middleware import get_key_name
 from serve_app.api.deadline import within_deadline
-from serve_app.api.infer_request import parse_tensor_rows, wanted_outputs
+from serve_app.api.infer_request import parse_tensor_rows, select_outputs
+from serve_app.api.json_responses import elapsed_ms, json_response
 from serve_app.api.request_body import read_body
-from serve_app.api.responses import elapsed_ms, json_response
 from serve_app.batching.model_client import BatchingModelClient
 from serve_app.errors import InvalidInput, NotFound, Unsupported
 from serve_app.validation import Decoded, decode_json
@@ -99,7 +99,7 @@ async def respond(request: Request, state: AppState) -> Response:
     parsed = parse_infer_request(body, request)
     most = min(state.arguments.max_batch_size, state.arguments.max_waiting)
     rows = parse_tensor_rows(parsed, model.status.inputs, model.require_ready(), most)
-    wanted = wanted_outputs(parsed, model.output_specs)
+    wanted = select_outputs(parsed, model.output_specs)
     name = model.status.name
     state.metrics.record_decode(name, model.status.version or "-", time.perf_counter() - decoding)
     for row in rows:

@@ -9,8 +9,8 @@ from landmarks.protocol.tensors import PRESENCE
 from serve_app.api.app_state import AppState, get_state
 from serve_app.api.auth.middleware import get_key_name
 from serve_app.api.deadline import within_deadline
+from serve_app.api.json_responses import add_elapsed_ms
 from serve_app.api.request_body import read_json_body
-from serve_app.api.responses import add_elapsed_ms
 from serve_app.gestures.request import parse_window
 
 

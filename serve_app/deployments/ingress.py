@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from serve_app.api.app_state import AppState
 from serve_app.api.application import create_app
 from serve_app.api.auth.api_keys import ApiKeyStore
-from serve_app.api.middleware.same_origin import site_from
+from serve_app.api.middleware.same_origin import build_site
 from serve_app.deployments.ray_client import RayInferenceClient, RayReplicas, RayShotInferenceClient
 from serve_app.gestures.client import GestureClient
 from serve_app.observability.logging import configure_logging
@@ -40,7 +40,7 @@ class Preprocess:
         configure_logging(environment.log_level, environment.log_format)
         self._keys = ApiKeyStore(environment.api_keys, environment.api_keys_file)
         client = _get_global_client()  # Serve tells nobody else where its proxy listens
-        self._site = site_from(environment, self._keys, client.http_config.host if client else "127.0.0.1")
+        self._site = build_site(environment, self._keys, client.http_config.host if client else "127.0.0.1")
         own = serve.get_deployment_handle(serve.get_replica_context().deployment)
         self._metrics = IngressMetrics()
         self._state = AppState(

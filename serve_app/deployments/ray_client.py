@@ -114,7 +114,7 @@ class RayShotInferenceClient(RayModelClient):
 
 
 class RayReplicas:
-    """Every replica of every stage, asked all at once.
+    """Every replica of every stage.
 
     Their ``snapshot`` is ``async``: Serve runs any other method in a thread, beside the loop that counts.
     """

@@ -118,7 +118,7 @@ class ModelLoader:
 
     @property
     def reason(self) -> str:
-        """Why there is no model, in one sentence."""
+        """Why there is no model."""
         result = self._result
         reasons = result.empty_sources | result.rejected_versions
         tried = "; ".join(

@@ -121,7 +121,7 @@ class ModelRepository:
 
 
 def read_file(files: fsspec.AbstractFileSystem, path: str, limit: int) -> bytes:
-    """A file's bytes, refused above ``limit`` bytes.
+    """A file's bytes, rejected above ``limit`` bytes.
 
     Raises:
         ModelError: the file is missing, unreadable, too large or no file.

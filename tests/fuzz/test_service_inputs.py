@@ -22,7 +22,7 @@ from landmarks.protocol.open_inference import decode_request, decode_response, e
 from landmarks.protocol.tensors import ProtocolError
 from serve_app.api.application import ROUTES
 from serve_app.api.docs.openapi import build_document
-from serve_app.api.stream.messages import SessionClosed, parse_open_message, read_text
+from serve_app.api.stream.messages import SessionClosed, parse_open_message, parse_text_message
 from serve_app.errors import InvalidInput
 from serve_app.gestures.request import parse_window
 from serve_app.shots.advice import LANGUAGES
@@ -126,7 +126,7 @@ def test_a_v2_message_is_read_or_a_wire_error(body: bytes, header_length: int | 
 @given(bodies("type", "frame", "mask", "n", "frames", "encoding", "stride", "model"))
 def test_a_message_of_a_session_is_read_or_ends_it_in_words(body: bytes) -> None:
     reads_or_refuses(lambda: parse_open_message(body, CARD), SessionClosed)
-    reads_or_refuses(lambda: read_text(body), SessionClosed)
+    reads_or_refuses(lambda: parse_text_message(body), SessionClosed)
 
 
 @quick

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serve_app.api.responses import error_response
+from serve_app.api.json_responses import error_response
 from serve_app.errors import RequestError
 
 

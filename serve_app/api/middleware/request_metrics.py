@@ -1,6 +1,6 @@
 """RequestMetricsMiddleware: counts every request that reaches an ingress replica, with its route, status and time.
 
-The outermost of our own layers, so that what the others refuse is counted too.
+The outermost of our own layers, so that what the others reject is counted too.
 """
 
 import time

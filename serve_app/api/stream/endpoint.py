@@ -1,7 +1,7 @@
 """``WS /stream``: a live session sends a frame a message, the service keeps the window. docs/stream.md is its contract.
 
 Raw ASGI: a frame costs so little that a layer more would be most of it. What a message means and when a prediction is
-due is ``stream_session.py``'s; this is the socket, its clock, and one prediction in flight a session.
+due is ``session.py``'s; this is the socket, its clock, and one prediction in flight a session.
 """
 
 import asyncio
@@ -29,9 +29,9 @@ from landmarks.protocol.stream import (
 from landmarks.protocol.tensors import PRESENCE, SEQUENCE
 from serve_app.api.app_state import AppState, get_state
 from serve_app.api.auth.middleware import get_key_name
-from serve_app.api.responses import elapsed_ms, error_response, get_request_id
+from serve_app.api.json_responses import elapsed_ms, error_response, get_request_id
 from serve_app.api.stream.messages import SessionClosed, parse_open_message
-from serve_app.api.stream.session import FrameRate, PendingWindow, RefusedMessage, StreamSession
+from serve_app.api.stream.session import FrameRate, PendingWindow, RejectedMessage, StreamSession
 from serve_app.errors import DeadlineExceeded, InvalidInput, Overloaded, RequestError
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ MAX_REASON_BYTES: Final = 123  # RFC 6455: a control frame has 125 bytes, two of
 class Stream:
     """A live session over a WebSocket: a frame a message, and the service keeps the window.
 
-    The ASGI app behind the route: it admits a session, or refuses it in HTTP before the upgrade.
+    The ASGI app behind the route: it admits a session, or rejects it in HTTP before the upgrade.
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,8 +54,8 @@ class Stream:
             if len(state.sessions) >= state.arguments.max_sessions:
                 raise Overloaded(f"{len(state.sessions)} sessions are live already, the limit; try again in a second")
             card = state.gesture.require_ready()
-        except RequestError as refusal:
-            await error_response(refusal, connection)(scope, receive, send)
+        except RequestError as rejection:
+            await error_response(rejection, connection)(scope, receive, send)
             return
         session = LiveSession(state, card, connection, receive, send)
         state.sessions.add(session)
@@ -83,10 +83,10 @@ class LiveSession:
         self._receive = receive
         self._send = send
         self._session: StreamSession | None = None
-        self._answering: asyncio.Task[None] | None = None
+        self._predicting: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
-        """Read messages and answer them until the session is over; why, when it is our doing, is told in words."""
+        """Read messages and answer them until the session is over; the reason, when it is our doing, is sent first."""
         idle_s = self._arguments.session_idle_s
         try:
             async with asyncio.timeout((1 + IDLE_GRAIN) * idle_s) as idle:
@@ -103,14 +103,14 @@ class LiveSession:
                 SessionClosed(INTERNAL_ERROR, "the service failed on this session; its log has the details")
             )
         finally:
-            await self._stop_answering()
+            await self._stop_predicting()
 
     async def _read(self, idle: asyncio.Timeout) -> None:
         opening = await self._receive()
         if opening["type"] == "websocket.disconnect":
             return
         self._session = session = StreamSession(parse_open_message(get_text(opening), self._card), self._card)
-        await self._tell(session.ready(self._model.status.version))
+        await self._send_json(session.ready(self._model.status.version))
         loop = asyncio.get_running_loop()
         idle_s = self._arguments.session_idle_s
         moved_s = loop.time()
@@ -126,35 +126,35 @@ class LiveSession:
                 else:
                     session.feed_text(get_text(message))
             except InvalidInput as error:
-                session.refuse(error)
+                session.reject(error)
             rate.spend(max(session.frames, 1), now_s)  # a message without frames costs as much as one
             self._check_model()
-            if self._answering is None and session.due:
-                self._answering = loop.create_task(self._answer(session))
-            if self._answering is not None and session.backlogged:
-                await asyncio.wait({self._answering})
+            if self._predicting is None and session.due:
+                self._predicting = loop.create_task(self._predict_due(session))
+            if self._predicting is not None and session.backlogged:
+                await asyncio.wait({self._predicting})
 
-    async def _answer(self, session: StreamSession) -> None:
-        """Predict the newest window that is due and tell what was refused, again and again until nothing is due."""
+    async def _predict_due(self, session: StreamSession) -> None:
+        """Predict the newest window that is due and send errors, again and again until nothing is due."""
         try:
             while session.due:
                 try:
-                    await self._tell_due(session.next_window())
+                    await self._send_due(session.next_window())
                 except OSError:
                     return  # the client has gone; the reading side learns it too
                 except Exception as error:
                     self._log_failure(error)
         finally:
-            self._answering = None
+            self._predicting = None
 
-    async def _tell_due(self, due: PendingWindow | RefusedMessage) -> None:
-        if isinstance(due, RefusedMessage):
-            await self._tell_error(due.error, due.number)
+    async def _send_due(self, due: PendingWindow | RejectedMessage) -> None:
+        if isinstance(due, RejectedMessage):
+            await self._send_error(due.error, due.number)
             return
         try:
             text = await self._predict(due)
         except RequestError as error:
-            await self._tell_error(error, due.number)
+            await self._send_error(error, due.number)
         else:
             await self._send({"type": "websocket.send", "text": text})
 
@@ -186,33 +186,33 @@ class LiveSession:
             raise SessionClosed(SERVICE_RESTART, "the model has changed its shape or its labels: open a session anew")
         self._card = card  # every refresh brings a new object of the same card
 
-    async def _tell(self, message: ReadyMessage | ErrorMessage) -> None:
+    async def _send_json(self, message: ReadyMessage | ErrorMessage) -> None:
         await self._send({"type": "websocket.send", "text": msgspec.json.encode(message).decode()})
 
-    async def _tell_error(self, error: RequestError, number: int) -> None:
-        await self._tell(ErrorMessage(**error.body(self._request_id), frame=number))
+    async def _send_error(self, error: RequestError, number: int) -> None:
+        await self._send_json(ErrorMessage(**error.body(self._request_id), frame=number))
 
     def _log_failure(self, error: Exception) -> None:
         logger.error("session %s failed", self._request_id, exc_info=error, extra={"request_id": self._request_id})
         self._metrics.record_failure("session")
 
-    async def _stop_answering(self) -> None:
-        if self._answering is not None:
-            self._answering.cancel()
-            await asyncio.gather(self._answering, return_exceptions=True)
+    async def _stop_predicting(self) -> None:
+        if self._predicting is not None:
+            self._predicting.cancel()
+            await asyncio.gather(self._predicting, return_exceptions=True)
 
     async def _close(self, over: SessionClosed) -> None:
-        """Say what was refused and why the session is over, then close; a client that has gone is told nothing."""
-        await self._stop_answering()  # nothing may follow the close
+        """Send the errors that wait and why the session is over, then close; a client that has gone gets nothing."""
+        await self._stop_predicting()  # nothing may follow the close
         last = ErrorMessage(over.message, CLOSE_REASONS[over.close_code], self._request_id)
         reason = over.message.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
         with contextlib.suppress(OSError):  # of which TimeoutError is one
             async with asyncio.timeout(CLOSE_WITHIN_S):
                 while self._session is not None and self._session.due:
                     due = self._session.next_window()
-                    if isinstance(due, RefusedMessage):
-                        await self._tell_error(due.error, due.number)
-                await self._tell(last)
+                    if isinstance(due, RejectedMessage):
+                        await self._send_error(due.error, due.number)
+                await self._send_json(last)
                 await self._send({"type": "websocket.close", "code": over.close_code, "reason": reason})
 
 

@@ -17,7 +17,7 @@ class SessionClosed(Exception):
         self.message = message
 
 
-_opening_decoder = msgspec.json.Decoder(OpenMessage)
+_open_decoder = msgspec.json.Decoder(OpenMessage)
 _text_decoder = msgspec.json.Decoder(TextMessage)
 
 
@@ -28,7 +28,7 @@ def parse_open_message(text: bytes, card: ModelCard) -> OpenMessage:
         SessionClosed: it isn't one for this model.
     """
     try:
-        opening = decode_json(text, _opening_decoder)
+        opening = decode_json(text, _open_decoder)
     except InvalidInput as error:
         raise SessionClosed(INVALID_DATA, error.message) from error
     first = opening.min_frames
@@ -38,7 +38,7 @@ def parse_open_message(text: bytes, card: ModelCard) -> OpenMessage:
     return opening
 
 
-def read_text(message: bytes) -> TextMessage:
+def parse_text_message(message: bytes) -> TextMessage:
     """Decode a later message in JSON.
 
     Raises:
