@@ -59,14 +59,13 @@ class RayModelClient:
         self._name = name
         self._model = model
         self._infer: Callable[[Tensors], Awaitable[ModelOutput]] = bind_method(model, "infer")
-        self._postprocess_json = bind_method(postprocess, self.json_method)
-        self._postprocess_tensors = bind_method(postprocess, self.tensor_method)
+        self._encode: Callable[..., Awaitable[Sequence[bytes | Exception]]] = bind_method(postprocess, self.json_method)
+        self._extend: Callable[[ModelOutput], Awaitable[TensorResponse]] = bind_method(postprocess, self.tensor_method)
 
     async def infer(self, items: Sequence[Tensors]) -> Sequence[ResponseRow | Exception]:
         """As ``Stages.infer``; a stage whose own queue is full is ``Overloaded``."""
         output = await call_with_retries(self._name, self._infer, stack(items))
-        response: TensorResponse = await call_with_retries(self._name, self._postprocess_tensors, output)
-        return response.split_rows()
+        return (await call_with_retries(self._name, self._extend, output)).split_rows()
 
     async def reload(self) -> Sequence[ModelStatus]:
         """As ``Stages.reload``."""
@@ -93,9 +92,7 @@ class RayInferenceClient(RayModelClient):
     async def predict_json(self, windows: Sequence[Tensors]) -> Sequence[bytes | Exception]:
         """As ``Stages.predict_json``; a stage whose own queue is full is ``Overloaded``."""
         output = await call_with_retries(self._name, self._infer, stack(windows))
-        responses: Sequence[bytes | Exception]
-        responses = await call_with_retries(self._name, self._postprocess_json, output)
-        return responses
+        return await call_with_retries(self._name, self._encode, output)
 
 
 class RayShotInferenceClient(RayModelClient):
@@ -108,9 +105,7 @@ class RayShotInferenceClient(RayModelClient):
         """As ``RayInferenceClient.predict_json``."""
         batch = stack_poses(shots)
         output = None if batch is None else await call_with_retries(self._name, self._infer, batch)
-        responses: Sequence[bytes | Exception]
-        responses = await call_with_retries(self._name, self._postprocess_json, shots, output)
-        return responses
+        return await call_with_retries(self._name, self._encode, shots, output)
 
 
 class RayReplicas:

@@ -19,7 +19,7 @@ from serve_app.api.docs.examples import example_shot
 from serve_app.api.docs.responses import AnalyzeResponse
 from serve_app.errors import RequestError
 from serve_app.schemas import ModelOutput
-from serve_app.shots.analysis import add_model_input, analyze_with_model
+from serve_app.shots.analysis import add_model_input, analyze_with_model, analyze_with_rules
 from serve_app.shots.request import parse_shot
 from testkit.model_files import write_version
 from testkit.stages.local_stages import local_client
@@ -121,6 +121,12 @@ def test_the_model_gets_the_window_at_thirty_frames_a_second(with_shots: Path) -
     assert shot.poses is not None and shot.release is not None
     assert shot.poses.shape == (20, 33, 3) and shot.poses.dtype == np.float32
     assert shot.release.time_s == pytest.approx(0.45, abs=0.03)
+
+
+def test_a_release_that_was_found_for_the_model_is_the_one_that_the_rules_find(with_shots: Path) -> None:
+    card = ModelSession.open(with_shots / "shot" / "1").card
+    shot = parse_shot(example_body(), "es")
+    assert analyze_with_rules(add_model_input(shot, card)) == analyze_with_rules(shot)
 
 
 @pytest.mark.anyio
