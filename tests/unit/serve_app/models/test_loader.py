@@ -103,7 +103,7 @@ def test_folders_that_are_no_version_are_not_looked_at(repository: Path) -> None
     assert ModelRepository(str(repository), "gesture").versions() == [1]
 
 
-def test_a_published_version_is_taken_up_at_the_next_look(repository: Path) -> None:
+def test_a_published_version_is_taken_up_at_the_next_refresh(repository: Path) -> None:
     model = serving(repository)
     write_version(repository, 2, linear_model(seed=2), build_card(linear_model(seed=2)))
     model.refresh()

@@ -75,7 +75,7 @@ def test_a_source_that_can_not_be_listed_any_more_keeps_its_model(repository: Pa
 
 
 class HangingSource(RaisingSource):
-    """A bucket that can't be reached: each look fails, and only after a while."""
+    """A bucket that can't be reached: each refresh fails, and only after a while."""
 
     def __init__(self) -> None:
         super().__init__("versions", OSError(113, "No route to host"))
@@ -88,7 +88,7 @@ class HangingSource(RaisingSource):
 
 
 @pytest.mark.anyio
-async def test_what_is_known_stays_known_while_a_look_is_under_way(tmp_path: Path) -> None:
+async def test_what_is_known_stays_known_while_a_refresh_is_under_way(tmp_path: Path) -> None:
     source = HangingSource()
     source.go_on.set()
     inference = ModelReplica("shot", [str(tmp_path)])
