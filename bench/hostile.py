@@ -15,7 +15,7 @@ import numpy as np
 from bench.window import made_window
 from landmarks.pose import POSE_NAMES
 from landmarks.protocol.open_inference import HEADER_LENGTH, encode_request
-from serve_app.api.docs.shots import example_shot
+from serve_app.api.docs.examples import example_shot
 
 INFER: Final = "/v2/models/gesture/infer"
 FRAMES: Final = 6

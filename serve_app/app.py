@@ -12,7 +12,8 @@ from ray.serve import Application
 from serve_app.deployments.ingress import Preprocess
 from serve_app.deployments.model import ModelReplica
 from serve_app.deployments.postprocess import Postprocess
-from serve_app.settings import FAST_PATH_FLAGS, Environment, ServiceArguments, configure_logging
+from serve_app.observability.logging import configure_logging
+from serve_app.settings import FAST_PATH_FLAGS, Environment, ServiceArguments
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ STARTUP_TIMEOUT_S = 60.0  # then the replica comes up without a model, so that /
 def build(arguments: ServiceArguments) -> Application:
     """Bind the three stages; ``arguments`` are the ``args`` of the Serve config."""
     environment = Environment()
-    configure_logging(environment.log_level)
+    configure_logging(environment.log_level, environment.log_format)
     missing = [flag for flag in FAST_PATH_FLAGS if os.environ.get(flag) != "1"]
     if missing:
         flags = "=1, ".join(missing)

@@ -1,4 +1,4 @@
-"""What can go wrong with a request, as exceptions that know their HTTP status, code and sentence.
+"""What can go wrong with a request, as exceptions that know their HTTP status, code and message.
 
 Raised where the truth is known; the ingress alone turns them into responses. They pickle, because some cross a
 replica boundary on their way.
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class RequestError(Exception):
-    """A request that gets no answer: an HTTP status, a slug for machines and one sentence for people.
+    """A request that gets no response: an HTTP status, a slug for machines and one message for people.
 
     Subclasses fix ``status`` and ``code``; ``retry_after_s`` becomes the ``Retry-After`` header, beside ``headers``.
     """
@@ -20,22 +20,22 @@ class RequestError(Exception):
     retry_after_s: int | None = None
     headers: Mapping[str, str] = MappingProxyType({})
 
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
 
     def body(self, request_id: str) -> dict[str, Any]:
         """The error body of the contract."""
-        return error_body(self.sentence, self.code, request_id)
+        return error_body(self.message, self.code, request_id)
 
 
-def error_body(sentence: str, code: str, request_id: str) -> dict[str, Any]:
-    """The error body of the contract; what a sentence quotes from a request need not be text that UTF-8 can write."""
-    return {"error": sentence.encode(errors="replace").decode(), "code": code, "request_id": request_id}
+def error_body(message: str, code: str, request_id: str) -> dict[str, Any]:
+    """The error body of the contract; what a message quotes from a request need not be text that UTF-8 can write."""
+    return {"error": message.encode(errors="replace").decode(), "code": code, "request_id": request_id}
 
 
 class InvalidInput(RequestError):
-    """The body is readable but isn't a window: the sentence names the field, what was found and what was expected."""
+    """The body is readable but isn't a window: the message names the field, what was found and what was expected."""
 
     status = 400
     code = "invalid_input"
@@ -80,7 +80,7 @@ class RequestTimeout(RequestError):
     """The body was not all there within the request's deadline."""
 
     status = 408
-    code = "body_too_slow"
+    code = "request_timeout"
 
 
 class BodyTooLarge(RequestError):

@@ -1,16 +1,12 @@
 """What can be set: the typed ``args`` of ``serve_config.yaml`` and the environment variables of the service."""
 
-import logging
 import re
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import fsspec
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-
-from serve_app.observability.logging import JsonFormatter, TextFormatter
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
@@ -33,13 +29,21 @@ FAST_PATH_FLAGS = ("RAY_SERVE_THROUGHPUT_OPTIMIZED", "RAY_SERVE_ENABLE_HA_PROXY"
 
 
 class ServiceArguments(BaseModel):
-    """The ``args`` of the application. A change restarts every replica; an unknown name is refused."""
+    """The ``args`` of the application. A change restarts every replica; an unknown name is rejected.
+
+    Batches and waiting requests are counted for each model, and for JSON and tensors apart.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     max_batch_size: int = Field(default=32, ge=1, le=1024, description="windows a batch at most")
-    batches_in_flight: int = Field(default=2, ge=1, le=64, description="batches that one ingress replica has under way")
-    max_waiting: int = Field(default=256, ge=1, le=100_000, description="requests that may wait in one ingress replica")
+    batches_in_flight: int = Field(default=2, ge=1, le=64, description="batches under way in an ingress replica")
+    max_waiting: int = Field(
+        default=256,
+        ge=1,
+        le=100_000,
+        description="requests that may wait in an ingress replica",
+    )
     max_wait_s: float = Field(default=2.0, gt=0, le=300, description="seconds that a request may have to wait")
     request_deadline_s: float = Field(default=10.0, gt=0, le=300, description="seconds until a request is answered 504")
     max_body_bytes: int = Field(default=1_048_576, ge=1024, le=64 * 1_048_576, description="bytes a body at most")
@@ -58,7 +62,7 @@ class ModelSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     version: int | Literal["latest"] = Field(default="latest", description="the version of the repository to serve")
-    poll_s: float = Field(default=2.0, ge=0.1, le=3600, description="seconds between two looks into the repository")
+    poll_s: float = Field(default=2.0, ge=0.1, le=3600, description="seconds between two polls of the repository")
 
 
 class Environment(BaseSettings):
@@ -139,17 +143,3 @@ def _end_of_path(value: str, start: int) -> int:
 def resolve_path(path: str) -> str:
     """A path as the replicas see it: URIs and absolute paths as they are, others from the project's root."""
     return path if "://" in path or "::" in path or Path(path).is_absolute() else str(PROJECT_ROOT / path)
-
-
-def configure_logging(level: str) -> None:
-    """Send the service's own log lines to the process's standard error, which Ray shows where it was started.
-
-    ``sys.stderr`` itself is taken: on the fast path Serve turns it into a buffered log of its own.
-    """
-    package = logging.getLogger("serve_app")
-    package.setLevel(level)
-    if not package.handlers:
-        handler = logging.StreamHandler(sys.__stderr__)
-        handler.setFormatter(JsonFormatter() if Environment().log_format == "json" else TextFormatter())
-        package.addHandler(handler)
-        package.propagate = False

@@ -33,38 +33,50 @@ CACHED_HEADERS: Final = 256
 Head = TypeVar("Head", bound=msgspec.Struct)
 
 
-class _OutputParameters(msgspec.Struct, frozen=True):
+class OutputParameters(msgspec.Struct, frozen=True):
+    """How to send an output; `classification` and `shared_memory_region` are refused."""
+
     binary_data: bool | None = None
     classification: Int64 | None = None
     shared_memory_region: str | None = None
 
 
-class _RequestedOutput(msgspec.Struct, frozen=True):
+class RequestedOutput(msgspec.Struct, frozen=True):
+    """An output that the client asks for."""
+
     name: str
-    parameters: _OutputParameters = _OutputParameters()
+    parameters: OutputParameters = OutputParameters()
 
 
-class _RequestParameters(msgspec.Struct, frozen=True):
+class RequestParameters(msgspec.Struct, frozen=True):
+    """`binary_data_output`: send every output as bytes behind the JSON."""
+
     binary_data_output: bool = False
 
 
-class _RequestHead(msgspec.Struct, frozen=True):
+class RequestHead(msgspec.Struct, frozen=True):
+    """The JSON of an inference request; without `outputs` it asks for all of them. `id` comes back in the response."""
+
     inputs: list[DeclaredTensor]
     id: str | None = None
-    outputs: list[_RequestedOutput] | None = None
-    parameters: _RequestParameters = _RequestParameters()
+    outputs: list[RequestedOutput] | None = None
+    parameters: RequestParameters = RequestParameters()
 
 
-class _ResponseParameters(msgspec.Struct, frozen=True):
+class ResponseParameters(msgspec.Struct, frozen=True):
+    """What the service adds to a response."""
+
     elapsed_ms: float = 0.0
 
 
-class _ResponseHead(msgspec.Struct, frozen=True):
+class ResponseHead(msgspec.Struct, frozen=True):
+    """The JSON of an inference response."""
+
     model_name: str
     outputs: list[DeclaredTensor]
     model_version: str = ""
     id: str | None = None
-    parameters: _ResponseParameters = _ResponseParameters()
+    parameters: ResponseParameters = ResponseParameters()
 
 
 class WantedOutput(NamedTuple):
@@ -186,8 +198,8 @@ def encode_response(
     return b"".join((head, *raws)), len(head) if raws else None
 
 
-_request_decoder: Final = msgspec.json.Decoder(_RequestHead)
-_response_decoder: Final = msgspec.json.Decoder(_ResponseHead)
+_request_decoder: Final = msgspec.json.Decoder(RequestHead)
+_response_decoder: Final = msgspec.json.Decoder(ResponseHead)
 
 
 def _header_end(body: bytes, header_length: int | None) -> int:
@@ -216,7 +228,7 @@ def _decode(header: bytes, decoder: "msgspec.json.Decoder[Head]") -> Head:
         raise ProtocolError(f"the message is not JSON: {str(error)[:200]}") from error
 
 
-def _wanted(outputs: Sequence[_RequestedOutput] | None, binary: bool) -> tuple[WantedOutput, ...] | None:
+def _wanted(outputs: Sequence[RequestedOutput] | None, binary: bool) -> tuple[WantedOutput, ...] | None:
     """The outputs that a request asks for; None when it leaves the choice to the service."""
     if not outputs:
         return None

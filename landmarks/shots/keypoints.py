@@ -38,7 +38,7 @@ class KeypointsError(ValueError):
 class Keypoint(msgspec.Struct, frozen=True):
     """One point: its name, x and y in 0..1 of the image, and its visibility 0..1."""
 
-    name: str
+    name: Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(POSE_NAMES)})]
     x: float
     y: float
     v: float
@@ -48,7 +48,7 @@ class Frame(msgspec.Struct, frozen=True):
     """One frame; a point that is left out counts as not seen."""
 
     index: int
-    time_sec: float
+    time_sec: Annotated[float, msgspec.Meta(description="increases from frame to frame")]
     keypoints: list[Keypoint]
 
 

@@ -1,8 +1,8 @@
 """The HTTP front of the graph: its routes, error bodies and the watch over its models. Knows nothing of Ray.
 
-Owns no arithmetic: bodies become arrays in ``preprocess.py``, batches form in ``batching.py``. The ``Preprocess``
-deployment in ``deployments.py`` runs it in each of its replicas. Plain Starlette: bodies are decoded straight to
-arrays and the OpenAPI document is written by hand, so that FastAPI's layers would only cost their 40 µs a request.
+Owns no arithmetic: bodies become arrays in ``gestures/`` and ``shots/``, batches form in ``batching/``. The
+``Preprocess`` deployment runs it in each of its replicas. Plain Starlette: bodies are decoded straight to arrays and
+the OpenAPI document is made of msgspec's structs, so that FastAPI would only cost its 40 µs a request.
 """
 
 from collections.abc import AsyncIterator
@@ -62,32 +62,32 @@ ROUTES: tuple[Route | WebSocketRoute, ...] = (
     Route("/models/{name}/{file}", models.model_file, methods=["GET"]),
     Route("/", home.home, methods=["GET"]),
     Route("/shots", pages.shots, methods=["GET"]),
-    Route("/shots/{file}", pages.file, methods=["GET"]),
+    Route("/shots/{file}", pages.file, methods=["GET"], include_in_schema=False),
     Route("/metrics", metrics.metrics, methods=["GET"]),
-    Route("/docs", pages.docs, methods=["GET"]),
-    Route("/docs/{file}", pages.file, methods=["GET"]),
-    Route("/openapi.json", docs.document, methods=["GET"]),
+    Route("/docs", pages.docs, methods=["GET"], include_in_schema=False),
+    Route("/docs/{file}", pages.file, methods=["GET"], include_in_schema=False),
+    Route("/openapi.json", docs.document, methods=["GET"], include_in_schema=False),
 )
 
 
-def create_app(service: AppState, keys: ApiKeyStore, site: Site = ANYWHERE) -> Starlette:
+def create_app(state: AppState, keys: ApiKeyStore, site: Site = ANYWHERE) -> Starlette:
     """The routes in front of a service, with its models watched for as long as the app runs.
 
-    With keys on the ring, every route but ``/health`` wants one of them. ``site`` says by which names it is asked, and
+    With keys in the store, every route but ``/health`` wants one of them. ``site`` says by which names it is asked, and
     which pages elsewhere may.
     """
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            for pipeline in service.pipelines:
-                await stack.enter_async_context(pipeline.watched(service.counts.record_failure))
+            for model in state.models:
+                await stack.enter_async_context(model.watched(state.metrics.record_failure))
             yield
 
     layers = [
         Middleware(TrailingSlashMiddleware),
-        Middleware(RequestMetricsMiddleware, counts=service.counts),
-        Middleware(InFlightMiddleware, in_flight=service.in_flight),
+        Middleware(RequestMetricsMiddleware, metrics=state.metrics),
+        Middleware(InFlightMiddleware, in_flight=state.in_flight),
         Middleware(SameOriginMiddleware, site=site),
     ]
     if site.origins:
@@ -102,13 +102,13 @@ def create_app(service: AppState, keys: ApiKeyStore, site: Site = ANYWHERE) -> S
         )
     if keys:
         layers.append(Middleware(ApiKeyMiddleware, keys=keys))
-    names = [pipeline.status.name for pipeline in service.pipelines]
+    names = [model.status.name for model in state.models]
     asked_most = {INFER.path.format(name=name): (INFER, {"name": name}) for name in names}
     layers.append(Middleware(CompressionMiddleware))
     layers.append(Middleware(ExactPathRouter, routes={PREDICT.path: (PREDICT, {}), **asked_most}))
-    for pipeline in service.pipelines:
-        service.counts.watch(pipeline.status.name, pipeline)
+    for model in state.models:
+        state.metrics.watch(model.status.name, model)
     app = Starlette(routes=ROUTES, middleware=layers, exception_handlers=EXCEPTION_HANDLERS, lifespan=lifespan)
     app.router.redirect_slashes = False
-    app.state.service = service
+    app.state.service = state
     return app

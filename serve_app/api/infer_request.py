@@ -1,6 +1,6 @@
 """From a v2 request to checked arrays, one item a row of its batch. Knows tensors, nothing of HTTP, batches or models.
 
-Every refusal is an ``InvalidInput`` whose sentence names the field, what was found and what was expected.
+Every failure is an ``InvalidInput`` that names the field, what was found and what was expected.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ from landmarks.models.card import ModelCard
 from landmarks.protocol.open_inference import InferRequest, WantedOutput
 from landmarks.protocol.tensors import PRESENCE, SEQUENCE, TensorSpec
 from serve_app.errors import InvalidInput
-from serve_app.gestures.request import LARGEST, check_numbers
 from serve_app.schemas import Tensors
+from serve_app.validation import LARGEST, check_numbers
 
 RANGES = {PRESENCE: (0.0, 1.0)}
 
@@ -33,7 +33,7 @@ def parse_tensor_rows(request: InferRequest, inputs: Sequence[TensorSpec], card:
     tensors: Tensors = {}
     for spec in inputs:
         if spec.name in request.tensors:
-            tensors[spec.name] = checked(request.tensors[spec.name], spec)
+            tensors[spec.name] = check_tensor(request.tensors[spec.name], spec)
         elif spec.name != PRESENCE:
             raise InvalidInput(f"{spec.name} is missing, expected it in inputs")
     if len(tensors) < len(request.tensors):
@@ -55,7 +55,7 @@ def parse_tensor_rows(request: InferRequest, inputs: Sequence[TensorSpec], card:
     return [{name: tensor[row] for name, tensor in tensors.items()} for row in range(windows)]
 
 
-def checked(tensor: Array | list[bytes], spec: TensorSpec) -> Array:
+def check_tensor(tensor: Array | list[bytes], spec: TensorSpec) -> Array:
     """A tensor that fits its spec, with numbers that a model can take.
 
     Raises:
@@ -73,7 +73,7 @@ def checked(tensor: Array | list[bytes], spec: TensorSpec) -> Array:
     return tensor
 
 
-def wanted_outputs(request: InferRequest, outputs: Sequence[TensorSpec]) -> tuple[WantedOutput, ...]:
+def select_outputs(request: InferRequest, outputs: Sequence[TensorSpec]) -> tuple[WantedOutput, ...]:
     """The outputs to send, in the order in which the client asked for them.
 
     Raises:

@@ -13,10 +13,10 @@ MEDIA_TYPES = {MODEL_FILE: "application/octet-stream", CARD_FILE: "application/j
 async def model_file(request: Request) -> Response:
     """One file of the version that is served now; 304 when the client's ``If-None-Match`` names it already."""
     name, file = request.path_params["name"], request.path_params["file"]
-    pipeline = get_state(request).pipeline(name)
+    model = get_state(request).get_model(name)
     if file not in MEDIA_TYPES:
         raise HTTPException(404)
-    content = (await pipeline.files())[file]
+    content = (await model.artifacts())[file]
     tag = f'"{compute_sha256(content)}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
     if request.headers.get("if-none-match") == tag:

@@ -15,12 +15,13 @@ from landmarks.protocol.open_inference import HEADER_LENGTH, InferRequest, decod
 from landmarks.protocol.tensors import PRESENCE, ProtocolError
 from serve_app.api.app_state import AppState, get_state
 from serve_app.api.auth.middleware import get_key_name
-from serve_app.api.error_handlers import json_response, within_deadline
-from serve_app.api.infer_request import parse_tensor_rows, wanted_outputs
+from serve_app.api.deadline import within_deadline
+from serve_app.api.infer_request import parse_tensor_rows, select_outputs
+from serve_app.api.json_responses import elapsed_ms, json_response
 from serve_app.api.request_body import read_body
 from serve_app.batching.model_client import BatchingModelClient
 from serve_app.errors import InvalidInput, NotFound, Unsupported
-from serve_app.gestures.request import Decoded, decode
+from serve_app.validation import Decoded, decode_json
 
 SERVER = {"name": "helen", "version": "1", "extensions": ["binary_tensor_data", "model_repository"]}
 PLATFORM = "onnxruntime_onnx"
@@ -53,66 +54,66 @@ async def live(_: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """200 when every model can answer, else 503."""
-    answers = all(pipeline.answering for pipeline in get_state(request).pipelines)
-    return json_response({"ready": answers}, 200 if answers else 503)
+    """200 when every model is ready, else 503."""
+    all_ready = all(model.ready for model in get_state(request).models)
+    return json_response({"ready": all_ready}, 200 if all_ready else 503)
 
 
 async def model_ready(request: Request) -> Response:
-    """200 when this model can answer, else 503; 404 when the path names another version than the one that answers."""
-    status = get_state(request).pipeline(request.path_params["name"]).status
-    answers = status.card is not None
-    if answers:
+    """200 when this model is ready, else 503; 404 when the path names another version than the one that is served."""
+    status = get_state(request).get_model(request.path_params["name"]).status
+    has_model = status.card is not None
+    if has_model:
         check_version(request, status.name, status.version or "")
-    return json_response({"name": status.name, "ready": answers}, 200 if answers else 503)
+    return json_response({"name": status.name, "ready": has_model}, 200 if has_model else 503)
 
 
 async def model_metadata(request: Request) -> Response:
     """What a model takes and gives."""
-    pipeline = get_model(request)
-    status = pipeline.status
+    model = get_ready_model(request)
+    status = model.status
     return json_response(
         {
             "name": status.name,
             "versions": [status.version],
             "platform": PLATFORM,
             "inputs": status.inputs,
-            "outputs": pipeline.output_specs,
+            "outputs": model.output_specs,
         }
     )
 
 
 async def infer(request: Request) -> Response:
     """Answer a batch of windows of equal length."""
-    service = get_state(request)
-    return await within_deadline(request, answer(request, service), service.arguments.request_deadline_s)
+    state = get_state(request)
+    return await within_deadline(request, respond(request, state), state.arguments.request_deadline_s)
 
 
-async def answer(request: Request, service: AppState) -> Response:
+async def respond(request: Request, state: AppState) -> Response:
     """Read, check, batch, infer: the path of a v2 request from top to bottom."""
     started = time.perf_counter()
-    pipeline = get_model(request)
-    pipeline.check_capacity()
-    body = await read_body(request, service.arguments.max_body_bytes)
-    began = time.perf_counter()
-    asked = parse_infer_request(body, request)
-    most = min(service.arguments.max_batch_size, service.arguments.max_waiting)
-    rows = parse_tensor_rows(asked, pipeline.status.inputs, pipeline.card, most)
-    wanted = wanted_outputs(asked, pipeline.output_specs)
-    name = pipeline.status.name
-    service.counts.read(name, pipeline.status.version or "-", time.perf_counter() - began)
+    model = get_ready_model(request)
+    model.check_tensor_capacity()
+    body = await read_body(request, state.arguments.max_body_bytes)
+    decoding = time.perf_counter()
+    parsed = parse_infer_request(body, request)
+    most = min(state.arguments.max_batch_size, state.arguments.max_waiting)
+    rows = parse_tensor_rows(parsed, model.status.inputs, model.require_ready(), most)
+    wanted = select_outputs(parsed, model.output_specs)
+    name = model.status.name
+    state.metrics.record_decode(name, model.status.version or "-", time.perf_counter() - decoding)
     for row in rows:
         if PRESENCE in row:
-            service.counts.record_presence(name, get_key_name(request.scope), row[PRESENCE])
-    version, tensors = await pipeline.outputs(rows)
-    check_version(request, pipeline.status.name, version)
+            state.metrics.record_presence(name, get_key_name(request.scope), row[PRESENCE])
+    version, tensors = await model.infer(rows)
+    check_version(request, name, version)
     body, json_bytes = encode_response(
         tensors,
         wanted,
-        model_name=pipeline.status.name,
+        model_name=name,
         model_version=version,
-        request_id=asked.id,
-        elapsed_ms=(time.perf_counter() - started) * 1000,
+        request_id=parsed.id,
+        elapsed_ms=elapsed_ms(started),
     )
     if json_bytes is None:
         return Response(body, media_type="application/json")
@@ -120,14 +121,14 @@ async def answer(request: Request, service: AppState) -> Response:
 
 
 async def repository_index(request: Request) -> Response:
-    """Every model with the version that is served, and those that are refused, with the reason."""
+    """Every model with the version that is served, and those that are rejected, with the reason."""
     only_ready = await parse_json(request, _index_decoder)
     entries: list[dict[str, str]] = []
-    for pipeline in get_state(request).pipelines:
-        status = pipeline.status
+    for model in get_state(request).models:
+        status = model.status
         if status.card is not None:
             entries.append({"name": status.name, "version": status.version or "", "state": "READY", "reason": ""})
-        elif not (only_ready.ready or pipeline.answering):
+        elif not (only_ready.ready or model.ready):
             reason = status.reason or ""
             entries.append({"name": status.name, "version": "", "state": "UNAVAILABLE", "reason": reason})
         if not only_ready.ready:
@@ -138,27 +139,27 @@ async def repository_index(request: Request) -> Response:
                     "state": "UNAVAILABLE",
                     "reason": reason,
                 }
-                for place, reason in status.refused.items()
+                for place, reason in status.rejected_versions.items()
             ]
     return json_response(entries)
 
 
 async def load(request: Request) -> Response:
-    """Let every replica look now for the newest version, or the pinned one, instead of within its ``poll_s``.
+    """Have every replica look now for the newest version, or the pinned one, instead of within its ``poll_s``.
 
-    200 when all of them serve the same version then and refused none, else 400 with the reason.
+    200 when all of them serve the same version then and rejected none, else 400 with the reason.
     """
-    pipeline = get_state(request).pipeline(request.path_params["name"])
+    model = get_state(request).get_model(request.path_params["name"])
     given = (await parse_json(request, _load_decoder)).parameters
     if given:
         name = next(iter(given))
         raise InvalidInput(f"parameters has {name[:100]!r}, expected none: a model is a folder of the repository")
-    statuses = await pipeline.look()
+    statuses = await model.reload()
     for status in statuses:
         if status.card is None:
             raise InvalidInput(status.reason or f"no {status.name} model could be loaded")
-        for place, reason in status.refused.items():
-            raise InvalidInput(f"{place} is refused: {reason}; version {status.version} answers")
+        for place, reason in status.rejected_versions.items():
+            raise InvalidInput(f"{place} is rejected: {reason}; version {status.version} answers")
     versions = sorted({status.version or "" for status in statuses})
     if len(versions) > 1:
         raise InvalidInput(f"replicas serve the versions {', '.join(versions)}, expected one; load again in a moment")
@@ -167,31 +168,31 @@ async def load(request: Request) -> Response:
 
 async def unload(request: Request) -> Response:
     """Not done over HTTP: replicas come and go, and each serves the best version that it finds."""
-    name = get_state(request).pipeline(request.path_params["name"]).status.name
+    name = get_state(request).get_model(request.path_params["name"]).status.name
     raise Unsupported(
         f"{name} can't be unloaded here, since a new replica would load it again: delete the version's folder, "
         "or pin another version in serve_config.yaml"
     )
 
 
-def get_model(request: Request) -> BatchingModelClient:
-    """The pipeline that a path names.
+def get_ready_model(request: Request) -> BatchingModelClient[Any]:
+    """The model that a path names.
 
     Raises:
         NotFound: there is no such model, or it isn't served in this version.
-        NotReady: it can't answer yet.
+        NotReady: it isn't ready yet.
     """
-    pipeline = get_state(request).pipeline(request.path_params["name"])
-    _ = pipeline.card
-    check_version(request, pipeline.status.name, pipeline.status.version or "")
-    return pipeline
+    model = get_state(request).get_model(request.path_params["name"])
+    model.require_ready()
+    check_version(request, model.status.name, model.status.version or "")
+    return model
 
 
 def check_version(request: Request, name: str, served: str) -> None:
-    """Refuse to answer for a version that the path names and that isn't the one that answers.
+    """Check that a path that names a version names the one that is served.
 
     Raises:
-        NotFound: it isn't.
+        NotFound: it names another.
     """
     wanted = request.path_params.get("version", served)
     if wanted != served:
@@ -221,10 +222,10 @@ async def parse_json(request: Request, decoder: "msgspec.json.Decoder[Decoded]")
     """
     limits = get_state(request).arguments
     body = await within_deadline(request, read_body(request, limits.max_body_bytes), limits.request_deadline_s)
-    return decode(body or b"{}", decoder)
+    return decode_json(body or b"{}", decoder)
 
 
 def parse_rejected_version(place: str) -> str:
-    """The version in a refusal's place, ``<root>:<version>``, or nothing when it is a single file or a folder."""
+    """The version in a rejected version's place, ``<uri>:<version>``, or nothing for a file or a folder."""
     version = place.rpartition(":")[2]
     return version if version.isdecimal() else ""

@@ -8,31 +8,27 @@ from starlette.responses import Response
 from landmarks.protocol.tensors import PRESENCE
 from serve_app.api.app_state import AppState, get_state
 from serve_app.api.auth.middleware import get_key_name
-from serve_app.api.error_handlers import within_deadline
+from serve_app.api.deadline import within_deadline
+from serve_app.api.json_responses import add_elapsed_ms
 from serve_app.api.request_body import read_json_body
-from serve_app.gestures.request import gesture_window
+from serve_app.gestures.request import parse_window
 
 
 async def predict(request: Request) -> Response:
     """Name the gesture of one window."""
-    service = get_state(request)
-    return await within_deadline(request, answer(request, service), service.arguments.request_deadline_s)
+    state = get_state(request)
+    return await within_deadline(request, respond(request, state), state.arguments.request_deadline_s)
 
 
-async def answer(request: Request, service: AppState) -> Response:
+async def respond(request: Request, state: AppState) -> Response:
     """Read, check, batch, infer: the path of a window from top to bottom."""
     started = time.perf_counter()
-    card = service.gesture.card
-    service.gesture.check_capacity()
-    body = await read_json_body(request, service.arguments.max_body_bytes)
-    began = time.perf_counter()
-    window = gesture_window(body, card)
-    service.counts.read("gesture", service.gesture.status.version or "-", time.perf_counter() - began)
-    service.counts.record_presence("gesture", get_key_name(request.scope), window[PRESENCE])
-    encoded = await service.gesture.submit(window)
-    return Response(with_elapsed(encoded, started), media_type="application/json")
-
-
-def with_elapsed(encoded: bytes, started: float) -> bytes:
-    """Add ``elapsed_ms``, the time since ``started`` (``perf_counter`` seconds), to an encoded JSON object."""
-    return b'%s,"elapsed_ms":%.3f}' % (encoded[:-1], (time.perf_counter() - started) * 1000)
+    card = state.gesture.require_ready()
+    state.gesture.check_json_capacity()
+    body = await read_json_body(request, state.arguments.max_body_bytes)
+    decoding = time.perf_counter()
+    window = parse_window(body, card)
+    state.metrics.record_decode("gesture", state.gesture.status.version or "-", time.perf_counter() - decoding)
+    state.metrics.record_presence("gesture", get_key_name(request.scope), window[PRESENCE])
+    encoded = await state.gesture.predict_json(window)
+    return Response(add_elapsed_ms(encoded, started), media_type="application/json")

@@ -1,6 +1,6 @@
 """The body of a request: bounded while it comes and once it is decompressed, whatever its headers say of it.
 
-Knows nothing of what is in it; ``preprocess.py`` and its like read that.
+Knows nothing of what is in it; ``gestures/request.py`` and its like read that.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
 
-from serve_app.api.error_handlers import BODY_READ
+from serve_app.api.deadline import BODY_READ
 from serve_app.errors import BodyTooLarge, InvalidInput, Overloaded, UnsupportedContentType, UnsupportedEncoding
 
 JSON_TYPES: Final = ("application/json", "application/x-json", "text/json")
@@ -51,11 +51,11 @@ class BodyMemoryLimit:
             self._held -= own
 
 
-def take_any(_: int) -> None:
-    """Where a body is small enough to need no room of its own."""
+def ignore(_: int) -> None:
+    """Take no memory: the body is small."""
 
 
-async def read_json_body(request: Request, limit: int, take: Take = take_any) -> bytes:
+async def read_json_body(request: Request, limit: int, take: Take = ignore) -> bytes:
     """The body of a request that is declared as JSON, or not declared at all.
 
     Raises:
@@ -68,13 +68,13 @@ async def read_json_body(request: Request, limit: int, take: Take = take_any) ->
     return await read_body(request, limit, take)
 
 
-async def read_body(request: Request, limit: int, take: Take = take_any) -> bytes:
+async def read_body(request: Request, limit: int, take: Take = ignore) -> bytes:
     """The body of a request, whatever it is declared as, decompressed.
 
     Args:
         request: the request.
         limit: bytes that it may have, as it comes and decompressed.
-        take: is told of each of those bytes before it is kept.
+        take: is called with the size of each part before it is kept.
 
     Raises:
         UnsupportedEncoding: it is compressed in a way that isn't known here.
@@ -108,12 +108,12 @@ async def read_body(request: Request, limit: int, take: Take = take_any) -> byte
     request.scope[BODY_READ] = True
     body = b"".join(chunks)
     if encodings and body:
-        body = await asyncio.to_thread(decompressed, body, encodings[0], limit)
+        body = await asyncio.to_thread(decompress, body, encodings[0], limit)
         take(len(body))
     return body
 
 
-def decompressed(body: bytes, encoding: str, limit: int) -> bytes:
+def decompress(body: bytes, encoding: str, limit: int) -> bytes:
     """What a compressed body is, of ``limit`` bytes at most: a bomb is given up where it goes beyond.
 
     Raises:

@@ -1,49 +1,21 @@
-"""MicroBatcher: what is waiting when a slot is free becomes one batch. Knows nothing of Ray, HTTP or models.
+"""MicroBatcher: what waits when a slot is free becomes one batch. Knows nothing of Ray, HTTP or models.
 
-Greedy: a lone request leaves at once, and under load batches grow by themselves while the one before is in flight;
-only a full batch doesn't wait for it. Two half batches would cost each stage twice the calls and bring no answer
-sooner. Clients who were just answered are waited for, for milliseconds (``linger.py``). Items of different shape never
-share a batch and never wait for each other's. An item that makes its batch fail, fails alone; a batch whose callers
-have all gone gives its slot back.
+Greedy: a request that arrives alone is sent at once, and requests that arrive while a batch is running form the next
+one; only a full batch is sent beside it. Two half batches would cost each stage twice the calls and bring no answer
+sooner. A batch lingers for clients who were just answered, for milliseconds (``linger.py``). Items of different shape
+never share a batch and never wait for each other's. An item that makes its batch fail, fails alone; a batch whose
+callers have all gone gives its slot back.
 """
 
 import asyncio
-import contextlib
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from dataclasses import dataclass
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Generic
 
+from serve_app.batching.admission import AdmissionLimit
+from serve_app.batching.entries import Alone, Answer, Batch, Entry, Item, fail, set_result_or_exception
 from serve_app.batching.linger import Linger
 from serve_app.errors import NotReady, Overloaded
-
-PACE_WEIGHT: Final = 0.1  # of the last batch in what is known of the pace
-
-Item = TypeVar("Item")
-Answer = TypeVar("Answer")
-
-
-@dataclass(slots=True, eq=False)
-class Entry(Generic[Item, Answer]):
-    """An item that waits or is under way, the shape of those it may share a batch with, and its caller's future."""
-
-    item: Item
-    shape: Hashable
-    future: "asyncio.Future[Answer]"
-
-
-@dataclass(frozen=True, slots=True)
-class Alone:
-    """The shape of items whose batch failed: each runs again in a batch of its own."""
-
-    shape: Hashable
-
-
-class Batch(NamedTuple, Generic[Item, Answer]):
-    """A batch that is in flight."""
-
-    shape: Hashable
-    entries: list[Entry[Item, Answer]]
 
 
 class MicroBatcher(Generic[Item, Answer]):
@@ -57,9 +29,9 @@ class MicroBatcher(Generic[Item, Answer]):
             It is cancelled when every caller of the batch has gone.
         max_batch_size: items a batch at most.
         max_in_flight: batches that may run at the same time: of one shape a second one only when it is full.
-        max_waiting: items that may wait; one more is refused with ``Overloaded``.
+        max_waiting: items that may wait; one more is rejected with ``Overloaded``.
         max_wait_s: and no more than are answered in this time at the pace of late, two full batches always excepted.
-            What waits longer is of no use to a live client, and keeps others waiting.
+        timeout_s: seconds until a batch that isn't answered fails with ``TimeoutError`` and gives its slot back.
         linger: how long a batch waits for clients who were just answered.
     """
 
@@ -71,15 +43,14 @@ class MicroBatcher(Generic[Item, Answer]):
         max_in_flight: int,
         max_waiting: int,
         max_wait_s: float = float("inf"),
+        timeout_s: float | None = None,
         linger: Linger | None = None,
     ) -> None:
         self._run = run
         self._max_batch_size = max_batch_size
         self._max_in_flight = max_in_flight
-        self._max_waiting = max_waiting
-        self._max_wait_s = max_wait_s
-        self._item_s = 0.0  # seconds an item of late, while others waited
-        self._answered_s = 0.0
+        self._limit = AdmissionLimit(max_waiting, max_wait_s, at_least=2 * max_batch_size)
+        self._timeout_s = timeout_s
         self._linger = linger or Linger()
         self._linger_timer: asyncio.TimerHandle | None = None
         # Shapes in the order in which their oldest item came; each with its items, oldest first.
@@ -93,15 +64,12 @@ class MicroBatcher(Generic[Item, Answer]):
         return self._waiting
 
     def check_capacity(self, items: int = 1) -> None:
-        """Refuse ``items`` that would come now, before anybody has spent work on reading them.
+        """Reject ``items`` that would come now, before anybody has spent work on reading them.
 
         Raises:
             Overloaded: they may not wait.
         """
-        limit = self._max_waiting
-        if self._item_s > 0 and self._max_wait_s / self._item_s < limit:
-            limit = min(limit, max(int(self._max_wait_s / self._item_s), 2 * self._max_batch_size))
-        if self._waiting + items > limit:
+        if self._waiting + items > self._limit.items:
             raise Overloaded(f"{self._waiting} requests are waiting already, the limit; try again in a second")
 
     async def submit(self, item: Item, shape: Hashable) -> Answer:
@@ -168,7 +136,7 @@ class MicroBatcher(Generic[Item, Answer]):
             if not self._linger.under_way:
                 self._stop_timer()
             if entries:
-                task = asyncio.get_running_loop().create_task(self._answer(entries, shape))
+                task = asyncio.get_running_loop().create_task(self._run_batch(entries, shape))
                 self._in_flight[task] = Batch(shape, entries)
                 task.add_done_callback(self._free_slot)
 
@@ -219,11 +187,12 @@ class MicroBatcher(Generic[Item, Answer]):
             self._groups[shape] = group  # the rest queues behind the other shapes, so that none starves
         return entries
 
-    async def _answer(self, entries: list[Entry[Item, Answer]], shape: Hashable) -> None:
+    async def _run_batch(self, entries: list[Entry[Item, Answer]], shape: Hashable) -> None:
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         try:
-            answers = await self._run([entry.item for entry in entries])
+            async with asyncio.timeout(self._timeout_s):
+                answers = await self._run([entry.item for entry in entries])
             if len(answers) != len(entries):
                 raise RuntimeError(f"a batch of {len(entries)} items got {len(answers)} answers")
         except asyncio.CancelledError:
@@ -239,7 +208,7 @@ class MicroBatcher(Generic[Item, Answer]):
                 self._split(entries)
             return
         now_s = loop.time()
-        self._note_pace(len(entries), began_s, now_s)
+        self._limit.record_batch(len(entries), began_s, now_s, others_waited=self._waiting > 0)
         if not isinstance(shape, Alone):
             self._stop_timer()
             expected = min(len(entries) + len(self._groups.get(shape, ())), self._max_batch_size)
@@ -254,25 +223,3 @@ class MicroBatcher(Generic[Item, Answer]):
             entry.shape = Alone(entry.shape)
         if waiting:
             self._queue(waiting, waiting[0].shape)
-
-    def _note_pace(self, items: int, began_s: float, now_s: float) -> None:
-        """Learn from a batch that others waited for: the time since the one before was answered is its own."""
-        if self._waiting:
-            item_s = (now_s - max(began_s, self._answered_s)) / items
-            self._item_s += PACE_WEIGHT * (item_s - self._item_s) if self._item_s else item_s
-        self._answered_s = now_s
-
-
-def fail(entries: "Sequence[Entry[Item, Answer]]", error: Exception) -> None:
-    """Raise an exception to every caller of a batch."""
-    for entry in entries:
-        set_result_or_exception(entry.future, error)
-
-
-def set_result_or_exception(future: "asyncio.Future[Answer]", answer: Answer | Exception) -> None:
-    """Give a caller its answer or its exception, unless it has gone."""
-    with contextlib.suppress(asyncio.InvalidStateError):
-        if isinstance(answer, Exception):
-            future.set_exception(answer)
-        else:
-            future.set_result(answer)

@@ -1,7 +1,7 @@
 """The model deployment: one class, and GestureGRU and ShotTCN are this class with another name and another card.
 
-A replica answers batches in one worker thread, so that its event loop stays free, and watches its model's sources
-in another, so that a published version is taken up while it runs.
+A replica runs batches in one worker thread, so that its event loop stays free, and polls its model's sources in
+another, so that a published version is taken up while it runs.
 """
 
 import asyncio
@@ -15,9 +15,11 @@ from typing import Any
 from landmarks.models.card import CARD_FILE, MODEL_FILE, describe_error, encode_card
 from serve_app.errors import NotReady
 from serve_app.models.loader import ModelLoader
+from serve_app.models.repository import LoadedModel
+from serve_app.observability.logging import configure_logging
 from serve_app.observability.metrics import ModelMetrics, Snapshot
 from serve_app.schemas import ModelOutput, ModelStatus, Tensors
-from serve_app.settings import Environment, ModelSettings, configure_logging
+from serve_app.settings import Environment, ModelSettings
 
 logger = logging.getLogger(__name__)
 
@@ -28,111 +30,118 @@ class ModelReplica:
     """One replica of one model.
 
     Args:
-        name: the model's name, such as ``gesture``. paths: where it may come from, as ``ModelLoader`` takes them.
-        threads: ONNX Runtime threads, by default what the card says. startup_timeout_s: how long the start waits for a
-        repository that is away. A replica that comes up without a model
-            would take its share of the requests from those that loaded theirs before, and refuse them. It doesn't
-            wait for a model that was found and refused: it comes up, and says why.
+        name: the model's name, such as ``gesture``.
+        paths: where it may come from, as ``ModelLoader`` takes them.
+        threads: ONNX Runtime threads, by default what the card says.
+        startup_timeout_s: how long the start waits for a repository that is away. A replica that comes up without a
+            model would take its share of the requests from those that have theirs, and fail them. It doesn't wait for
+            a model that was found and rejected: it comes up, and says why.
     """
 
     def __init__(
         self, name: str, paths: Sequence[str], threads: int | None = None, startup_timeout_s: float = 0.0
     ) -> None:
-        configure_logging(Environment().log_level)
-        self._counts = ModelMetrics(name)
-        self._model = ModelLoader(name, paths, threads=threads)
-        self._model.look()
+        environment = Environment()
+        configure_logging(environment.log_level, environment.log_format)
+        self._metrics = ModelMetrics(name)
+        self._loader = ModelLoader(name, paths, threads=threads)
+        self._loader.refresh()
         give_up_s = time.monotonic() + startup_timeout_s
-        while self._model.waiting_may_help and time.monotonic() < give_up_s:
+        while self._loader.waiting_may_help and time.monotonic() < give_up_s:
             time.sleep(POLL_INTERVAL_S)
-            self._model.look()
+            self._loader.refresh()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="inference")
-        self._looking = threading.Lock()
-        self._look_now = threading.Event()
-        threading.Thread(target=self._watch, name="model-watch", daemon=True).start()
+        self._refreshing = threading.Lock()
+        self._refresh_now = threading.Event()
+        threading.Thread(target=self._refresh_forever, name="model-watch", daemon=True).start()
 
     def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """Take over the deployment's ``user_config`` without a restart: which version, how often to look.
+        """Take over the deployment's ``user_config`` without a restart: which version, how often to poll.
 
         Raises:
             ValueError: an unknown name or a value out of range.
         """
-        self._model.settings = ModelSettings.model_validate(user_config)
-        self._look_now.set()
+        self._loader.settings = ModelSettings.model_validate(user_config)
+        self._refresh_now.set()
 
     async def infer(self, batch: Tensors) -> ModelOutput:
-        """Answer one batch: float32 arrays with a leading batch axis, by input name.
+        """Run one batch: float32 arrays with a leading batch axis, by input name.
 
         Raises:
             NotReady: no model could be loaded so far.
             ModelError: the tensors don't fit the model.
         """
-        model = self._model.current
-        if model is None:
-            raise NotReady(self._model.reason)
+        model = self._require_model()
         started = time.perf_counter()
         try:
             outputs = await asyncio.get_running_loop().run_in_executor(self._worker, model.session.run, batch)
         except Exception:
-            self._counts.failed()
+            self._metrics.record_failed_batch()
             raise
-        self._counts.answered(model.version, len(next(iter(batch.values()))), time.perf_counter() - started)
+        self._metrics.record_batch(model.version, len(next(iter(batch.values()))), time.perf_counter() - started)
         card = model.session.card
         return ModelOutput(model.version, card.class_labels, card.temperature, outputs)
 
-    def describe(self) -> ModelStatus:
+    def status(self) -> ModelStatus:
         """Which model this replica serves, or why it serves none."""
-        name, findings = self._model.name, self._model.findings  # once: a look may end meanwhile
-        refused, model = findings.refused, findings.model
+        name, found = self._loader.name, self._loader.result  # once: a refresh may end meanwhile
+        rejected, model = found.rejected_versions, found.model
         if model is None:
-            return ModelStatus(name, reason=self._model.reason, refused=refused, published=bool(refused))
+            return ModelStatus(
+                name, reason=self._loader.reason, rejected_versions=rejected, has_published_version=bool(rejected)
+            )
         session = model.session
         return ModelStatus(
             name,
             model.version,
             model.source,
             session.card,
-            refused=refused,
+            rejected_versions=rejected,
             inputs=session.inputs,
             outputs=session.outputs,
         )
 
-    async def look(self) -> ModelStatus:
-        """Look for the best model now, also where one was refused and would be tried again later."""
-        await asyncio.to_thread(self._look_again)
-        return self.describe()
+    async def reload(self) -> ModelStatus:
+        """Look for the best model now, also where one was rejected and would be tried again later."""
+        await asyncio.to_thread(self._reload)
+        return self.status()
 
-    def files(self) -> dict[str, bytes]:
+    def artifacts(self) -> dict[str, bytes]:
         """The served model's files, ``model.onnx`` and ``card.json``, for clients that answer by themselves.
 
         Raises:
             NotReady: no model could be loaded so far.
         """
-        model = self._model.current
-        if model is None:
-            raise NotReady(self._model.reason)
+        model = self._require_model()
         return {MODEL_FILE: model.session.model, CARD_FILE: encode_card(model.session.card)}
 
     async def snapshot(self) -> Snapshot:
-        """What this replica has counted."""
-        model = self._model.current
-        self._counts.serves(model.version if model else None, self._model.load_seconds, len(self._model.refused))
-        return self._counts.snapshot()
+        """This replica's metrics."""
+        model = self._loader.current
+        rejected = len(self._loader.rejected_versions)
+        self._metrics.set_served_version(model.version if model else None, self._loader.load_seconds, rejected)
+        return self._metrics.snapshot()
 
-    def _watch(self) -> None:
+    def _require_model(self) -> LoadedModel:
+        model = self._loader.current
+        if model is None:
+            raise NotReady(self._loader.reason)
+        return model
+
+    def _refresh_forever(self) -> None:
         failure = ""
         while True:
-            self._look_now.wait(timeout=self._model.settings.poll_s)
-            self._look_now.clear()
+            self._refresh_now.wait(timeout=self._loader.settings.poll_s)
+            self._refresh_now.clear()
             try:
-                with self._looking:
-                    self._model.look()
+                with self._refreshing:
+                    self._loader.refresh()
                 failure = ""
-            except Exception as error:  # the last resort: a look ends with a reason by itself
+            except Exception as error:  # the last resort: a refresh ends with a reason by itself
                 if failure != (failure := describe_error(error)):
-                    logger.exception("the look for a newer %s model failed; the one before goes on", self._model.name)
+                    logger.exception("the refresh of the %s model failed; the one before goes on", self._loader.name)
 
-    def _look_again(self) -> None:
-        with self._looking:
-            self._model.retry_refused()
-            self._model.look()
+    def _reload(self) -> None:
+        with self._refreshing:
+            self._loader.retry_rejected()
+            self._loader.refresh()

@@ -1,25 +1,26 @@
-"""From a model's raw outputs to the answer a client reads. Its replicas know no model and hold no state."""
+"""The last stage of the graph: from a model's raw outputs to the responses that clients read."""
 
 import asyncio
 import math
 import time
-from functools import lru_cache
+from collections.abc import Sequence
 
 import msgspec
-import numpy as np
 
-from landmarks.protocol.predictions import PROBABILITY_DIGITS, ModelPrediction, sigmoid, softmax
-from landmarks.protocol.tensors import LABEL, LOGITS, PROBABILITIES, TensorSpec
+from landmarks.protocol.predictions import ModelPrediction
+from landmarks.protocol.tensors import LABEL, PROBABILITIES
 from serve_app.errors import RequestError
+from serve_app.gestures import response as gestures
 from serve_app.observability.metrics import PostprocessMetrics, Snapshot
-from serve_app.schemas import ModelOutput, TensorResponse, Tensors
-from serve_app.shots.analysis import analyze_with_model, judge
+from serve_app.schemas import ModelOutput, TensorResponse
+from serve_app.shots import analysis as shots
+from serve_app.shots.request import ShotRequest
 
-RULES = "rules"  # the version of what judges shots without a model
+RULES = "rules"  # the version of what analyzes shots without a model
 
 
 class Postprocess:
-    """The last stage of the graph: a scored batch in, each item's encoded answer out.
+    """One replica; it knows no model and holds no state.
 
     What takes microseconds runs in the replica's loop: a thread costs more than the softmax. The rules of a shot take
     milliseconds and have one.
@@ -27,120 +28,65 @@ class Postprocess:
 
     def __init__(self) -> None:
         self._encode = msgspec.json.Encoder().encode
-        self._counts = PostprocessMetrics()
+        self._metrics = PostprocessMetrics()
 
-    async def predict(self, scored: ModelOutput) -> list[bytes | Exception]:
-        """Answer a gesture batch: ``logits`` ``(B, C)`` become B JSON objects, one a window.
+    async def predict(self, output: ModelOutput) -> list[bytes | Exception]:
+        """A gesture batch as JSON objects of ``ModelPrediction``, one a window.
 
-        Each has ``prediction``, ``probabilities``, ``top_index``, ``top_probability`` and ``model_version``; the
-        ingress adds ``elapsed_ms``. A row that isn't finite becomes an exception for its own caller.
+        A row that isn't finite becomes an exception for its own caller.
         """
         started = time.perf_counter()
-        probabilities = softmax(scored.outputs[LOGITS] / scored.temperature)
-        top = probabilities.argmax(axis=-1).tolist()
-        rows = np.round(probabilities.astype(np.float64), PROBABILITY_DIGITS).tolist()
-        answers: list[bytes | Exception] = [
-            self._answer(scored, row, index) if math.isfinite(row[index]) else not_finite(scored)
-            for row, index in zip(rows, top, strict=True)
-        ]
-        surest = [row[index] for row, index in zip(rows, top, strict=True)]
-        self._count(scored, top, surest, started)
-        return answers
+        responses = gestures.build_predictions(output)
+        named = [(r.prediction, r.top_probability) for r in responses if isinstance(r, ModelPrediction)]
+        encoded: list[bytes | Exception] = [r if isinstance(r, Exception) else self._encode(r) for r in responses]
+        self._record("gesture", output.version, named, started)
+        return encoded
 
-    async def outputs(self, scored: ModelOutput) -> TensorResponse:
-        """A gesture batch as tensors: the model's own outputs and those of ``output_specs``.
+    async def predict_tensors(self, output: ModelOutput) -> TensorResponse:
+        """A gesture batch as tensors, those of ``gestures.response.list_outputs``."""
+        started = time.perf_counter()
+        response = gestures.build_tensors(output)
+        tensors = response.tensors
+        surest = zip(tensors[LABEL].tolist(), tensors[PROBABILITIES].max(axis=-1).tolist(), strict=True)
+        named = [(label.decode(), p) for label, p in surest if math.isfinite(p)]
+        self._record("gesture", output.version, named, started)
+        return response
 
-        A row that isn't finite fails for its own caller.
+    async def analyze(self, batch: Sequence[ShotRequest], output: ModelOutput | None) -> list[bytes | Exception]:
+        """A batch of shots as JSON objects, by the model's ``output`` where there is one, else by the rules.
+
+        A shot that isn't one becomes an exception for its own caller. A call that is cancelled ends after the shot at
+        hand.
         """
         started = time.perf_counter()
-        probabilities = softmax(scored.outputs[LOGITS] / scored.temperature)
-        top = probabilities.argmax(axis=-1)
-        labels = np.array([label.encode() for label in scored.class_labels])[top]
-        finite = np.isfinite(probabilities).all(axis=-1)
-        self._count(scored, top.tolist(), probabilities.max(axis=-1).tolist(), started)
-        return TensorResponse(
-            scored.version,
-            scored.outputs | {PROBABILITIES: probabilities, LABEL: labels},
-            {int(row): not_finite(scored) for row in np.flatnonzero(~finite)},
-        )
-
-    async def shot_outputs(self, scored: ModelOutput) -> TensorResponse:
-        """A shot batch as tensors: the model's own outputs and those of ``shot_specs``.
-
-        A row that isn't finite fails for its own caller.
-        """
-        started = time.perf_counter()
-        finite = np.all([np.isfinite(tensor).all(axis=-1) for tensor in scored.outputs.values()], axis=0)
-        shares = sigmoid(scored.outputs[LOGITS].astype(np.float64) / scored.temperature).astype(np.float32)
-        self._counts.answered("shot", scored.version, time.perf_counter() - started)
-        return TensorResponse(
-            scored.version,
-            scored.outputs | {PROBABILITIES: shares},
-            {int(row): not_finite(scored) for row in np.flatnonzero(~finite)},
-        )
-
-    async def judge(self, batch: Tensors, scored: ModelOutput | None) -> list[bytes | Exception]:
-        """Answer a batch of shots: items of ``shot_frames.shot_tensors`` with a leading batch axis.
-
-        By the model's ``logits`` ``(B, 4)`` and ``preds`` ``(B, 2)`` where it scored them, else by the rules. An item
-        without a shot becomes an exception for its own caller. A call that is cancelled ends after the item at hand.
-        """
-        started = time.perf_counter()
-        version = RULES if scored is None else scored.version
-        answers: list[bytes | Exception] = []
-        for index in range(len(batch["points"])):
-            item = {name: array[index] for name, array in batch.items()}
+        version = RULES if output is None else output.version
+        encoded: list[bytes | Exception] = []
+        named: list[tuple[str, float]] = []
+        for index, shot in enumerate(batch):
             try:
-                if scored is None:
-                    answer = await asyncio.to_thread(judge, item)
+                if output is None:
+                    response = await asyncio.to_thread(shots.analyze_with_rules, shot)
                 else:
-                    answer = await asyncio.to_thread(analyze_with_model, item, scored, index)
+                    response = await asyncio.to_thread(shots.analyze_with_model, shot, output, index)
             except RequestError as error:
-                answers.append(error)
+                encoded.append(error)
                 continue
-            probabilities = answer["probabilities"]
-            self._counts.named("shot", version, [(label, probabilities[label]) for label in answer["labels"]])
-            answers.append(self._encode(answer))
-        self._counts.answered("shot", version, time.perf_counter() - started)
-        return answers
+            named += [(label, response["probabilities"][label]) for label in response["labels"]]
+            encoded.append(self._encode(response))
+        self._record("shot", version, named, started)
+        return encoded
+
+    async def analyze_tensors(self, output: ModelOutput) -> TensorResponse:
+        """A shot batch as tensors, those of ``shots.analysis.list_outputs``."""
+        started = time.perf_counter()
+        response = shots.build_tensors(output)
+        self._record("shot", output.version, (), started)
+        return response
 
     async def snapshot(self) -> Snapshot:
-        """What this replica has counted."""
-        return self._counts.snapshot()
+        """This replica's metrics."""
+        return self._metrics.snapshot()
 
-    def _count(self, scored: ModelOutput, top: list[int], surest: list[float], started: float) -> None:
-        named = [(scored.class_labels[index], p) for index, p in zip(top, surest, strict=True) if math.isfinite(p)]
-        self._counts.named("gesture", scored.version, named)
-        self._counts.answered("gesture", scored.version, time.perf_counter() - started)
-
-    def _answer(self, scored: ModelOutput, probabilities: list[float], top_index: int) -> bytes:
-        return self._encode(
-            ModelPrediction(
-                prediction=scored.class_labels[top_index],
-                probabilities=tuple(probabilities),
-                top_index=top_index,
-                top_probability=probabilities[top_index],
-                model_version=scored.version,
-            )
-        )
-
-
-@lru_cache(8)
-def output_specs(outputs: tuple[TensorSpec, ...], num_classes: int) -> tuple[TensorSpec, ...]:
-    """The tensors of ``Postprocess.outputs`` for a gesture model with these outputs of its own."""
-    return (
-        *outputs,
-        TensorSpec(PROBABILITIES, "FP32", (-1, num_classes)),
-        TensorSpec(LABEL, "BYTES", (-1,)),
-    )
-
-
-@lru_cache(8)
-def shot_specs(outputs: tuple[TensorSpec, ...], num_classes: int) -> tuple[TensorSpec, ...]:
-    """The tensors of ``Postprocess.shot_outputs`` for a shot model with these outputs of its own."""
-    return *outputs, TensorSpec(PROBABILITIES, "FP32", (-1, num_classes))
-
-
-def not_finite(scored: ModelOutput) -> RequestError:
-    """The error of a window for which the model gave no finite numbers."""
-    return RequestError(f"model version {scored.version} gave an answer that is not finite for this window")
+    def _record(self, model: str, version: str, named: Sequence[tuple[str, float]], started: float) -> None:
+        self._metrics.record_predictions(model, version, named)
+        self._metrics.record_batch(model, version, time.perf_counter() - started)

@@ -36,7 +36,7 @@ class ModelFile:
     """A single ``.onnx`` or ``.pt`` file as a source with one version."""
 
     def __init__(self, path: str) -> None:
-        self.root = path
+        self.uri = path
         self._path = Path(path)
 
     def versions(self) -> list[int]:
@@ -45,8 +45,8 @@ class ModelFile:
         Raises:
             ModelError: the path is a URI.
         """
-        if "://" in self.root:
-            raise ModelError(f"{self.root} is a URI, expected a local file: a bucket holds a model repository")
+        if "://" in self.uri:
+            raise ModelError(f"{self.uri} is a URI, expected a local file: a bucket holds a model repository")
         try:
             self._path.lstat()
         except (FileNotFoundError, NotADirectoryError):
@@ -145,7 +145,7 @@ def convert(checkpoint: Path, folder: Path) -> None:
     """Export a checkpoint to ``folder``.
 
     Raises:
-        ModelError: the exporter's own sentence, or what has to be installed first.
+        ModelError: the exporter's own message, or what has to be installed first.
     """
     missing = [name for name in ("torch", "onnx") if importlib.util.find_spec(name) is None]
     if missing:
@@ -155,7 +155,7 @@ def convert(checkpoint: Path, folder: Path) -> None:
         )
     command = [sys.executable, "-m", "training.export_onnx", "--checkpoint", str(checkpoint.absolute())]
     command += ["--output", str(folder / MODEL_FILE)]
-    logger.debug("converting %s to ONNX", checkpoint)  # again and again while it is refused
+    logger.debug("converting %s to ONNX", checkpoint)  # again and again while it is rejected
     try:
         child = subprocess.run(  # noqa: S603 - our own module, no shell
             command,

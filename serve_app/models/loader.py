@@ -1,9 +1,9 @@
 """ModelLoader: which model a replica serves, found at the start and replaced while it runs.
 
 The sources are tried in order of preference; in a repository the newest version that proves itself wins. Whatever a
-source or a version raises becomes the reason why it isn't served, and the next one is tried; the model before goes
-on, and what was refused is tried again later, since a slow copy may just not be complete yet. Knows nothing of Ray:
-``look`` is called by ``inference.py``.
+source or a version raises becomes the reason why it is rejected, and the next one is tried; the model before goes on,
+and a rejected version is tried again later, since a slow copy may just not be complete yet. Knows nothing of Ray: the
+model deployment calls ``refresh``.
 """
 
 import logging
@@ -23,13 +23,13 @@ logger = logging.getLogger(__name__)
 FIRST_RETRY_S = 2.0
 LAST_RETRY_S = 60.0
 
-Key = tuple[str, int]  # a source's root and a version
+Key = tuple[str, int]  # a source's uri and a version
 
 
 class ModelSource(Protocol):
     """Somewhere models come from; a version is an integer in a repository and 0 for a single file."""
 
-    root: str
+    uri: str
 
     def versions(self) -> list[int]:
         """What is there, oldest first; empty when nothing is."""
@@ -54,7 +54,7 @@ class RejectedVersion:
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedModel:
     """The model that answers, where it comes from, and what its files were like when they were read."""
 
     model: LoadedModel
@@ -64,12 +64,12 @@ class Served:
 
 @dataclass
 class RefreshResult:
-    """What one look found. It is published whole when the look ends; until then the one before stands."""
+    """What one refresh found. It is published whole when the refresh ends; until then the one before stands."""
 
-    served: Served | None = None
-    refusals: dict[Key, RejectedVersion] = field(default_factory=dict)
-    troubles: dict[str, str] = field(default_factory=dict)  # sources that can't be listed, or lack the pinned version
-    absences: dict[str, str] = field(default_factory=dict)  # sources where nothing is
+    served: ServedModel | None = None
+    rejected: dict[Key, RejectedVersion] = field(default_factory=dict)
+    source_errors: dict[str, str] = field(default_factory=dict)  # can't be listed, or lack the pinned version
+    empty_sources: dict[str, str] = field(default_factory=dict)
 
     @property
     def model(self) -> LoadedModel | None:
@@ -77,10 +77,10 @@ class RefreshResult:
         return self.served.model if self.served else None
 
     @property
-    def refused(self) -> dict[str, str]:
-        """What is not served, though it is there or was asked for, with the reason."""
-        refusals = {f"{root}:{version}" if version else root: r.reason for (root, version), r in self.refusals.items()}
-        return self.troubles | refusals
+    def rejected_versions(self) -> dict[str, str]:
+        """What is not served, though it is there or is pinned, with the reason."""
+        rejected = {f"{uri}:{version}" if version else uri: r.reason for (uri, version), r in self.rejected.items()}
+        return self.source_errors | rejected
 
 
 class ModelLoader:
@@ -99,28 +99,28 @@ class ModelLoader:
         self._kind: Kind = "shot" if name == "shot" else "gesture"
         self._sources = [model_source(resolve_path(path), name) for path in paths]
         self._threads = threads
-        self._findings = RefreshResult()
+        self._result = RefreshResult()
 
     @property
-    def findings(self) -> RefreshResult:
-        """What the last look found."""
-        return self._findings
+    def result(self) -> RefreshResult:
+        """What the last refresh found."""
+        return self._result
 
     @property
     def current(self) -> LoadedModel | None:
         """The model that answers now, or None while nothing could be loaded."""
-        return self._findings.model
+        return self._result.model
 
     @property
-    def refused(self) -> dict[str, str]:
-        """What is not served, though it is there or was asked for, with the reason."""
-        return self._findings.refused
+    def rejected_versions(self) -> dict[str, str]:
+        """What is not served, though it is there or is pinned, with the reason."""
+        return self._result.rejected_versions
 
     @property
     def reason(self) -> str:
-        """Why there is no model, in one sentence."""
-        findings = self._findings
-        reasons = findings.absences | findings.refused
+        """Why there is no model."""
+        result = self._result
+        reasons = result.empty_sources | result.rejected_versions
         tried = "; ".join(
             reason if reason.startswith(source) else f"{source}: {reason}" for source, reason in reasons.items()
         )
@@ -128,46 +128,46 @@ class ModelLoader:
 
     @property
     def waiting_may_help(self) -> bool:
-        """Whether nothing was found so far: false when a model is served, or was refused and the reason can be told."""
-        return self._findings.served is None and not self._findings.refusals
+        """Whether nothing was found so far: neither a model to serve nor a rejected one."""
+        return self._result.served is None and not self._result.rejected
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Look for the best model once, and serve it from now on. Blocks; never raises for a bad model or source."""
-        findings = RefreshResult(served=self._findings.served)
+        result = RefreshResult(served=self._result.served)
         for source in self._sources:
-            if self._take_from(source, findings):
+            if self._take_from(source, result):
                 break
-        self._findings = findings
+        self._result = result
 
-    def retry_refused(self) -> None:
-        """Make the next look try again what was refused, however long its wait."""
-        for refusal in self._findings.refusals.values():
-            refusal.retry_at = 0.0
+    def retry_rejected(self) -> None:
+        """Make the next refresh try again what was rejected, however long its wait."""
+        for rejected in self._result.rejected.values():
+            rejected.retry_at = 0.0
 
-    def _take_from(self, source: ModelSource, findings: RefreshResult) -> bool:
+    def _take_from(self, source: ModelSource, result: RefreshResult) -> bool:
         """Whether the model to serve comes from this source."""
-        served = findings.served
+        served = result.served
         try:
-            versions = self._list(source, findings)
+            versions = self._list(source, result)
         except Exception as error:  # each file system behind fsspec raises its own
-            self._note(findings.troubles, self._findings.troubles, source, describe_error(error), error)
-            return served is not None and served.key[0] == source.root  # what can't be seen isn't gone
+            self._note(result.source_errors, self._result.source_errors, source, describe_error(error), error)
+            return served is not None and served.key[0] == source.uri  # what can't be seen isn't gone
         for version in versions:
-            if self._try(source, version, findings) or (served and served.key == (source.root, version)):
+            if self._try(source, version, result) or (served and served.key == (source.uri, version)):
                 return True
         return False
 
-    def _list(self, source: ModelSource, findings: RefreshResult) -> list[int]:
+    def _list(self, source: ModelSource, result: RefreshResult) -> list[int]:
         """The versions to try, newest first."""
         versions = source.versions()
         if not versions:
-            self._note(findings.absences, self._findings.absences, source, source.explain_absence())
+            self._note(result.empty_sources, self._result.empty_sources, source, source.explain_absence())
         pin = self.settings.version
         if pin == "latest" or isinstance(source, ModelFile):
             return versions[::-1]
         if pin not in versions:
             reason = f"version {pin} is pinned, but the repository has {versions}"
-            self._note(findings.troubles, self._findings.troubles, source, reason)
+            self._note(result.source_errors, self._result.source_errors, source, reason)
         return [version for version in versions if version == pin]
 
     def _note(
@@ -178,16 +178,16 @@ class ModelLoader:
         reason: str,
         error: Exception | None = None,
     ) -> None:
-        notes[source.root] = reason
-        if before.get(source.root) != reason:
-            logger.warning("no %s model from %s: %s", self.name, source.root, reason, exc_info=unexpected(error))
+        notes[source.uri] = reason
+        if before.get(source.uri) != reason:
+            logger.warning("no %s model from %s: %s", self.name, source.uri, reason, exc_info=unexpected(error))
 
-    def _try(self, source: ModelSource, version: int, findings: RefreshResult) -> bool:
+    def _try(self, source: ModelSource, version: int, result: RefreshResult) -> bool:
         """Whether a version is served, since it was or since it proved itself now."""
-        key, served = (source.root, version), findings.served
-        before = self._findings.refusals.get(key)
+        key, served = (source.uri, version), result.served
+        before = self._result.rejected.get(key)
         if before and time.monotonic() < before.retry_at:
-            findings.refusals[key] = before
+            result.rejected[key] = before
             return False
         started = time.monotonic()
         try:
@@ -199,22 +199,22 @@ class ModelLoader:
             if opened.session.kind != self._kind:
                 raise ModelError(f"it is a {opened.session.kind} model, expected a {self._kind} model")
         except Exception as error:  # whatever others wrote makes ONNX Runtime, NumPy or a file system raise
-            self._refuse(key, before, error, findings)
+            self._reject(key, before, error, result)
             return False
-        findings.served = Served(opened, key, fingerprint)
+        result.served = ServedModel(opened, key, fingerprint)
         self.load_seconds = time.monotonic() - started
         how = "replaced in place, and is served from now on" if replaced else "served"
         logger.info("%s model version %s is %s from %s", self.name, opened.version, how, opened.source)
         return True
 
-    def _refuse(self, key: Key, before: RejectedVersion | None, error: Exception, findings: RefreshResult) -> None:
+    def _reject(self, key: Key, before: RejectedVersion | None, error: Exception, result: RefreshResult) -> None:
         reason, tries = describe_error(error), before.tries + 1 if before else 1
         wait_s = min(FIRST_RETRY_S * 2 ** (tries - 1), LAST_RETRY_S)
-        findings.refusals[key] = RejectedVersion(reason, tries, time.monotonic() + wait_s)
+        result.rejected[key] = RejectedVersion(reason, tries, time.monotonic() + wait_s)
         if not before or before.reason != reason:
-            root, version = key
-            place = f"version {version} of {root}" if version else root
-            logger.warning("%s model %s is refused: %s", self.name, place, reason, exc_info=unexpected(error))
+            uri, version = key
+            place = f"version {version} of {uri}" if version else uri
+            logger.warning("%s model %s is rejected: %s", self.name, place, reason, exc_info=unexpected(error))
 
 
 def unexpected(error: Exception | None) -> Exception | None:

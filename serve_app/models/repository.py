@@ -1,7 +1,7 @@
-"""The model repository: ``<root>/<name>/<version>/{model.onnx,card.json}``, in a local folder or at an fsspec URI.
+"""The model repository: ``<uri>/<name>/<version>/{model.onnx,card.json}``, in a local folder or at an fsspec URI.
 
 Lists versions and opens them; a version that doesn't open is an error with its reason, never a half-loaded model.
-Which version to serve, and when to look again, is decided in ``serving_model.py``.
+Which version to serve, and when to poll again, is decided in ``loader.py``.
 """
 
 import hashlib
@@ -34,15 +34,15 @@ class LoadedModel:
 
 
 class ModelRepository:
-    """The versions of one model, ``<root>/<name>/``.
+    """The versions of one model, ``<uri>/<name>/``.
 
     Args:
-        root: a local folder or an fsspec URI, such as ``s3://bucket/models``.
+        uri: a local folder or an fsspec URI, such as ``s3://bucket/models``.
         name: the model's folder in it, such as ``gesture``.
     """
 
-    def __init__(self, root: str, name: str) -> None:
-        self.root = root
+    def __init__(self, uri: str, name: str) -> None:
+        self.uri = uri
         self.name = name
 
     def versions(self) -> list[int]:
@@ -109,19 +109,19 @@ class ModelRepository:
         except FileNotFoundError:
             return None
         except Exception as error:  # each file system behind fsspec raises its own
-            raise ModelError(f"model repository {self.root} can't be listed: {describe_error(error)}") from error
+            raise ModelError(f"model repository {self.uri} can't be listed: {describe_error(error)}") from error
         return [str(entry).rstrip("/").rsplit("/", 1)[-1] for entry in entries]
 
     def _connect(self) -> tuple[fsspec.AbstractFileSystem, str]:
         try:
-            files, path = fsspec.url_to_fs(self.root)
+            files, path = fsspec.url_to_fs(self.uri)
         except Exception as error:  # an unknown scheme, a missing driver, refused credentials: each raises its own
-            raise ModelError(f"model repository {self.root} can't be opened: {describe_error(error)}") from error
+            raise ModelError(f"model repository {self.uri} can't be opened: {describe_error(error)}") from error
         return files, f"{path.rstrip('/')}/{self.name}"
 
 
 def read_file(files: fsspec.AbstractFileSystem, path: str, limit: int) -> bytes:
-    """A file's bytes, refused above ``limit`` bytes.
+    """A file's bytes, rejected above ``limit`` bytes.
 
     Raises:
         ModelError: the file is missing, unreadable, too large or no file.

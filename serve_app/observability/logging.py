@@ -1,6 +1,7 @@
-"""The formats of the log: text, and one JSON object a line for what collects logs (``HELEN_LOG_FORMAT=json``)."""
+"""The service's log: text, and one JSON object a line for what collects logs (``HELEN_LOG_FORMAT=json``)."""
 
 import logging
+import sys
 import traceback
 from datetime import UTC, datetime
 from types import TracebackType
@@ -39,3 +40,21 @@ class JsonFormatter(TextFormatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return msgspec.json.encode(line).decode()
+
+
+def configure_logging(level: str, form: str) -> None:
+    """Send the service's own log lines to the process's standard error, which Ray shows where it was started.
+
+    ``sys.__stderr__`` is taken: on the fast path Serve turns ``sys.stderr`` into a buffered log of its own.
+
+    Args:
+        level: the lowest level that is logged.
+        form: ``text`` or ``json``.
+    """
+    package = logging.getLogger("serve_app")
+    package.setLevel(level)
+    if not package.handlers:
+        handler = logging.StreamHandler(sys.__stderr__)
+        handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+        package.addHandler(handler)
+        package.propagate = False

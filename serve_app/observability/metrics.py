@@ -1,7 +1,7 @@
 """What one replica counts, and how all replicas' counts become the one text of ``GET /metrics``.
 
 Every replica of every stage counts for itself, which costs less than a microsecond and no message; a scrape asks all
-of them for a ``Snapshot``. Knows nothing of Ray: ``deployments.py`` does the asking.
+of them for a ``Snapshot``. Knows nothing of Ray: ``deployments/ray_client.py`` does the asking.
 """
 
 import os
@@ -48,19 +48,19 @@ class Queue(Protocol):
         """How many."""
 
     @property
-    def answering(self) -> bool:
-        """Whether what should answer can."""
+    def ready(self) -> bool:
+        """Whether requests are answered."""
 
 
 class Replicas(Protocol):
-    """All who count."""
+    """Every replica of every stage."""
 
     def snapshots(self) -> Awaitable[Sequence[Snapshot]]:
         """One snapshot of each replica that answers."""
 
 
 class ReplicaMetrics:
-    """The counts of one replica. A label takes few values by construction: never what a stranger sent."""
+    """The metrics of one replica. A label takes few values by construction: never what a stranger sent."""
 
     stage: str
 
@@ -99,20 +99,20 @@ class IngressMetrics(ReplicaMetrics):
         text = "From a request's headers to the end of its answer"
         self._request_seconds = self._histogram("helen_request_seconds", text, REQUEST_SECONDS, "route")
         self._seconds = self._stage_seconds()
-        self._queue = self._gauge("helen_queue", "Requests that wait for a batch", "model")
+        self._queue = self._gauge("helen_queue_depth", "Requests that wait for a batch", "model")
         self._ready = self._gauge("helen_model_ready", "1 while the model answers this ingress replica", "model")
-        self._frames = self._counter("helen_frames", "Frames in the windows that were read", "model", "key")
-        text = "Those of helen_frames in which that hand is there"
+        self._frames = self._counter("helen_window_frames", "Frames in the windows that were read", "model", "key")
+        text = "Those of helen_window_frames in which that hand is there"
         self._hand_frames = self._counter("helen_hand_frames", text, "model", "key", "hand")
         self._windows: defaultdict[tuple[str, str], list[npt.NDArray[np.float32]]] = defaultdict(list)
-        self.streams = self._gauge("helen_open_streams", "WebSocket sessions")
+        self.websocket_sessions = self._gauge("helen_websocket_sessions", "WebSocket sessions")
         text = "Failures that a task's last-resort handler caught, by the task: refresh, session"
         self._task_failures = self._counter("helen_task_failures", text, "task")
         for task in ("refresh", "session"):
             self._task_failures(task)  # so that the first failure is a rise from 0
 
-    def answered(self, route: str, status: int, seconds: float) -> None:
-        """A request got its answer, or 499 when its client didn't wait for it."""
+    def record_request(self, route: str, status: int, seconds: float) -> None:
+        """A request got its response, or 499 when its client didn't wait for it."""
         self._requests(route, status).inc()
         self._request_seconds(route).observe(seconds)
 
@@ -120,7 +120,7 @@ class IngressMetrics(ReplicaMetrics):
         """Something that a task didn't foresee was caught by its last-resort handler."""
         self._task_failures(task).inc()
 
-    def read(self, model: str, version: str, seconds: float) -> None:
+    def record_decode(self, model: str, version: str, seconds: float) -> None:
         """A body became checked arrays."""
         self._seconds(model, version).observe(seconds)
 
@@ -146,9 +146,9 @@ class IngressMetrics(ReplicaMetrics):
             self._hand_frames(model, key, hand).inc(seen)
 
     def watch(self, model: str, queue: Queue) -> None:
-        """Look at a model's queue, and whether it can answer, whenever a snapshot is taken."""
+        """Read a model's queue depth, and whether it is ready, whenever a snapshot is taken."""
         self._queue.labels(model).set_function(lambda: queue.waiting)
-        self._ready.labels(model).set_function(lambda: queue.answering)
+        self._ready.labels(model).set_function(lambda: queue.ready)
 
 
 class ModelMetrics(ReplicaMetrics):
@@ -166,29 +166,29 @@ class ModelMetrics(ReplicaMetrics):
         self._served = self._gauge("helen_model_served", "1 for the version that is served", "model", "version")
         text = "Loading, checking and warming up the served version"
         self._load_seconds = self._gauge("helen_model_load_seconds", text, "model", "version")
-        self._refused = self._gauge("helen_refused_versions", "Versions that are there and not served", "model")
+        self._rejected = self._gauge("helen_refused_versions", "Versions that are there and not served", "model")
 
-    def answered(self, version: str, size: int, seconds: float) -> None:
+    def record_batch(self, version: str, size: int, seconds: float) -> None:
         """A batch got its outputs."""
         self._seconds(self._model, version).observe(seconds)
         self._sizes(self._model, version).observe(size)
 
-    def failed(self) -> None:
+    def record_failed_batch(self) -> None:
         """A batch raised."""
         self._failed(self._model).inc()
 
-    def serves(self, version: str | None, load_seconds: float, refused: int) -> None:
-        """Which version is served now (None: no one), what its loading took, how many are refused."""
+    def set_served_version(self, version: str | None, load_seconds: float, rejected: int) -> None:
+        """Which version is served now (None: no one), what its loading took, how many are rejected."""
         self._served.clear()
         self._load_seconds.clear()
         if version is not None:
             self._served.labels(self._model, version).set(1)
             self._load_seconds.labels(self._model, version).set(load_seconds)
-        self._refused.labels(self._model).set(refused)
+        self._rejected.labels(self._model).set(rejected)
 
 
 class PostprocessMetrics(ReplicaMetrics):
-    """What a postprocessing replica sees: what was named, and how surely."""
+    """What a postprocessing replica sees: predictions and their confidence."""
 
     stage = "postprocess"
 
@@ -200,14 +200,14 @@ class PostprocessMetrics(ReplicaMetrics):
         text = "Probability of the label that was given"
         self._confidence = self._histogram("helen_confidence", text, CONFIDENCES, "model", "version")
 
-    def named(self, model: str, version: str, answers: Iterable[tuple[str, float]]) -> None:
-        """Labels that were given, each with its probability."""
-        for label, confidence in answers:
+    def record_predictions(self, model: str, version: str, predictions: Iterable[tuple[str, float]]) -> None:
+        """Labels that were predicted, each with its probability."""
+        for label, confidence in predictions:
             self._predictions(model, version, label).inc()
             self._confidence(model, version).observe(confidence)
 
-    def answered(self, model: str, version: str, seconds: float) -> None:
-        """A batch got its answers."""
+    def record_batch(self, model: str, version: str, seconds: float) -> None:
+        """A batch got its responses."""
         self._seconds(model, version).observe(seconds)
 
 

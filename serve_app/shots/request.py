@@ -1,14 +1,17 @@
-"""From an ``/analyze`` body to checked arrays. Knows JSON and poses, nothing of HTTP, batches or rules.
+"""From an ``/analyze`` body to a checked shot. Knows JSON and poses, nothing of HTTP, batches or rules.
 
-Every refusal is an ``InvalidInput`` whose sentence names the field, what was found and what was expected.
+Every failure is an ``InvalidInput`` that names the field, what was found and what was expected.
 """
 
-import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import msgspec
 import numpy as np
 
+from landmarks.pose import Array
+from landmarks.protocol.tensors import POSES
 from landmarks.shots.keypoints import (
     POST_MS,
     PRE_MS,
@@ -21,10 +24,11 @@ from landmarks.shots.keypoints import (
     ShotWindow,
     build_track,
 )
+from landmarks.shots.release import Hand
 from serve_app.errors import InvalidInput
-from serve_app.gestures.request import decode
 from serve_app.schemas import Tensors
-from serve_app.shots.advice import LANGUAGES, Language
+from serve_app.shots.advice import Language
+from serve_app.validation import decode_json
 
 MAX_FRAMES = 3600
 
@@ -36,54 +40,82 @@ class AnalyzeRequest(msgspec.Struct):
     """
 
     frames: Annotated[list[Frame], msgspec.Meta(max_length=MAX_FRAMES)]
-    release_time_sec: Seconds | None = None
-    pre_ms: Milliseconds = PRE_MS
-    post_ms: Milliseconds = POST_MS
+    release_time_sec: Annotated[
+        Seconds | None,
+        msgspec.Meta(description="when the ball leaves the hand; left out, it is found in the frames"),
+    ] = None
+    pre_ms: Annotated[Milliseconds, msgspec.Meta(description="analysed before the release")] = PRE_MS
+    post_ms: Annotated[Milliseconds, msgspec.Meta(description="analysed after it")] = POST_MS
     width: Pixels | None = None
     height: Pixels | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """When the ball leaves the hand, in seconds after the first frame, and which hand shoots."""
+
+    time_s: float
+    hand: Hand
+
+
+@dataclass(frozen=True, slots=True)
+class ShotRequest:
+    """A checked ``/analyze`` body.
+
+    ``track``: its times count from its first frame, which the client has at ``first_frame_s``. ``release_s``: the
+    release on that clock, None where the client leaves it to be found. ``release``: what was found, once it was.
+    ``poses``: the shot model's input float32 ``(T, 33, 3)``, where it takes the shot.
+    """
+
+    track: PoseTrack
+    first_frame_s: float
+    release_s: float | None
+    pre_ms: float
+    post_ms: float
+    language: Language
+    release: Release | None = None
+    poses: Array | None = None
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """What the shots of a batch have in common."""
+        return self.track.points.shape, None if self.poses is None else self.poses.shape
+
+    def cut_window(self, release: Release) -> PoseTrack:
+        """The frames around a release that are analyzed.
+
+        Raises:
+            KeypointsError: fewer than 2.
+        """
+        return self.track.cut(ShotWindow(release.time_s, self.pre_ms, self.post_ms))
+
+
+def stack_poses(shots: Sequence[ShotRequest]) -> Tensors | None:
+    """The shot model's batch for shots of equal shapes; None where it takes none of them."""
+    poses = [shot.poses for shot in shots if shot.poses is not None]
+    return {POSES: np.stack(poses)} if poses else None
 
 
 _decoder = msgspec.json.Decoder(AnalyzeRequest)
 
 
-def shot_tensors(body: bytes, language: Language) -> Tensors:
+def parse_shot(body: bytes, language: Language) -> ShotRequest:
     """Decode and check an ``/analyze`` body.
-
-    Returns:
-        ``points`` float32 ``(T, 33, 3)``, ``times`` float32 ``(T,)`` in seconds after the first frame, and ``request``
-        float32 ``(7,)``: the first frame's time in whole seconds and the rest of it, width over height, release in
-        seconds after the first frame (NaN when it has to be found), ``pre_ms``, ``post_ms``, and the language's place
-        in ``LANGUAGES``.
 
     Raises:
         InvalidInput: the body isn't such frames.
     """
-    request = decode(body, _decoder)
+    request = decode_json(body, _decoder)
     try:
         track = build_track(request.frames, width=request.width, height=request.height)
     except KeypointsError as error:
         raise InvalidInput(str(error)) from error
-    first = float(track.times[0])
-    release = math.nan if request.release_time_sec is None else request.release_time_sec - first
-    # In two numbers, since one float32 of a clock's seconds would be wrong by half a second.
-    clock = [math.floor(first), first - math.floor(first)]
-    known = [*clock, track.aspect, release, request.pre_ms, request.post_ms, LANGUAGES.index(language)]
-    return {
-        "points": track.points,
-        "times": (track.times - first).astype(np.float32),
-        "request": np.array(known, dtype=np.float32),
-    }
-
-
-def parse_track(item: Tensors) -> PoseTrack:
-    """The frames of one item of ``shot_tensors``; its times count from the first frame."""
-    aspect = float(item["request"][2])
-    times = item["times"].astype(np.float64)
-    # The track's width and height are only ever divided.
-    width, height = max(1, round(aspect * 100_000)), 100_000
-    return PoseTrack(item["points"], times, tuple(range(len(times))), width, height)
-
-
-def parse_window(item: Tensors, release: float) -> ShotWindow:
-    """The window of one item around a release in seconds after the first frame."""
-    return ShotWindow(release, float(item["request"][4]), float(item["request"][5]))
+    first_s = float(track.times[0])
+    return ShotRequest(
+        replace(track, times=track.times - first_s),
+        first_s,
+        None if request.release_time_sec is None else request.release_time_sec - first_s,
+        request.pre_ms,
+        request.post_ms,
+        language,
+    )

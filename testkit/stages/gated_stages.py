@@ -19,18 +19,18 @@ class GatedStages(LocalStages):
         self.gate = asyncio.Event()
         self.gate.set()
         self.batches = 0
-        self.status = self.inference.describe()
+        self.model_status = self.inference.status()
         self.fault: Exception | None = None
 
-    async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
+    async def predict_json(self, items: Sequence[Tensors]) -> Sequence[bytes | Exception]:
         self.batches += 1
         await self.gate.wait()
         if self.fault is not None:
             raise self.fault
-        return await super().answer(batch)
+        return await super().predict_json(items)
 
-    async def describe(self) -> ModelStatus:
-        return self.status
+    async def status(self) -> ModelStatus:
+        return self.model_status
 
 
 @asynccontextmanager

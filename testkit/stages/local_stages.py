@@ -12,53 +12,63 @@ import httpx
 import uvicorn
 from starlette.applications import Starlette
 
-from landmarks.protocol.tensors import POSES
 from serve_app.api.app_state import AppState
 from serve_app.api.application import ANYWHERE, create_app
 from serve_app.api.auth.api_keys import ApiKeyStore
 from serve_app.api.middleware.same_origin import Site
-from serve_app.batching.model_client import BatchingModelClient
-from serve_app.batching.shot_client import BatchingShotClient
 from serve_app.deployments.model import ModelReplica
 from serve_app.deployments.postprocess import Postprocess
+from serve_app.gestures.client import GestureClient
 from serve_app.observability.metrics import IngressMetrics, Snapshot
-from serve_app.schemas import ModelStatus, TensorResponse, Tensors
+from serve_app.schemas import ModelStatus, ResponseRow, Tensors, stack
 from serve_app.settings import ServiceArguments
+from serve_app.shots.client import ShotClient
+from serve_app.shots.request import ShotRequest, stack_poses
 
 
-class LocalStages:
-    """Inference and postprocessing called directly."""
+class LocalModelStages:
+    """Inference and postprocessing of one model, called directly."""
 
-    def __init__(self, repository: Path, name: str = "gesture") -> None:
+    def __init__(self, repository: Path, name: str) -> None:
         self.repository = repository
         self.inference = ModelReplica(name, [str(repository)])
         self.postprocess = Postprocess()
 
-    async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
-        return await self.postprocess.predict(await self.inference.infer(batch))
+    async def reload(self) -> Sequence[ModelStatus]:
+        return [await self.inference.reload()]
 
-    async def outputs(self, batch: Tensors) -> TensorResponse:
-        return await self.postprocess.outputs(await self.inference.infer(batch))
+    async def status(self) -> ModelStatus:
+        return self.inference.status()
 
-    async def look(self) -> Sequence[ModelStatus]:
-        return [await self.inference.look()]
-
-    async def describe(self) -> ModelStatus:
-        return self.inference.describe()
-
-    async def files(self) -> dict[str, bytes]:
-        return self.inference.files()
+    async def artifacts(self) -> dict[str, bytes]:
+        return self.inference.artifacts()
 
 
-class LocalShotStages(LocalStages):
-    """The same for shots, with the rules where a batch has no poses for the model."""
+class LocalStages(LocalModelStages):
+    """The stages of gestures."""
 
-    async def answer(self, batch: Tensors) -> Sequence[bytes | Exception]:
-        scored = await self.inference.infer({POSES: batch[POSES]}) if POSES in batch else None
-        return await self.postprocess.judge(batch, scored)
+    def __init__(self, repository: Path) -> None:
+        super().__init__(repository, "gesture")
 
-    async def outputs(self, batch: Tensors) -> TensorResponse:
-        return await self.postprocess.shot_outputs(await self.inference.infer(batch))
+    async def predict_json(self, items: Sequence[Tensors]) -> Sequence[bytes | Exception]:
+        return await self.postprocess.predict(await self.inference.infer(stack(items)))
+
+    async def infer(self, items: Sequence[Tensors]) -> Sequence[ResponseRow | Exception]:
+        return (await self.postprocess.predict_tensors(await self.inference.infer(stack(items)))).split_rows()
+
+
+class LocalShotStages(LocalModelStages):
+    """The stages of shots, with the rules where a batch has no poses for the model."""
+
+    def __init__(self, repository: Path) -> None:
+        super().__init__(repository, "shot")
+
+    async def predict_json(self, items: Sequence[ShotRequest]) -> Sequence[bytes | Exception]:
+        batch = stack_poses(items)
+        return await self.postprocess.analyze(items, await self.inference.infer(batch) if batch else None)
+
+    async def infer(self, items: Sequence[Tensors]) -> Sequence[ResponseRow | Exception]:
+        return (await self.postprocess.analyze_tensors(await self.inference.infer(stack(items)))).split_rows()
 
 
 class LocalReplicas:
@@ -76,11 +86,11 @@ class LocalReplicas:
 def local_service(stages: LocalStages, settings: ServiceArguments) -> AppState:
     """The whole service in this process, with the shot model of the same repository."""
     counts = IngressMetrics()
-    shots = LocalShotStages(stages.repository, "shot")
+    shots = LocalShotStages(stages.repository)
     shots.postprocess = stages.postprocess  # as in the service, where one stage answers for both
     return AppState(
-        BatchingModelClient("gesture", stages, settings),
-        BatchingShotClient("shot", shots, settings),
+        GestureClient("gesture", stages, settings),
+        ShotClient("shot", shots, settings),
         settings,
         counts,
         LocalReplicas(counts, stages.inference, shots.inference, stages.postprocess),
@@ -95,7 +105,7 @@ async def local_app(
     unhurried = {"max_wait_s": 300}  # so that nothing depends on this machine's pace
     service = local_service(stages, ServiceArguments.model_validate(unhurried | arguments))
     app = create_app(service, keys if isinstance(keys, ApiKeyStore) else ApiKeyStore(keys), site)
-    async with service.gesture.watched(service.counts.record_failure):
+    async with service.gesture.watched(service.metrics.record_failure):
         await service.gesture.refresh()
         await service.shots.refresh()
         yield app

@@ -32,7 +32,7 @@ def test_what_passes_through_the_stages_is_counted_in_each(service: RunningServi
     assert rise("helen_requests_total", route="/predict", status="200") == 20
     assert rise("helen_batch_size_sum", model="gesture") == 20
     assert rise("helen_predictions_total", model="gesture") == 20
-    assert rise("helen_frames_total", model="gesture") == 200
+    assert rise("helen_window_frames_total", model="gesture") == 200
     for stage in STAGES:
         assert rise("helen_stage_seconds_count", stage=stage, model="gesture") > 0
 

@@ -10,7 +10,7 @@ import torch
 
 from landmarks.models.card import Training, compute_sha256
 from landmarks.shots.keypoints import SHOT_LABELS
-from serve_app.api.docs.shots import example_shot
+from serve_app.api.docs.examples import example_shot
 from testkit.service import RunningService
 from tests.e2e.test_hot_swap import EVERYONE_LOOKED_S, metadata, wait_for
 from training.engine.checkpoints import Checkpoint, make_shot_metadata

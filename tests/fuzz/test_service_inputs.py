@@ -20,12 +20,13 @@ from bench.fuzz import ask_app, checked, fuzz
 from bench.hostile import INFER, KINDS, Hostile, fp16_edges, hostile_input
 from landmarks.protocol.open_inference import decode_request, decode_response, encode_request
 from landmarks.protocol.tensors import ProtocolError
-from serve_app.api.docs.openapi import DOCUMENT
-from serve_app.api.stream.messages import SessionClosed, parse_open_message, read_text
+from serve_app.api.application import ROUTES
+from serve_app.api.docs.openapi import build_document
+from serve_app.api.stream.messages import SessionClosed, parse_open_message, parse_text_message
 from serve_app.errors import InvalidInput
-from serve_app.gestures.request import gesture_window
+from serve_app.gestures.request import parse_window
 from serve_app.shots.advice import LANGUAGES
-from serve_app.shots.request import shot_tensors
+from serve_app.shots.request import parse_shot
 from testkit.model_files import build_card, linear_model
 from testkit.stages.local_stages import LocalStages, local_app
 
@@ -105,13 +106,13 @@ def test_what_may_not_be_answered_is_counted_as_a_failure(status: int, body: byt
 @quick
 @given(bodies("sequence", "mask"))
 def test_a_predict_body_is_a_window_or_invalid_input(body: bytes) -> None:
-    reads_or_refuses(lambda: gesture_window(body, CARD), InvalidInput)
+    reads_or_refuses(lambda: parse_window(body, CARD), InvalidInput)
 
 
 @quick
 @given(bodies("frames", "release_time_sec", "pre_ms", "post_ms", "width", "height"))
 def test_an_analyze_body_is_a_shot_or_invalid_input(body: bytes) -> None:
-    reads_or_refuses(lambda: shot_tensors(body, LANGUAGES[0]), InvalidInput)
+    reads_or_refuses(lambda: parse_shot(body, LANGUAGES[0]), InvalidInput)
 
 
 @quick
@@ -125,7 +126,7 @@ def test_a_v2_message_is_read_or_a_wire_error(body: bytes, header_length: int | 
 @given(bodies("type", "frame", "mask", "n", "frames", "encoding", "stride", "model"))
 def test_a_message_of_a_session_is_read_or_ends_it_in_words(body: bytes) -> None:
     reads_or_refuses(lambda: parse_open_message(body, CARD), SessionClosed)
-    reads_or_refuses(lambda: read_text(body), SessionClosed)
+    reads_or_refuses(lambda: parse_text_message(body), SessionClosed)
 
 
 @quick
@@ -137,9 +138,9 @@ def test_a_window_of_any_finite_numbers_keeps_them_or_is_refused_for_one_out_of_
     body = json.dumps({"sequence": [rows[begin : begin + 84] for begin in range(0, len(rows), 84)]}).encode()
     if max(map(abs, numbers)) > 1e6:
         with pytest.raises(InvalidInput, match="expected a number from"):
-            gesture_window(body, CARD)
+            parse_window(body, CARD)
     else:
-        assert gesture_window(body, CARD)["sequence"].ravel().tolist() == pytest.approx(rows, rel=1e-6)
+        assert parse_window(body, CARD)["sequence"].ravel().tolist() == pytest.approx(rows, rel=1e-6)
 
 
 @quick
@@ -163,6 +164,7 @@ def reads_or_refuses(read: Callable[[], Any], refusal: type[Exception]) -> None:
         assert str(error)
 
 
+DOCUMENT = build_document(ROUTES)
 # /stream is a WebSocket: the hostile inputs above have its sessions.
 OPERATIONS = [(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods if path != "/stream"]
 
@@ -189,7 +191,8 @@ async def test_what_the_openapi_document_allows_and_what_it_forbids_is_answered_
     @given(cases)
     def ask(case: schemathesis.Case[Any]) -> None:
         answer = case.call()
-        assert answer.status_code < 500 or answer.status_code == 501, answer.text
+        unpublished = (case.path_parameters or {}).get("name") == "shot"  # this repository has no such model
+        assert answer.status_code < 500 or answer.status_code in ((501, 503) if unpublished else (501,)), answer.text
         case.validate_response(answer, excluded_checks=unsaid)
 
     ask()

@@ -17,6 +17,7 @@ MODULES_OF = {
 THE_SKIN = {
     "serve_app.app",
     "serve_app.deployments.ingress",
+    "serve_app.deployments.ray_client",
     "serve_app.lifecycle.driver",
     "serve_app.lifecycle.shutdown",
 }

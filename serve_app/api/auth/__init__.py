@@ -1,1 +1,1 @@
-"""API keys: who may ask."""
+"""API keys."""

@@ -1,6 +1,6 @@
 """ApiKeyStore: the API keys that are good now, from ``HELEN_API_KEYS`` and from a file that may change while it runs.
 
-Holds digests only. Knows nothing of HTTP: ``security.py`` asks it.
+Holds digests only. Knows nothing of HTTP: ``middleware.py`` asks it.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 1.0
+POLL_INTERVAL_S = 1.0
 NAME_DIGITS = 8
 
 
@@ -36,7 +36,7 @@ class ApiKeyStore:
         self._file = file
         self._names = dict(self._fixed)
         self._seen: tuple[int, int, int] | None = None
-        self._look_at = time.monotonic() + LOOK_EVERY_S
+        self._poll_at = time.monotonic() + POLL_INTERVAL_S
         if file is not None:
             try:
                 self._read(file)
@@ -48,13 +48,13 @@ class ApiKeyStore:
         return self._file is not None or bool(self._fixed)
 
     def find_owner(self, key: bytes) -> str | None:
-        """The name of a key, or None when it isn't on the ring.
+        """The name of a key, or None when it isn't in the store.
 
         Digests are compared, in constant time and all of them each time, so that an answer's delay says nothing of
         how near a guess was.
         """
-        if self._file is not None and time.monotonic() >= self._look_at:
-            self._look(self._file)
+        if self._file is not None and time.monotonic() >= self._poll_at:
+            self._poll(self._file)
         found = digest(key)
         owner = None
         for known, name in self._names.items():
@@ -62,8 +62,8 @@ class ApiKeyStore:
                 owner = name
         return owner
 
-    def _look(self, file: Path) -> None:
-        self._look_at = time.monotonic() + LOOK_EVERY_S
+    def _poll(self, file: Path) -> None:
+        self._poll_at = time.monotonic() + POLL_INTERVAL_S
         try:
             if self._state(file) != self._seen:
                 self._read(file)

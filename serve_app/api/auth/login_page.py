@@ -1,7 +1,9 @@
 """The form that asks a browser's user for an API key, and the cookie in which the browser keeps it until it is closed.
 
 A page's scripts and styles can't be fetched with a header of ours, so a browser has to send the key by itself. Whoever
-doesn't accept ``text/html`` never meets this: programs send headers. ``security.py`` calls it for refused requests.
+doesn't accept ``text/html`` never meets this: programs send headers. ``middleware.py`` calls it for rejected requests.
+
+HTTP Basic would be less code, but browsers send it with other sites' requests too, and ask for a user name besides.
 """
 
 import base64
@@ -45,36 +47,38 @@ HEADERS: Final = {
 }
 
 
-def key_in_cookie(connection: HTTPConnection) -> bytes:
+def get_cookie_key(connection: HTTPConnection) -> bytes:
     """The key that a browser was given, or nothing."""
     return unquote_to_bytes(connection.cookies.get(COOKIE, ""))
 
 
-def from_browser(connection: HTTPConnection) -> bool:
+def is_browser(connection: HTTPConnection) -> bool:
     """Whether somebody looks at a page: programs don't ask for HTML by name."""
     return "text/html" in connection.headers.get("accept", "")
 
 
-async def ask_for_key(request: Request, refusal: Unauthorized | Forbidden, is_key: Callable[[bytes], bool]) -> Response:
-    """The form, with the refusal's status; where the request is the form filled in with a key, the way back with it.
+async def respond_with_login(
+    request: Request, rejection: Unauthorized | Forbidden, is_key: Callable[[bytes], bool]
+) -> Response:
+    """The form, with the rejection's status; where the request is the form filled in with a key, the way back with it.
 
     The cookie is out of reach for scripts and stays away from requests that other sites cause.
     """
     if request.method == "POST" and request.headers.get("content-type", "").partition(";")[0].strip() == FORM_TYPE:
-        given = await form_key(request)
+        given = await read_form_key(request)
         if is_key(given):
-            cookie = f"{COOKIE}={quote(given, safe='')}; Path=/; HttpOnly; SameOriginMiddleware=Strict"
+            cookie = f"{COOKIE}={quote(given, safe='')}; Path=/; HttpOnly; SameSite=Strict"
             if request.scope["scheme"] == "https":  # its url would read the query too, which need be no text
                 cookie += "; Secure"
             # A relative address, so that it leads back through any proxy in front.
             back = "." if HAD_SLASH in request.scope else request.scope["path"].rpartition("/")[2] or "."
             return Response(status_code=303, headers={"Location": quote(back, safe=""), "Set-Cookie": cookie})
-        refusal = Forbidden("the API key is not one of this service's keys")
-    page = PAGE.format(style=STYLE, message=WRONG if isinstance(refusal, Forbidden) else "")
-    return Response(page, status_code=refusal.status, media_type="text/html", headers=HEADERS)
+        rejection = Forbidden("Invalid API key.")
+    page = PAGE.format(style=STYLE, message=WRONG if isinstance(rejection, Forbidden) else "")
+    return Response(page, status_code=rejection.status, media_type="text/html", headers=HEADERS)
 
 
-async def form_key(request: Request) -> bytes:
+async def read_form_key(request: Request) -> bytes:
     """The field ``key`` of a posted form; nothing where the form is larger than a key can be."""
     body = b""
     try:

@@ -1,4 +1,4 @@
-"""Who may ask: optional API keys in front of every route but ``/health``, and what pages tell browsers to refuse."""
+"""Optional API keys in front of every route but ``/health``, and the headers that protect pages in browsers."""
 
 import base64
 import binascii
@@ -10,8 +10,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from landmarks.protocol.stream import KEY_SUBPROTOCOL
 from serve_app.api.auth.api_keys import ApiKeyStore
-from serve_app.api.auth.login_page import ask_for_key, from_browser, key_in_cookie
-from serve_app.api.error_handlers import error_response
+from serve_app.api.auth.login_page import get_cookie_key, is_browser, respond_with_login
+from serve_app.api.json_responses import error_response
 from serve_app.errors import Forbidden, Unauthorized
 
 OPEN_PATHS = ("/health",)
@@ -34,10 +34,10 @@ PAGE_HEADERS: Final = {
 
 
 class ApiKeyMiddleware:
-    """ASGI middleware that lets a request through when it carries one of the ring's keys.
+    """ASGI middleware that lets a request through when it carries one of the store's keys.
 
     The key is the header ``X-API-Key`` or ``Authorization: Bearer``, or the cookie that a browser got for it; a
-    refused browser gets the form that asks for one. A WebSocket may carry its key as a subprotocol too,
+    rejected browser gets the form that asks for one. A WebSocket may carry its key as a subprotocol too,
     ``helen.key.`` and the key in base64url.
     """
 
@@ -48,37 +48,39 @@ class ApiKeyMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket") and scope["path"] not in OPEN_PATHS:
             connection = HTTPConnection(scope)
-            refusal = authenticate(connection, self._keys)
-            if refusal is not None:
-                if scope["type"] == "http" and from_browser(connection):
+            rejection = authenticate(connection, self._keys)
+            if rejection is not None:
+                if scope["type"] == "http" and is_browser(connection):
                     request = Request(scope, receive)
-                    response = await ask_for_key(request, refusal, lambda key: self._keys.find_owner(key) is not None)
+                    response = await respond_with_login(
+                        request, rejection, lambda key: self._keys.find_owner(key) is not None
+                    )
                 else:
-                    response = error_response(refusal, connection)
+                    response = error_response(rejection, connection)
                 await response(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
 
 def authenticate(connection: HTTPConnection, keys: ApiKeyStore) -> Unauthorized | Forbidden | None:
-    """Why a connection is refused, or None when it carries one of the keys; its scope then names the key."""
+    """Why a connection is rejected, or None when it carries one of the keys; its scope then names the key."""
     scheme, _, bearer = connection.headers.get("authorization", "").partition(" ")
     header = connection.headers.get("x-api-key") or (bearer.strip() if scheme.lower() == "bearer" else "")
     given = (
         header.encode("latin-1")  # the header's bytes as they came
-        or key_in_subprotocols(connection.scope.get("subprotocols", ()))
-        or key_in_cookie(connection)
+        or get_subprotocol_key(connection.scope.get("subprotocols", ()))
+        or get_cookie_key(connection)
     )
     if not given:
         return Unauthorized("this service wants an API key, in the header X-API-Key or as Authorization: Bearer")
     owner = keys.find_owner(given)
     if owner is None:
-        return Forbidden("the API key is not one of this service's keys")
+        return Forbidden("Invalid API key.")
     connection.scope["helen_key"] = owner
     return None
 
 
-def key_in_subprotocols(names: Iterable[str]) -> bytes:
+def get_subprotocol_key(names: Iterable[str]) -> bytes:
     """The key that a WebSocket names as a subprotocol; empty without a readable one."""
     encoded = next((name.removeprefix(KEY_SUBPROTOCOL) for name in names if name.startswith(KEY_SUBPROTOCOL)), "")
     try:

@@ -1,1 +1,1 @@
-"""What ``/docs`` and ``/openapi.json`` say of the routes."""
+"""``/openapi.json``: the OpenAPI document."""

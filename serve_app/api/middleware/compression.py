@@ -1,4 +1,4 @@
-"""Compressed: answers as gzip or deflate for clients that ask for it.
+"""CompressionMiddleware: answers as gzip or deflate for clients that ask for it.
 
 Only good answers of a size for which it pays; an error is read by clients that don't look at its encoding.
 """
@@ -38,12 +38,12 @@ class CompressionMiddleware:
                 if name == b"accept-encoding":
                     encoding = preferred_encoding(value[:LONGEST])
                     if encoding is not None:
-                        send = compressing(send, encoding)
+                        send = compress_responses(send, encoding)
                     break
         await self._app(scope, receive, send)
 
 
-def compressing(send: Send, encoding: str) -> Send:
+def compress_responses(send: Send, encoding: str) -> Send:
     """A ``send`` that compresses the answers for which it pays."""
     start: Message | None = None
 

@@ -1,4 +1,4 @@
-"""Shortcut: the routes that are asked many times a second, found by their path alone.
+"""ExactPathRouter: the routes that are asked many times a second, found by their path alone.
 
 Starlette tries one route's pattern after the other and wraps each endpoint twice; for these the answer costs less than
 that. It stands inside the other layers, and what it doesn't know goes on to Starlette.
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serve_app.api.error_handlers import error_response
+from serve_app.api.json_responses import error_response
 from serve_app.errors import RequestError
 
 

@@ -1,6 +1,6 @@
-"""Observed: counts every request that reaches an ingress replica, with its route, status and time.
+"""RequestMetricsMiddleware: counts every request that reaches an ingress replica, with its route, status and time.
 
-The outermost of our own layers, so that what the others refuse is counted too.
+The outermost of our own layers, so that what the others reject is counted too.
 """
 
 import time
@@ -19,15 +19,15 @@ class RequestMetricsMiddleware:
     can't make up series.
     """
 
-    def __init__(self, app: ASGIApp, counts: IngressMetrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: IngressMetrics) -> None:
         self._app = app
-        self._counts = counts
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await self._request(scope, receive, send)
         elif scope["type"] == "websocket":
-            with self._counts.streams.track_inprogress():
+            with self._metrics.websocket_sessions.track_inprogress():
                 await self._app(scope, receive, send)
         else:
             await self._app(scope, receive, send)
@@ -49,4 +49,4 @@ class RequestMetricsMiddleware:
             raise
         finally:
             route = getattr(scope.get("route"), "path", "-")
-            self._counts.answered(route, status, time.perf_counter() - started)
+            self._metrics.record_request(route, status, time.perf_counter() - started)

@@ -15,7 +15,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve_app.api.auth.api_keys import ApiKeyStore
-from serve_app.api.error_handlers import error_response
+from serve_app.api.json_responses import error_response
 from serve_app.errors import ForeignOrigin, UnknownHost
 from serve_app.settings import Environment
 
@@ -34,7 +34,7 @@ class Site:
     origins: frozenset[str] = frozenset()
 
 
-def site_from(environment: Environment, keys: ApiKeyStore, bound_to: str) -> Site:
+def build_site(environment: Environment, keys: ApiKeyStore, bound_to: str) -> Site:
     """What the environment says, and where it says nothing of hosts, what is safe.
 
     That is no check where there are keys, which a rebound page doesn't have, nor where the service listens for others
@@ -47,7 +47,7 @@ def site_from(environment: Environment, keys: ApiKeyStore, bound_to: str) -> Sit
 
 
 class SameOriginMiddleware:
-    """ASGI middleware that refuses what a web page elsewhere would have a browser send: 403, before any upgrade."""
+    """ASGI middleware that rejects what a web page elsewhere would have a browser send: 403, before any upgrade."""
 
     def __init__(self, app: ASGIApp, site: Site) -> None:
         self._app = app
@@ -56,13 +56,13 @@ class SameOriginMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
-            refusal = self._refusal(scope)
-            if refusal is not None:
-                await error_response(refusal, HTTPConnection(scope))(scope, receive, send)
+            rejection = self._check(scope)
+            if rejection is not None:
+                await error_response(rejection, HTTPConnection(scope))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
-    def _refusal(self, scope: Scope) -> UnknownHost | ForeignOrigin | None:
+    def _check(self, scope: Scope) -> UnknownHost | ForeignOrigin | None:
         host = origin = forwarded = None
         for name, value in scope["headers"]:
             if name == b"host":
@@ -74,7 +74,7 @@ class SameOriginMiddleware:
         # Every browser names a host; who doesn't is a program.
         if self._knows is not None and host is not None and not self._knows(host):
             return UnknownHost(
-                f"Host is {shown(host)}, expected localhost, an IP address or a name of HELEN_ALLOWED_HOSTS"
+                f"Host is {quote(host)}, expected localhost, an IP address or a name of HELEN_ALLOWED_HOSTS"
             )
         if origin is None or scope.get("method") in READING:
             return None
@@ -84,7 +84,7 @@ class SameOriginMiddleware:
         if given in self._origins or given.partition("://")[2] in own:
             return None
         return ForeignOrigin(
-            f"Origin is {shown(origin)}, expected a page of this service or an origin of HELEN_ALLOWED_ORIGINS"
+            f"Origin is {quote(origin)}, expected a page of this service or an origin of HELEN_ALLOWED_ORIGINS"
         )
 
 
@@ -113,6 +113,6 @@ def parse_address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | 
         return None
 
 
-def shown(value: bytes) -> str:
-    """A header's value in a sentence."""
+def quote(value: bytes) -> str:
+    """A header's value, to quote in a message."""
     return repr(value[:100].decode("latin-1"))

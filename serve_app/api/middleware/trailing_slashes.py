@@ -1,4 +1,5 @@
-"""Slashes: a path with a slash at its end is the path without it, and answered as that; no redirect sends a body twice.
+"""TrailingSlashMiddleware: a path with a slash at its end is answered as the path without it; no redirect sends a body
+twice.
 
 The outermost layer, so that keys, counts and routes know one path each.
 """

@@ -1,18 +1,16 @@
 """``GET /``: the page that says what is served and leads on, in Spanish or English, without a script."""
 
-from html import escape
-from string import Template
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from serve_app.api.app_state import get_state
-from serve_app.api.auth.middleware import PAGE_HEADERS
 from serve_app.api.health import get_model_state
-from serve_app.api.pages.endpoint import FOLDER
-from serve_app.batching.model_client import BatchingModelClient
-from serve_app.shots.advice import LANGUAGES, Language, preferred_language
+from serve_app.api.pages.endpoint import choose_language, fill_in, page
+from serve_app.gestures.client import GestureClient
+from serve_app.shots.advice import Language
+from serve_app.shots.client import ShotClient
 
 WORDS: Final[dict[Language, dict[str, str]]] = {
     "es": {
@@ -63,11 +61,9 @@ WORDS: Final[dict[Language, dict[str, str]]] = {
 
 
 async def home(request: Request) -> Response:
-    """The page, in the language of ``?lang=`` or else the browser's."""
+    """A page that says what is served and leads to the others, in Spanish or English."""
     service = get_state(request)
-    asked = request.query_params.get("lang")
-    language = next((known for known in LANGUAGES if known == asked), None)
-    language = language or preferred_language(request.headers.get("accept-language", ""))
+    language = choose_language(request)
     words = WORDS[language]
     state, reason = get_model_state(service)
     told = {
@@ -78,13 +74,10 @@ async def home(request: Request) -> Response:
         "gestures_says": gestures_in_words(service.gesture, words),
         "shot_model_says": shots_in_words(service.shots, words),
     }
-    page = Template((FOLDER / "home.html").read_text(encoding="utf-8"))
-    text = page.substitute({name: escape(value) for name, value in told.items()})
-    headers = PAGE_HEADERS | {"Content-Language": language, "Vary": "Accept-Language"}
-    return Response(text, media_type="text/html", headers=headers)
+    return page(fill_in("home.html", told), request, language)
 
 
-def gestures_in_words(pipeline: BatchingModelClient, words: dict[str, str]) -> str:
+def gestures_in_words(pipeline: GestureClient, words: dict[str, str]) -> str:
     """The gesture model's version and the gestures that it names."""
     card = pipeline.status.card
     if card is None:
@@ -93,8 +86,8 @@ def gestures_in_words(pipeline: BatchingModelClient, words: dict[str, str]) -> s
     return words["gesture_model"].format(version=pipeline.status.version, count=card.num_classes, labels=labels)
 
 
-def shots_in_words(pipeline: BatchingModelClient, words: dict[str, str]) -> str:
+def shots_in_words(pipeline: ShotClient, words: dict[str, str]) -> str:
     """The shot model's version, or the rules where there is none."""
     if pipeline.status.card is not None:
         return words["shot_version"].format(version=pipeline.status.version)
-    return words["rules" if pipeline.answering else "nothing"]
+    return words["rules" if pipeline.ready else "nothing"]

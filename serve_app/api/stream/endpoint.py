@@ -1,7 +1,7 @@
 """``WS /stream``: a live session sends a frame a message, the service keeps the window. docs/stream.md is its contract.
 
 Raw ASGI: a frame costs so little that a layer more would be most of it. What a message means and when a prediction is
-due is ``stream_session.py``'s; this is the socket, its clock, and one prediction in flight a session.
+due is ``session.py``'s; this is the socket, its clock, and one prediction in flight a session.
 """
 
 import asyncio
@@ -29,9 +29,9 @@ from landmarks.protocol.stream import (
 from landmarks.protocol.tensors import PRESENCE, SEQUENCE
 from serve_app.api.app_state import AppState, get_state
 from serve_app.api.auth.middleware import get_key_name
-from serve_app.api.error_handlers import error_response, get_request_id
+from serve_app.api.json_responses import elapsed_ms, error_response, get_request_id
 from serve_app.api.stream.messages import SessionClosed, parse_open_message
-from serve_app.api.stream.session import FrameRate, PendingWindow, RefusedMessage, StreamSession
+from serve_app.api.stream.session import FrameRate, PendingWindow, RejectedMessage, StreamSession
 from serve_app.errors import DeadlineExceeded, InvalidInput, Overloaded, RequestError
 
 logger = logging.getLogger(__name__)
@@ -42,48 +42,51 @@ MAX_REASON_BYTES: Final = 123  # RFC 6455: a control frame has 125 bytes, two of
 
 
 class Stream:
-    """The ASGI app behind the route: admits a session, or refuses it in HTTP before the upgrade."""
+    """A live session over a WebSocket: a frame a message, and the service keeps the window.
+
+    The ASGI app behind the route: it admits a session, or rejects it in HTTP before the upgrade.
+    """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = HTTPConnection(scope)
-        service = get_state(connection)
+        state = get_state(connection)
         try:
-            if len(service.sessions) >= service.arguments.max_sessions:
-                raise Overloaded(f"{len(service.sessions)} sessions are live already, the limit; try again in a second")
-            card = service.gesture.card
-        except RequestError as refusal:
-            await error_response(refusal, connection)(scope, receive, send)
+            if len(state.sessions) >= state.arguments.max_sessions:
+                raise Overloaded(f"{len(state.sessions)} sessions are live already, the limit; try again in a second")
+            card = state.gesture.require_ready()
+        except RequestError as rejection:
+            await error_response(rejection, connection)(scope, receive, send)
             return
-        session = LiveSession(service, card, connection, receive, send)
-        service.sessions.add(session)
+        session = LiveSession(state, card, connection, receive, send)
+        state.sessions.add(session)
         try:
             await receive()  # websocket.connect
             chosen = SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", ()) else None
             await send({"type": "websocket.accept", "subprotocol": chosen})
             await session.run()
         finally:
-            service.sessions.discard(session)
+            state.sessions.discard(session)
 
 
 class LiveSession:
     """One accepted WebSocket. ``run`` returns once it is closed, by either side."""
 
     def __init__(
-        self, service: AppState, card: ModelCard, connection: HTTPConnection, receive: Receive, send: Send
+        self, state: AppState, card: ModelCard, connection: HTTPConnection, receive: Receive, send: Send
     ) -> None:
-        self._pipeline = service.gesture
-        self._arguments = service.arguments
+        self._model = state.gesture
+        self._arguments = state.arguments
         self._card = card
-        self._counts = service.counts
+        self._metrics = state.metrics
         self._key = get_key_name(connection.scope)
         self._request_id = get_request_id(connection)
         self._receive = receive
         self._send = send
         self._session: StreamSession | None = None
-        self._answering: asyncio.Task[None] | None = None
+        self._predicting: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
-        """Read messages and answer them until the session is over; why, when it is our doing, is told in words."""
+        """Read messages and answer them until the session is over; the reason, when it is our doing, is sent first."""
         idle_s = self._arguments.session_idle_s
         try:
             async with asyncio.timeout((1 + IDLE_GRAIN) * idle_s) as idle:
@@ -93,21 +96,21 @@ class LiveSession:
         except TimeoutError:
             await self._close(SessionClosed(IDLE, f"no message came for {idle_s:g} s, the limit"))
         except OSError:
-            pass  # the client has gone in the middle of a sentence of ours
+            pass  # the client has gone in the middle of a message of ours
         except Exception as error:
             self._log_failure(error)
             await self._close(
                 SessionClosed(INTERNAL_ERROR, "the service failed on this session; its log has the details")
             )
         finally:
-            await self._stop_answering()
+            await self._stop_predicting()
 
     async def _read(self, idle: asyncio.Timeout) -> None:
         opening = await self._receive()
         if opening["type"] == "websocket.disconnect":
             return
         self._session = session = StreamSession(parse_open_message(get_text(opening), self._card), self._card)
-        await self._tell(session.ready(self._pipeline.status.version))
+        await self._send_json(session.ready(self._model.status.version))
         loop = asyncio.get_running_loop()
         idle_s = self._arguments.session_idle_s
         moved_s = loop.time()
@@ -123,35 +126,35 @@ class LiveSession:
                 else:
                     session.feed_text(get_text(message))
             except InvalidInput as error:
-                session.refuse(error)
+                session.reject(error)
             rate.spend(max(session.frames, 1), now_s)  # a message without frames costs as much as one
             self._check_model()
-            if self._answering is None and session.due:
-                self._answering = loop.create_task(self._answer(session))
-            if self._answering is not None and session.backlogged:
-                await asyncio.wait({self._answering})
+            if self._predicting is None and session.due:
+                self._predicting = loop.create_task(self._predict_due(session))
+            if self._predicting is not None and session.backlogged:
+                await asyncio.wait({self._predicting})
 
-    async def _answer(self, session: StreamSession) -> None:
-        """Predict the newest window that is due and tell what was refused, again and again until nothing is due."""
+    async def _predict_due(self, session: StreamSession) -> None:
+        """Predict the newest window that is due and send errors, again and again until nothing is due."""
         try:
             while session.due:
                 try:
-                    await self._tell_due(session.next_window())
+                    await self._send_due(session.next_window())
                 except OSError:
                     return  # the client has gone; the reading side learns it too
                 except Exception as error:
                     self._log_failure(error)
         finally:
-            self._answering = None
+            self._predicting = None
 
-    async def _tell_due(self, due: PendingWindow | RefusedMessage) -> None:
-        if isinstance(due, RefusedMessage):
-            await self._tell_error(due.error, due.number)
+    async def _send_due(self, due: PendingWindow | RejectedMessage) -> None:
+        if isinstance(due, RejectedMessage):
+            await self._send_error(due.error, due.number)
             return
         try:
             text = await self._predict(due)
         except RequestError as error:
-            await self._tell_error(error, due.number)
+            await self._send_error(error, due.number)
         else:
             await self._send({"type": "websocket.send", "text": text})
 
@@ -159,10 +162,10 @@ class LiveSession:
         started = time.perf_counter()
         limit_s = self._arguments.request_deadline_s
         try:
-            _ = self._pipeline.card  # not ready is said at once
-            self._counts.record_presence(self._pipeline.status.name, self._key, window.presence)
+            self._model.require_ready()
+            self._metrics.record_presence(self._model.status.name, self._key, window.presence)
             async with asyncio.timeout(limit_s):
-                encoded = await self._pipeline.submit({SEQUENCE: window.sequence, PRESENCE: window.presence})
+                encoded = await self._model.predict_json({SEQUENCE: window.sequence, PRESENCE: window.presence})
         except RequestError:
             raise
         except TimeoutError as error:
@@ -170,47 +173,46 @@ class LiveSession:
         except Exception as error:
             self._log_failure(error)
             raise RequestError("the service failed on this window; its log has the details") from error
-        elapsed_ms = (time.perf_counter() - started) * 1000
-        frames = len(window.sequence)
+        frames, elapsed = len(window.sequence), elapsed_ms(started)
         return encode_prediction(
-            encoded, frame=window.number, frames=frames, skipped=window.skipped, elapsed_ms=elapsed_ms
+            encoded, frame=window.number, frames=frames, skipped=window.skipped, elapsed_ms=elapsed
         )
 
     def _check_model(self) -> None:
-        card = self._pipeline.status.card
+        card = self._model.status.card
         if card is self._card or card is None:
             return
         if card_shape(card) != card_shape(self._card):
             raise SessionClosed(SERVICE_RESTART, "the model has changed its shape or its labels: open a session anew")
         self._card = card  # every refresh brings a new object of the same card
 
-    async def _tell(self, message: ReadyMessage | ErrorMessage) -> None:
+    async def _send_json(self, message: ReadyMessage | ErrorMessage) -> None:
         await self._send({"type": "websocket.send", "text": msgspec.json.encode(message).decode()})
 
-    async def _tell_error(self, error: RequestError, number: int) -> None:
-        await self._tell(ErrorMessage(**error.body(self._request_id), frame=number))
+    async def _send_error(self, error: RequestError, number: int) -> None:
+        await self._send_json(ErrorMessage(**error.body(self._request_id), frame=number))
 
     def _log_failure(self, error: Exception) -> None:
         logger.error("session %s failed", self._request_id, exc_info=error, extra={"request_id": self._request_id})
-        self._counts.record_failure("session")
+        self._metrics.record_failure("session")
 
-    async def _stop_answering(self) -> None:
-        if self._answering is not None:
-            self._answering.cancel()
-            await asyncio.gather(self._answering, return_exceptions=True)
+    async def _stop_predicting(self) -> None:
+        if self._predicting is not None:
+            self._predicting.cancel()
+            await asyncio.gather(self._predicting, return_exceptions=True)
 
     async def _close(self, over: SessionClosed) -> None:
-        """Say what was refused and why the session is over, then close; a client that has gone is told nothing."""
-        await self._stop_answering()  # nothing may follow the close
-        last = ErrorMessage(over.sentence, CLOSE_REASONS[over.close_code], self._request_id)
-        reason = over.sentence.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
+        """Send the errors that wait and why the session is over, then close; a client that has gone gets nothing."""
+        await self._stop_predicting()  # nothing may follow the close
+        last = ErrorMessage(over.message, CLOSE_REASONS[over.close_code], self._request_id)
+        reason = over.message.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
         with contextlib.suppress(OSError):  # of which TimeoutError is one
             async with asyncio.timeout(CLOSE_WITHIN_S):
                 while self._session is not None and self._session.due:
                     due = self._session.next_window()
-                    if isinstance(due, RefusedMessage):
-                        await self._tell_error(due.error, due.number)
-                await self._tell(last)
+                    if isinstance(due, RejectedMessage):
+                        await self._send_error(due.error, due.number)
+                await self._send_json(last)
                 await self._send({"type": "websocket.close", "code": over.close_code, "reason": reason})
 
 

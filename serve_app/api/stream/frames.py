@@ -8,7 +8,7 @@ from landmarks.hands import Array
 from landmarks.models.card import ModelCard
 from landmarks.protocol.stream import DTYPES, FRAME_NUMBER, INVALID_DATA, TOO_BIG
 from serve_app.api.stream.messages import SessionClosed
-from serve_app.gestures.request import LARGEST, check_numbers
+from serve_app.validation import LARGEST, check_numbers
 
 # The upper half of an fp32 number from 0.0078 (2^-7) on reads as an fp16 number from 1 on, and two fp16 numbers below 1
 # read as an fp32 number below 0.0078. Landmarks lie between 0 and 1, so that most upper halves tell which they are.

@@ -1,7 +1,7 @@
 """One live session's state: frames in, the windows that are due out. Knows nothing of sockets, tasks or models.
 
-``routes/stream.py`` feeds it messages as they come; what they may be is in ``stream_messages.py``. The newest window
-that is due takes the place of one that nobody has taken yet. What is to be told comes out in the order of the messages.
+``endpoint.py`` feeds it messages as they come; what they may be is in ``messages.py``. The newest window
+that is due takes the place of one that nobody has taken yet. What is to be sent comes out in the order of the messages.
 """
 
 from collections import deque
@@ -21,12 +21,12 @@ from landmarks.protocol.stream import (
     TextMessage,
 )
 from serve_app.api.stream.frames import BinaryFrames
-from serve_app.api.stream.messages import SessionClosed, read_text
+from serve_app.api.stream.messages import SessionClosed, parse_text_message
 from serve_app.api.stream.window import FrameBuffer
 from serve_app.errors import InvalidInput
-from serve_app.gestures.request import LARGEST, check_numbers
+from serve_app.validation import LARGEST, check_numbers
 
-MAX_REFUSED: Final = 64  # messages that wait to be told, behind a window that is under way
+MAX_REJECTED: Final = 64  # messages whose errors wait to be sent, behind a window that is under way
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,8 +43,8 @@ class PendingWindow:
 
 
 @dataclass(frozen=True, slots=True)
-class RefusedMessage:
-    """A message that was refused, and why: to be told when what was due before it has been."""
+class RejectedMessage:
+    """A message that was rejected, and why: sent when what was due before it has been."""
 
     number: int
     error: InvalidInput
@@ -67,11 +67,11 @@ class StreamSession:
         self._buffer = FrameBuffer(card.seq_len, card.feature_dim)
         self._since_window = self._stride
         self._absent = 0
-        self._due: deque[PendingWindow | RefusedMessage] = deque()  # one window at most
-        self._refused = 0
+        self._due: deque[PendingWindow | RejectedMessage] = deque()  # one window at most
+        self._rejected = 0
         self._taken = 0
         self.number = 0  # of the last message, as its sender counts or else as this session counts frames
-        self.frames = 0  # in the last message, also where it was refused
+        self.frames = 0  # in the last message, also where it was rejected
 
     def ready(self, version: str | None) -> ReadyMessage:
         """The answer to the opening message; ``version`` is the model's."""
@@ -113,7 +113,7 @@ class StreamSession:
             InvalidInput: as ``feed_binary``.
             SessionClosed: it isn't one of the messages of a session.
         """
-        text = read_text(message)
+        text = parse_text_message(message)
         self.frames = int(text.type == "frame")
         self.number = self._taken + self.frames if text.n is None else text.n
         if text.type == "reset":
@@ -127,25 +127,25 @@ class StreamSession:
         else:
             self._take(self._checked(text), text.n is not None)
 
-    def refuse(self, error: InvalidInput) -> None:
-        """Have it told that the last message was refused, in its turn."""
-        self._due.append(RefusedMessage(self.number, error))
-        self._refused += 1
+    def reject(self, error: InvalidInput) -> None:
+        """Have the last message's error sent, in its turn."""
+        self._due.append(RejectedMessage(self.number, error))
+        self._rejected += 1
 
     @property
     def backlogged(self) -> bool:
-        """Whether so many refused messages wait for their turn that no more should be read until it has come."""
-        return self._refused >= MAX_REFUSED
+        """Whether so many rejected messages wait for their turn that no more should be read until it has come."""
+        return self._rejected >= MAX_REJECTED
 
     @property
     def due(self) -> bool:
-        """Whether something is to be told: a prediction, or that a message was refused."""
+        """Whether something is to be sent: a prediction, or an error."""
         return bool(self._due)
 
-    def next_window(self) -> PendingWindow | RefusedMessage:
-        """Take what is to be told next, in the order of the messages; callers look at ``due`` first."""
+    def next_window(self) -> PendingWindow | RejectedMessage:
+        """Take what is to be sent next, in the order of the messages; callers check ``due`` first."""
         due = self._due.popleft()
-        self._refused -= isinstance(due, RefusedMessage)
+        self._rejected -= isinstance(due, RejectedMessage)
         return due
 
     def _checked(self, text: TextMessage) -> Array:
@@ -153,13 +153,13 @@ class StreamSession:
         if text.frame is None or len(text.frame) != width:
             found = "missing" if text.frame is None else f"{len(text.frame)} numbers"
             raise InvalidInput(f"frame is {found}, expected {width} numbers")
-        frame = numbers(text.frame)
+        frame = to_array(text.frame)
         check_numbers("frame", frame, -LARGEST, LARGEST)
         if text.mask is None:
             return frame[None]
         if len(text.mask) != len(HANDS):
             raise InvalidInput(f"mask has {len(text.mask)} numbers, expected 2: [left, right]")
-        mask = numbers(text.mask)
+        mask = to_array(text.mask)
         check_numbers("mask", mask, 0.0, 1.0)
         return apply_mask(frame, mask)[None]
 
@@ -208,8 +208,8 @@ class StreamSession:
         # What was due before the reset is still a right answer to its own frame.
 
 
-def numbers(given: list[float]) -> Array:
-    """Numbers as float32; what overflows to infinity is refused by ``check_numbers``."""
+def to_array(given: list[float]) -> Array:
+    """Numbers as float32; ``check_numbers`` rejects what overflows to infinity."""
     with np.errstate(over="ignore"):
         return np.array(given, dtype=np.float32)
 

@@ -60,7 +60,7 @@ def checkpoint(network: SourceGRU, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_a_checkpoint_answers_as_its_network_does(checkpoint: Path, network: SourceGRU) -> None:
     model = ModelLoader("gesture", [str(checkpoint)])
-    model.look()
+    model.refresh()
     assert model.current is not None, model.reason
     card = model.current.session.card
     assert card.class_labels == ("Inicio", "Alto", "Fin")
@@ -125,7 +125,7 @@ def test_a_cache_that_can_not_be_written_does_not_keep_a_checkpoint_from_answeri
     (tmp_path / "a loop").symlink_to(tmp_path / "a loop")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / cache))
     model = ModelLoader("gesture", [str(checkpoint)])
-    model.look()
+    model.refresh()
     assert model.current is not None, model.reason
     assert "is converted at each start" in service_log.text
 
@@ -144,9 +144,9 @@ def test_a_damaged_cache_is_replaced(checkpoint: Path, tmp_path: Path) -> None:
 def test_a_truncated_checkpoint_is_refused_and_the_next_source_answers(checkpoint: Path, repository: Path) -> None:
     checkpoint.write_bytes(checkpoint.read_bytes()[:20_000])
     model = ModelLoader("gesture", [str(checkpoint), str(repository)])
-    model.look()
+    model.refresh()
     assert model.current is not None and model.current.version == "1"
-    assert "not all of one" in model.refused[str(checkpoint)]
+    assert "not all of one" in model.rejected_versions[str(checkpoint)]
 
 
 @pytest.mark.anyio
@@ -166,6 +166,6 @@ async def test_without_torch_a_replica_comes_up_at_once_and_answers_with_what_to
     wanted = "pip install -r training/requirements.txt"
     with pytest.raises(NotReady, match=wanted):
         await replicas[0].infer({})
-    await replicas[0].look()
-    assert len([record for record in service_log.records if "is refused" in record.getMessage()]) == 1
+    await replicas[0].reload()
+    assert len([record for record in service_log.records if "is rejected" in record.getMessage()]) == 1
     checkpoint.unlink()  # the replica goes on looking, and torch is there again after this test

@@ -36,7 +36,7 @@ async def test_a_key_in_the_form_opens_the_page_and_its_files_for_that_browser(r
         answer = await client.post("/shots", headers=PAGE, data={"key": key})
         assert (answer.status_code, answer.headers["location"]) == (303, "shots")
         cookie = answer.headers["set-cookie"]
-        assert "HttpOnly" in cookie and "SameOriginMiddleware=Strict" in cookie and "Path=/" in cookie
+        assert "HttpOnly" in cookie and "SameSite=Strict" in cookie and "Path=/" in cookie
         assert "expires" not in cookie.lower() and "max-age" not in cookie.lower()
         for path in ("/shots", "/shots/shots.js", "/metadata"):
             assert (await client.get(path)).status_code == 200

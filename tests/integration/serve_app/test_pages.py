@@ -8,35 +8,42 @@ from pathlib import Path
 
 import pytest
 
-from serve_app.api.docs.openapi import DOCUMENT
-from serve_app.api.pages.endpoint import FOLDER, MEDIA_TYPES
+from serve_app.api.application import ROUTES
+from serve_app.api.auth.api_keys import ApiKeyStore
+from serve_app.api.docs.openapi import build_document
+from serve_app.api.pages.endpoint import DOCS_WORDS, FOLDER, MEDIA_TYPES, VIEWER, VIEWER_TYPES
+from serve_app.shots.advice import LANGUAGES
+from testkit.browser import Tab, another_tab, chromium, installed
 from testkit.stages.local_stages import local_client, serving
 
 DEADLINE_S = 60
+TYPES = MEDIA_TYPES | VIEWER_TYPES
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("name", ["shots", "docs"])
-async def test_every_file_of_the_page_is_served_with_its_type(repository: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "files"), [("shots", 2), ("docs", 4)])
+async def test_every_file_of_the_page_is_served_with_its_type(repository: Path, name: str, files: int) -> None:
     async with asyncio.timeout(20), local_client(repository) as client:
         page = await client.get(f"/{name}")
         assert page.status_code == 200
         assert page.headers["content-type"].startswith("text/html")
         assert "script-src 'self'" in page.headers["content-security-policy"]
         wanted = re.findall(rf'(?:href|src)="({name}/[^"]+)"', page.text)
-        assert len(wanted) == 2
+        assert len(wanted) == files
         for path in wanted:
             file = await client.get(f"/{path}")
             assert file.status_code == 200
-            assert file.headers["content-type"].startswith(MEDIA_TYPES[path.removeprefix(f"{name}/")])
+            assert file.headers["content-type"].startswith(TYPES[path.removeprefix(f"{name}/")])
 
 
 @pytest.mark.anyio
 async def test_nothing_but_the_pages_files_is_served(repository: Path) -> None:
     assert {path.name for path in FOLDER.iterdir()} == {*MEDIA_TYPES, "home.html", "shots.html", "docs.html"}
+    notes = {"LICENSE", "NOTICE", "README.md", "swagger-ui-bundle.js.LICENSE.txt"}
+    assert {path.name for path in VIEWER.iterdir()} == {*VIEWER_TYPES, *notes}
 
     async with asyncio.timeout(20), local_client(repository) as client:
-        for name in ("other.js", "..%2Fsettings.py", "shots.html", "docs.html"):
+        for name in ("other.js", "..%2Fsettings.py", "shots.html", "docs.html", "LICENSE"):
             assert (await client.get(f"/shots/{name}")).status_code == 404
 
 
@@ -85,9 +92,84 @@ def test_a_browser_shows_the_example_judged(repository: Path, tmp_path: Path) ->
     assert '<p id="message" role="status"></p>' in document
 
 
-def test_a_browser_shows_every_route_with_an_example_to_send(repository: Path, tmp_path: Path) -> None:
-    document = document_of("docs", repository, tmp_path / "profile")
-    assert 'data-ready="yes"' in document, "a script of the page failed"
-    operations = [path for path, methods in DOCUMENT["paths"].items() for _ in methods]
-    assert re.findall(r'<code class="path">([^<]+)</code>', document) == operations
-    assert "sequence: [[number, …], …]  (T frames of F numbers" in document
+def test_the_routes_are_introduced_in_the_same_words_in_both_languages() -> None:
+    assert set(DOCS_WORDS) == set(LANGUAGES)
+    assert set(DOCS_WORDS["es"]) == set(DOCS_WORDS["en"])
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("accept_language", "language"), [("", "es"), ("en-GB", "en"), ("es;q=0.1, fr", "es")])
+async def test_the_routes_are_introduced_in_the_visitors_language(
+    repository: Path, accept_language: str, language: str
+) -> None:
+    async with asyncio.timeout(20), local_client(repository) as client:
+        page = await client.get("/docs", headers={"Accept-Language": accept_language})
+        assert page.headers["content-language"] == language
+        assert f'<html lang="{language}">' in page.text
+        other = re.findall(r'href="(docs\?lang=\w+)"', page.text)
+        assert f'<html lang="{language}">' not in (await client.get(f"/{other[0]}")).text
+
+
+# What a page's policy refuses, and every error of its scripts.
+WATCH = """
+window.troubles = [];
+addEventListener("securitypolicyviolation", (event) => troubles.push(event.violatedDirective + event.blockedURI));
+addEventListener("error", (event) => troubles.push(event.message));
+"""
+SIZES = {"phone": (360, 740), "desktop": (1200, 900)}
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+EXPAND = ".json-schema-2020-12-property .json-schema-2020-12-expand-deep-button"
+OPERATION = "document.querySelector('.opblock:has([data-path=\"/predict\"])')"
+
+
+async def send_the_example(tab: Tab) -> str:
+    """Open ``/predict`` and press Execute; the status that the page then shows."""
+    await tab.evaluate(f"{OPERATION}.querySelector('.opblock-summary-control').click()")
+    await tab.until(f"{OPERATION}.querySelector('textarea')?.value.includes('sequence')")
+    await tab.evaluate("document.querySelector('.execute').click()")
+    shown = "document.querySelector('.live-responses-table .response .response-col_status')"
+    await tab.until(shown)
+    return str(await tab.evaluate(f"{shown}.innerText")).split()[0]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("keys", "slash"), [((), ""), ((), "/"), (("a-key",), "")], ids=["plain", "slash", "keys"])
+async def test_a_browser_shows_every_route_with_an_example_to_send(
+    repository: Path, tmp_path: Path, keys: tuple[str, ...], slash: str
+) -> None:
+    browser = installed()
+    if browser is None:
+        pytest.skip("no Chromium is installed")
+    profile = tmp_path / "profile"
+    async with (
+        asyncio.timeout(DEADLINE_S),
+        serving(repository, ApiKeyStore(keys)) as url,
+        chromium(browser, profile, "about:blank"),
+        another_tab(profile, WATCH) as tab,
+    ):
+        await tab.call("Page.navigate", url=f"{url}/docs{slash}")
+        if keys:
+            await tab.until("document.querySelector('#key')")
+            await tab.evaluate("document.querySelector('#key').value = 'a-key'; document.forms[0].submit()")
+        await tab.until("document.body.dataset.ready == 'yes' && document.querySelector('.opblock')")
+        listed = await tab.evaluate("[...document.querySelectorAll('[data-path]')].map((each) => each.dataset.path)")
+        assert sorted(listed) == sorted(build_document(ROUTES)["paths"])
+        assert await tab.evaluate("Boolean(document.querySelector('.authorize'))") == bool(keys)
+        assert await send_the_example(tab) == "200"
+        await tab.evaluate(f"{OPERATION}.querySelector('button[data-name=model]').click()")
+        await tab.until(f"{OPERATION}.innerText.includes('array<array<number>>')")
+        await tab.evaluate(f"{OPERATION}.querySelector('{EXPAND}').click()")
+        await tab.until(f"{OPERATION}.innerText.includes('T frames of F numbers')")
+        for size, (width, height) in SIZES.items():
+            mobile = size == "phone"
+            await tab.call(
+                "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile
+            )
+            for scheme in ("light", "dark"):
+                await tab.call(
+                    "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}]
+                )
+                await tab.until(f"document.documentElement.classList.contains('dark-mode') == {int(scheme == 'dark')}")
+                assert await tab.evaluate(OVERFLOW) <= 0, (size, scheme)
+                (tmp_path / f"{size}-{scheme}.png").write_bytes(await tab.picture())  # for people to look at
+        assert await tab.evaluate("troubles") == []

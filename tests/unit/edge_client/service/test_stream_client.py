@@ -149,7 +149,7 @@ def test_a_window_that_the_service_refuses_does_not_end_the_session(service: Liv
     [
         ({"max_sessions": 1}, (), "", 429, 1.0, "1 sessions are live already"),
         ({}, ("right",), "", 401, 0.0, "this service wants an API key"),
-        ({}, ("right",), "wrong", 403, 0.0, "the API key is not one of"),
+        ({}, ("right",), "wrong", 403, 0.0, "Invalid API key."),
     ],
 )
 def test_a_service_that_opens_no_session_says_why(

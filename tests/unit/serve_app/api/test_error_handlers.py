@@ -228,5 +228,5 @@ async def test_a_body_that_does_not_come_within_the_deadline_is_the_clients_faul
 
     async with serving(repository, request_deadline_s=0.2) as client:
         answer = await client.post(path, content=half_a_body())
-        assert (answer.status_code, answer.json()["code"]) == (408, "body_too_slow")
+        assert (answer.status_code, answer.json()["code"]) == (408, "request_timeout")
         assert answer.json()["error"] == "the body was not all there within 0.2 s"

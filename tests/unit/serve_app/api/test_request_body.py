@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from serve_app.api.docs.shots import example_shot
+from serve_app.api.docs.examples import example_shot
 from serve_app.api.request_body import BodyMemoryLimit
 from serve_app.errors import Overloaded
 from testkit.load import EXAMPLE

@@ -22,8 +22,8 @@ def test_a_replica_that_starts_without_its_repository_waits_for_it(repository: P
     assert not started
     away.rename(repository)
     starting.join(WITHIN_S)
-    assert started[0].describe().version == "1"
+    assert started[0].status().version == "1"
 
 
 def test_when_its_patience_is_over_it_comes_up_and_says_why(tmp_path: Path) -> None:
-    assert "no gesture model could be loaded" in (ModelReplica("gesture", [str(tmp_path)]).describe().reason or "")
+    assert "no gesture model could be loaded" in (ModelReplica("gesture", [str(tmp_path)]).status().reason or "")

@@ -7,10 +7,12 @@ import threading
 import numpy as np
 import pytest
 
-from serve_app.deployments import postprocess
+from serve_app.api.docs.examples import example_shot
 from serve_app.deployments.postprocess import Postprocess
 from serve_app.errors import InvalidInput, RequestError
 from serve_app.schemas import ModelOutput
+from serve_app.shots import analysis
+from serve_app.shots.request import parse_shot
 
 LABELS = ("none", "hello", "yes")
 
@@ -53,7 +55,7 @@ async def test_a_row_that_is_not_finite_fails_alone(bad: float) -> None:
     good, failed = await Postprocess().predict(scored([[0.0, 1.0, 0.0], [0.0, bad, 0.0]]))
     assert isinstance(good, bytes)
     assert isinstance(failed, RequestError)
-    assert "not finite" in failed.sentence
+    assert "not finite" in failed.message
 
 
 @pytest.mark.anyio
@@ -68,15 +70,15 @@ async def test_a_batch_of_shots_that_nobody_waits_for_ends_after_the_shot_at_han
         assert go_on.wait(10)
         raise InvalidInput("frames show no shot")
 
-    monkeypatch.setattr(postprocess, "judge", slow)
-    batch = {"points": np.zeros((8, 6, 33, 3), np.float32)}
+    monkeypatch.setattr(analysis, "analyze_with_rules", slow)
+    shots = [parse_shot(json.dumps(example_shot()).encode(), "es")] * 8
 
-    judging = asyncio.ensure_future(Postprocess().judge(batch, None))
+    analyzing = asyncio.ensure_future(Postprocess().analyze(shots, None))
     async with asyncio.timeout(10):
         while not begun:
             await asyncio.sleep(0.001)
-        judging.cancel()
-        await asyncio.gather(judging, return_exceptions=True)
+        analyzing.cancel()
+        await asyncio.gather(analyzing, return_exceptions=True)
     go_on.set()
     await asyncio.sleep(0.02)
     assert len(begun) == 1

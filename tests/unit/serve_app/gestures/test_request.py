@@ -9,7 +9,7 @@ import pytest
 from landmarks.hands import split_hands
 from landmarks.models.card import ModelCard
 from serve_app.errors import InvalidInput
-from serve_app.gestures.request import gesture_window
+from serve_app.gestures.request import parse_window
 from testkit.model_files import build_card, linear_model
 
 
@@ -35,7 +35,7 @@ def with_number(value: Any) -> list[list[Any]]:
 
 
 def test_the_example_becomes_a_masked_window_and_its_presence(card: ModelCard) -> None:
-    window = gesture_window(body(), card)
+    window = parse_window(body(), card)
     assert {name: array.shape for name, array in window.items()} == {"sequence": (10, 84), "presence": (10, 2)}
     assert all(array.dtype == np.float32 for array in window.values())
     hands = split_hands(window["sequence"])
@@ -45,14 +45,14 @@ def test_the_example_becomes_a_masked_window_and_its_presence(card: ModelCard) -
 
 
 def test_a_fractional_mask_scales_its_hand(card: ModelCard) -> None:
-    window = gesture_window(body(mask=[[0.5, 1.0]] * 10), card)
+    window = parse_window(body(mask=[[0.5, 1.0]] * 10), card)
     assert split_hands(window["sequence"])[0, :, 0, 0].tolist() == pytest.approx([0.05, 0.1])
     assert window["presence"].tolist() == [[1.0, 1.0]] * 10
 
 
 def test_a_mask_of_true_and_false_is_one_of_ones_and_zeros(card: ModelCard) -> None:
     mixed = [[True, False], [1, 0.0]] * 5
-    window, wanted = (gesture_window(body(mask=mask), card) for mask in (mixed, [[1.0, 0.0]] * 10))
+    window, wanted = (parse_window(body(mask=mask), card) for mask in (mixed, [[1.0, 0.0]] * 10))
     assert (window["sequence"] == wanted["sequence"]).all()
     assert (window["presence"] == wanted["presence"]).all()
 
@@ -60,21 +60,21 @@ def test_a_mask_of_true_and_false_is_one_of_ones_and_zeros(card: ModelCard) -> N
 @pytest.mark.parametrize("mask", [..., None], ids=["left out", "null"])
 def test_without_a_mask_presence_follows_from_the_zeros(card: ModelCard, mask: object) -> None:
     sequence = [[0.1] * 42 + [0.0] * 42] * 5 + [[0.1] * 84] * 5
-    window = gesture_window(body(sequence=sequence, mask=mask), card)
+    window = parse_window(body(sequence=sequence, mask=mask), card)
     assert window["presence"].tolist() == [[1.0, 0.0]] * 5 + [[1.0, 1.0]] * 5
 
 
 @pytest.mark.parametrize("count", [6, 30])
 def test_the_shortest_and_the_longest_window_are_read(card: ModelCard, count: int) -> None:
-    assert gesture_window(body(sequence=frames(count), mask=...), card)["sequence"].shape == (count, 84)
+    assert parse_window(body(sequence=frames(count), mask=...), card)["sequence"].shape == (count, 84)
 
 
 def test_whole_numbers_are_numbers(card: ModelCard) -> None:
-    assert gesture_window(body(sequence=frames(10, value=1)), card)["sequence"].dtype == np.float32
+    assert parse_window(body(sequence=frames(10, value=1)), card)["sequence"].dtype == np.float32
 
 
 def test_fields_that_the_service_does_not_know_are_ignored(card: ModelCard) -> None:
-    assert gesture_window(body(session="pi-3"), card)["sequence"].shape == (10, 84)
+    assert parse_window(body(session="pi-3"), card)["sequence"].shape == (10, 84)
 
 
 WRONG: list[tuple[str, bytes, str]] = [
@@ -137,12 +137,12 @@ WRONG: list[tuple[str, bytes, str]] = [
 @pytest.mark.parametrize(("sent", "sentence"), [case[1:] for case in WRONG], ids=[case[0] for case in WRONG])
 def test_a_wrong_body_is_refused_with_one_sentence(card: ModelCard, sent: bytes, sentence: str) -> None:
     with pytest.raises(InvalidInput) as refusal:
-        gesture_window(sent, card)
-    assert refusal.value.sentence == sentence
+        parse_window(sent, card)
+    assert refusal.value.message == sentence
     assert refusal.value.status == 400
 
 
 @pytest.mark.parametrize("sent", [b"[" * 200_000, b'{"sequence":' * 50_000, b'{"sequence":' + b"[" * 100_000])
 def test_a_body_nested_without_end_is_refused(card: ModelCard, sent: bytes) -> None:
     with pytest.raises(InvalidInput):
-        gesture_window(sent, card)
+        parse_window(sent, card)

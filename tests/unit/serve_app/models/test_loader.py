@@ -83,7 +83,7 @@ BROKEN: list[tuple[Callable[[Path], None], str]] = [
 
 def serving(root: Path | str) -> ModelLoader:
     model = ModelLoader("gesture", [str(root)])
-    model.look()
+    model.refresh()
     return model
 
 
@@ -103,12 +103,12 @@ def test_folders_that_are_no_version_are_not_looked_at(repository: Path) -> None
     assert ModelRepository(str(repository), "gesture").versions() == [1]
 
 
-def test_a_published_version_is_taken_up_at_the_next_look(repository: Path) -> None:
+def test_a_published_version_is_taken_up_at_the_next_refresh(repository: Path) -> None:
     model = serving(repository)
     write_version(repository, 2, linear_model(seed=2), build_card(linear_model(seed=2)))
-    model.look()
+    model.refresh()
     assert version_of(model) == "2"
-    assert model.refused == {}
+    assert model.rejected_versions == {}
 
 
 @pytest.mark.parametrize(("spoil", "reason"), BROKEN, ids=[reason for _, reason in BROKEN])
@@ -117,9 +117,9 @@ def test_a_broken_version_is_refused_with_its_reason_and_the_old_one_goes_on(
 ) -> None:
     model = serving(repository)
     spoil(write_version(repository, 2))
-    model.look()
+    model.refresh()
     assert version_of(model) == "1"
-    (refusal,) = model.refused.values()
+    (refusal,) = model.rejected_versions.values()
     assert reason in refusal
 
 
@@ -130,11 +130,11 @@ async def test_a_replica_starts_beside_a_broken_version_and_says_why_once(
 ) -> None:
     spoil(write_version(repository, 2))
     inference = ModelReplica("gesture", [str(repository)], startup_timeout_s=60)
-    await inference.look()
-    status = await inference.look()
+    await inference.reload()
+    status = await inference.reload()
     assert status.version == "1"
-    assert reason in status.refused[f"{repository}:2"]
-    assert len([record for record in service_log.records if "is refused" in record.getMessage()]) == 1
+    assert reason in status.rejected_versions[f"{repository}:2"]
+    assert len([record for record in service_log.records if "is rejected" in record.getMessage()]) == 1
 
 
 def test_a_broken_newest_version_does_not_keep_a_replica_from_starting(repository: Path) -> None:
@@ -149,28 +149,28 @@ def test_a_version_that_was_still_being_copied_is_taken_up_when_it_is_complete(
     folder = write_version(repository, 2)
     whole = (folder / MODEL_FILE).read_bytes()
     truncate(folder)
-    model.look()
+    model.refresh()
     (folder / MODEL_FILE).write_bytes(whole)
-    model.look()
+    model.refresh()
     assert version_of(model) == "1", "a refused version is not read again at once"
     monkeypatch.setattr("serve_app.models.loader.time.monotonic", lambda: 1e12)
-    model.look()
+    model.refresh()
     assert version_of(model) == "2"
-    assert model.refused == {}
+    assert model.rejected_versions == {}
 
 
 def test_deleting_the_newest_version_rolls_back(repository: Path) -> None:
     folder = write_version(repository, 2)
     model = serving(repository)
     shutil.rmtree(folder)
-    model.look()
+    model.refresh()
     assert version_of(model) == "1"
 
 
 def test_a_repository_that_becomes_empty_leaves_the_model_as_it_is(repository: Path) -> None:
     model = serving(repository)
     shutil.rmtree(repository / "gesture")
-    model.look()
+    model.refresh()
     assert version_of(model) == "1"
 
 
@@ -179,16 +179,16 @@ def test_a_pinned_version_is_served_until_the_pin_goes(repository: Path) -> None
     model = serving(repository)
     for pin, expected in ((1, "1"), ("latest", "2")):
         model.settings = ModelSettings.model_validate({"version": pin})
-        model.look()
+        model.refresh()
         assert version_of(model) == expected
 
 
 def test_a_pin_to_a_version_that_is_not_there_keeps_the_model_and_says_so(repository: Path) -> None:
     model = serving(repository)
     model.settings = ModelSettings(version=7)
-    model.look()
+    model.refresh()
     assert version_of(model) == "1"
-    assert model.refused == {str(repository): "version 7 is pinned, but the repository has [1]"}
+    assert model.rejected_versions == {str(repository): "version 7 is pinned, but the repository has [1]"}
 
 
 def test_no_model_at_all_is_a_reason_and_not_a_crash(tmp_path: Path) -> None:
@@ -202,9 +202,9 @@ def test_the_first_source_that_loads_wins_and_the_failed_ones_are_named(tmp_path
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"")
     model = ModelLoader("gesture", [str(tmp_path / "absent.pt"), str(broken), str(repository)])
-    model.look()
+    model.refresh()
     assert version_of(model) == "1"
-    assert list(model.refused) == [str(broken)]
+    assert list(model.rejected_versions) == [str(broken)]
 
 
 def test_a_single_onnx_file_with_its_card_is_served_by_its_hash(repository: Path) -> None:
@@ -222,9 +222,9 @@ def test_a_repository_may_be_any_fsspec_uri(repository: Path) -> None:
 
 def test_a_repository_that_can_not_be_opened_is_named(tmp_path: Path) -> None:
     model = ModelLoader("gesture", ["nosuch://bucket", str(tmp_path)])
-    model.look()
+    model.refresh()
     assert model.current is None
-    assert "nosuch" in model.refused["nosuch://bucket"]
+    assert "nosuch" in model.rejected_versions["nosuch://bucket"]
 
 
 def replace_files(folder: Path, seed: int) -> None:
@@ -238,10 +238,10 @@ def test_a_version_replaced_in_place_is_taken_up_and_logged(
     repository: Path, service_log: pytest.LogCaptureFixture
 ) -> None:
     model = serving(repository)
-    model.look()
+    model.refresh()
     replace_files(repository / "gesture" / "1", seed=7)
-    model.look()
-    model.look()
+    model.refresh()
+    model.refresh()
     assert model.current is not None
     assert model.current.session.card.sha256 == build_card(linear_model(seed=7)).sha256
     assert service_log.text.count("is replaced in place") == 1
@@ -251,7 +251,7 @@ def test_a_single_file_replaced_in_place_is_taken_up(repository: Path) -> None:
     folder = repository / "gesture" / "1"
     model = serving(folder / MODEL_FILE)
     replace_files(folder, seed=7)
-    model.look()
+    model.refresh()
     assert version_of(model) == f"sha-{build_card(linear_model(seed=7)).sha256[:12]}"
 
 
@@ -260,9 +260,9 @@ def test_a_version_replaced_by_a_broken_one_is_refused_and_the_one_in_memory_goe
     model = serving(repository)
     truncate(repository / "gesture" / "2")
     for _ in range(3):
-        model.look()
+        model.refresh()
     assert version_of(model) == "2"
-    assert "SHA-256" in model.refused[f"{repository}:2"]
+    assert "SHA-256" in model.rejected_versions[f"{repository}:2"]
 
 
 def test_files_in_a_bucket_replaced_in_place_are_taken_up(repository: Path) -> None:
@@ -274,7 +274,7 @@ def test_files_in_a_bucket_replaced_in_place_are_taken_up(repository: Path) -> N
     replace_files(source, seed=7)
     for name in (MODEL_FILE, CARD_FILE):
         files.pipe(f"/replaced/gesture/3/{name}", (source / name).read_bytes())
-    model.look()
+    model.refresh()
     assert model.current is not None
     assert model.current.session.card.sha256 == build_card(linear_model(seed=7)).sha256
 
@@ -289,6 +289,6 @@ def test_a_repository_may_be_a_chained_uri(repository: Path) -> None:
 def test_a_gesture_model_is_no_shot_model(repository: Path) -> None:
     write_version(repository, 1, card=build_card(linear_model(), name="shot"))
     model = ModelLoader("shot", [str(repository)])
-    model.look()
+    model.refresh()
     assert model.current is None
     assert "it is a gesture model, expected a shot model" in model.reason

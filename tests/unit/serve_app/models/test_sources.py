@@ -21,7 +21,7 @@ def version_of(model: ModelLoader) -> str | None:
 class RaisingSource:
     """A source whose driver raises what nobody expects, until it is mended."""
 
-    root = "odd://bucket"
+    uri = "odd://bucket"
 
     def __init__(self, at: str, error: Exception | None) -> None:
         self._at, self.error = at, error
@@ -56,9 +56,9 @@ def test_whatever_a_source_raises_the_next_one_is_tried_and_the_log_says_why_onc
     model = ModelLoader("gesture", [str(repository)])
     model._sources.insert(0, RaisingSource(at, error))
     for _ in range(3):
-        model.look()
+        model.refresh()
     assert version_of(model) == "1"
-    (reason,) = model.refused.values()
+    (reason,) = model.rejected_versions.values()
     assert type(error).__name__ in reason and "\n" not in reason
     assert len([record for record in service_log.records if record.levelno >= logging.WARNING]) == 1
 
@@ -66,16 +66,16 @@ def test_whatever_a_source_raises_the_next_one_is_tried_and_the_log_says_why_onc
 def test_a_source_that_can_not_be_listed_any_more_keeps_its_model(repository: Path, tmp_path: Path) -> None:
     write_version(tmp_path / "spare", 9)
     model = ModelLoader("gesture", [str(repository), str(tmp_path / "spare")])
-    model.look()
+    model.refresh()
     shutil.rmtree(repository / "gesture")
     (repository / "gesture").symlink_to(repository / "gesture")
-    model.look()
+    model.refresh()
     assert version_of(model) == "1"
-    assert "can't be listed" in model.refused[str(repository)]
+    assert "can't be listed" in model.rejected_versions[str(repository)]
 
 
 class HangingSource(RaisingSource):
-    """A bucket that can't be reached: each look fails, and only after a while."""
+    """A bucket that can't be reached: each refresh fails, and only after a while."""
 
     def __init__(self) -> None:
         super().__init__("versions", OSError(113, "No route to host"))
@@ -88,22 +88,22 @@ class HangingSource(RaisingSource):
 
 
 @pytest.mark.anyio
-async def test_what_is_known_stays_known_while_a_look_is_under_way(tmp_path: Path) -> None:
+async def test_what_is_known_stays_known_while_a_refresh_is_under_way(tmp_path: Path) -> None:
     source = HangingSource()
     source.go_on.set()
     inference = ModelReplica("shot", [str(tmp_path)])
-    inference._model._sources = [source]
-    assert (await inference.look()).published
+    inference._loader._sources = [source]
+    assert (await inference.reload()).has_published_version
     source.go_on.clear()
     source.looked.clear()
-    look = threading.Thread(target=inference._look_again)
-    look.start()
+    reload = threading.Thread(target=inference._reload)
+    reload.start()
     assert source.looked.wait(30)
-    status = inference.describe()
+    status = inference.status()
     source.go_on.set()
-    look.join(30)
-    assert status.published, "an unreachable repository is no empty one, also while it is being asked again"
-    assert "No route to host" in status.refused[source.root]
+    reload.join(30)
+    assert status.has_published_version, "an unreachable repository is no empty one, also while it is being asked again"
+    assert "No route to host" in status.rejected_versions[source.uri]
 
 
 @pytest.mark.parametrize(
@@ -125,24 +125,24 @@ def test_a_wrong_path_is_logged_once_with_what_is_missing(
     (tmp_path / "named" / "gesture" / "newest").mkdir(parents=True)
     model = ModelLoader("gesture", [str(tmp_path / below), str(repository)])
     for _ in range(3):
-        model.look()
+        model.refresh()
     assert version_of(model) == "1"
     (line,) = [record.getMessage() for record in service_log.records if record.levelno >= logging.WARNING]
     assert str(tmp_path / below) in line and reason in line
-    assert model.refused == {}, "a place with nothing in it is not a refused model"
+    assert model.rejected_versions == {}, "a place with nothing in it is not a refused model"
 
 
 def test_a_missing_bucket_is_logged(repository: Path, service_log: pytest.LogCaptureFixture) -> None:
     model = ModelLoader("gesture", ["memory://no-such-bucket", str(repository)])
-    model.look()
+    model.refresh()
     assert "no gesture model from memory://no-such-bucket: there is no such folder" in service_log.text
 
 
 def test_a_single_file_at_a_uri_is_said_to_be_none(repository: Path) -> None:
     model = ModelLoader("gesture", ["memory://bucket/model.onnx", str(repository)])
-    model.look()
+    model.refresh()
     assert version_of(model) == "1"
-    assert "is a URI, expected a local file" in model.refused["memory://bucket/model.onnx"]
+    assert "is a URI, expected a local file" in model.rejected_versions["memory://bucket/model.onnx"]
 
 
 @pytest.mark.parametrize("kind", ["folder", "fifo", "loop", "name too long"])
@@ -160,6 +160,6 @@ def test_a_path_that_is_no_file_is_refused_and_the_next_source_answers(
     else:
         path = tmp_path / f"{'x' * 300}{ending}"
     model = ModelLoader("gesture", [str(path), str(repository)])
-    model.look()
+    model.refresh()
     assert version_of(model) == "1"
-    assert list(model.refused) == [str(path)]
+    assert list(model.rejected_versions) == [str(path)]

@@ -105,8 +105,9 @@ def test_the_format_is_asked_for_by_the_environment(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(("log_format", "is_json"), [("json", True), ("text", False)])
 def test_a_process_logs_in_the_format_that_was_asked_for(log_format: str, is_json: bool) -> None:
     code = (
-        "import logging\nfrom serve_app.settings import configure_logging\n"
-        "configure_logging('INFO')\nlogging.getLogger('serve_app.x').info('here')"
+        "import logging\nfrom serve_app.observability.logging import configure_logging\n"
+        "from serve_app.settings import Environment\n"
+        "configure_logging('INFO', Environment().log_format)\nlogging.getLogger('serve_app.x').info('here')"
     )
     child = subprocess.run(
         [sys.executable, "-c", code],

@@ -76,7 +76,7 @@ async def test_every_stage_says_its_time_by_model_and_version(repository: Path) 
             assert value(seen, "helen_process_resident_memory_bytes", stage=stage) > 1e6
         replicas = {labels["stage"]: number for labels, number in seen["helen_replicas"]}
         assert replicas == {"preprocess": 1, "inference": 2, "postprocess": 1}, "the two models are inference"
-        assert value(seen, "helen_queue", model="gesture") == 0
+        assert value(seen, "helen_queue_depth", model="gesture") == 0
         assert value(seen, "helen_model_ready", model="gesture") == 1
         assert value(seen, "helen_model_served", model="gesture", version="1") == 1
         assert value(seen, "helen_model_load_seconds", model="gesture", version="1") > 0
@@ -110,9 +110,9 @@ async def test_the_frames_without_a_hand_are_counted_for_each_key(repository: Pa
         for key, body in (("one", left_only), ("two", both), ("two", both)):
             assert (await client.post("/predict", json=body, headers={"x-api-key": key})).status_code == 200
         seen = await scrape(client, **{"x-api-key": "one"})
-        names = {labels["key"] for labels, _ in seen["helen_frames_total"]}
+        names = {labels["key"] for labels, _ in seen["helen_window_frames_total"]}
         assert names.isdisjoint({"one", "two"}), "a key itself is in the metrics"
-        by_frames = {value(seen, "helen_frames_total", key=name): name for name in names}
+        by_frames = {value(seen, "helen_window_frames_total", key=name): name for name in names}
         assert set(by_frames) == {10, 16}
         assert value(seen, "helen_hand_frames_total", key=by_frames[10], hand="left") == 10
         assert value(seen, "helen_hand_frames_total", key=by_frames[10], hand="right") == 0
@@ -149,7 +149,7 @@ async def test_windows_as_tensors_are_counted_like_those_of_predict(repository: 
         assert answer.status_code == 200, answer.text
         seen = await scrape(client)
         assert value(seen, "helen_requests_total", route="/v2/models/{name}/infer", status="200") == 1
-        assert value(seen, "helen_frames_total", model="gesture") == 30
+        assert value(seen, "helen_window_frames_total", model="gesture") == 30
         assert value(seen, "helen_hand_frames_total", hand="left") == 30
         assert value(seen, "helen_hand_frames_total", hand="right") == 0
         assert value(seen, "helen_predictions_total", model="gesture") == 3
@@ -168,10 +168,10 @@ async def test_a_live_session_is_seen_and_its_windows_are_counted(repository: Pa
                 socket.send(b"".join(PACKED[:6]))
                 await socket.answer()
                 seen = await scrape(client)
-                assert value(seen, "helen_open_streams") == 1
-                assert value(seen, "helen_frames_total", model="gesture") == 6
+                assert value(seen, "helen_websocket_sessions") == 1
+                assert value(seen, "helen_window_frames_total", model="gesture") == 6
                 assert value(seen, "helen_predictions_total", model="gesture") == 1
-            assert value(await scrape(client), "helen_open_streams") == 0
+            assert value(await scrape(client), "helen_websocket_sessions") == 0
 
 
 @pytest.mark.anyio
@@ -193,7 +193,7 @@ def test_hands_are_counted_exactly_however_many_windows_came_between_two_scrapes
         counts.record_presence("gesture", "pi", presence)
     for _ in range(2):
         seen = samples_in(exposition([counts.snapshot()]).decode())
-        assert value(seen, "helen_frames_total", key="pi") == 15 * windows
+        assert value(seen, "helen_window_frames_total", key="pi") == 15 * windows
         assert value(seen, "helen_hand_frames_total", hand="left") == 15 * windows
         assert value(seen, "helen_hand_frames_total", hand="right") == 5 * windows
 
@@ -201,7 +201,7 @@ def test_hands_are_counted_exactly_however_many_windows_came_between_two_scrapes
 def test_the_series_of_two_replicas_stay_apart() -> None:
     first, second = IngressMetrics().snapshot(), IngressMetrics().snapshot()
     seen = samples_in(exposition([first, type(second)("preprocess", "elsewhere:1", second.families)]).decode())
-    assert {labels["replica"] for labels, _ in seen["helen_open_streams"]} == {first.replica, "elsewhere:1"}
+    assert {labels["replica"] for labels, _ in seen["helen_websocket_sessions"]} == {first.replica, "elsewhere:1"}
     assert value(seen, "helen_replicas", stage="preprocess") == 2
 
 
@@ -209,17 +209,17 @@ def test_a_batch_that_fails_is_a_rise_from_zero() -> None:
     counts = ModelMetrics("gesture")
     before = samples_in(exposition([counts.snapshot()]).decode())
     assert before["helen_failed_batches_total"][0][1] == 0
-    counts.failed()
+    counts.record_failed_batch()
     assert value(samples_in(exposition([counts.snapshot()]).decode()), "helen_failed_batches_total") == 1
 
 
 def test_a_model_that_was_replaced_is_no_longer_served() -> None:
     counts = ModelMetrics("gesture")
-    counts.serves("1", 0.2, 0)
-    counts.serves("2", 0.3, 1)
+    counts.set_served_version("1", 0.2, 0)
+    counts.set_served_version("2", 0.3, 1)
     seen = samples_in(exposition([counts.snapshot()]).decode())
     assert [labels["version"] for labels, _ in seen["helen_model_served"]] == ["2"]
-    counts.serves(None, 0.0, 2)
+    counts.set_served_version(None, 0.0, 2)
     assert "helen_model_served" not in samples_in(exposition([counts.snapshot()]).decode())
 
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -14,11 +15,12 @@ import torch
 from landmarks.models.card import Training
 from landmarks.models.session import ModelSession
 from landmarks.shots.keypoints import SHOT_LABELS
-from serve_app.api.docs.shots import example_shot
+from serve_app.api.docs.examples import example_shot
+from serve_app.api.docs.responses import AnalyzeResponse
 from serve_app.errors import RequestError
 from serve_app.schemas import ModelOutput
-from serve_app.shots.analysis import add_model_input, analyze_with_model
-from serve_app.shots.request import shot_tensors
+from serve_app.shots.analysis import add_model_input, analyze_with_model, analyze_with_rules
+from serve_app.shots.request import parse_shot
 from testkit.model_files import write_version
 from testkit.stages.local_stages import local_client
 from training.engine.checkpoints import Checkpoint, make_shot_metadata
@@ -52,6 +54,7 @@ async def test_with_a_model_the_answer_is_the_models(with_shots: Path) -> None:
         answers = await asyncio.gather(*(client.post("/analyze", json=example_shot()) for _ in range(5)))
         fields = answers[0].json()
         assert (answers[0].status_code, fields["source"], fields["model_version"]) == (200, "model", "1")
+        msgspec.json.decode(answers[0].content, type=AnalyzeResponse)
         assert list(fields["probabilities"]) == list(SHOT_LABELS)
         assert fields["labels"] == [label for label, p in fields["probabilities"].items() if p > 0.5]
         assert [advice["id"] for advice in fields["recommendations"]] == fields["labels"]
@@ -114,10 +117,17 @@ def example_body() -> bytes:
 
 def test_the_model_gets_the_window_at_thirty_frames_a_second(with_shots: Path) -> None:
     card = ModelSession.open(with_shots / "shot" / "1").card
-    item = add_model_input(shot_tensors(example_body(), "es"), card)
+    shot = add_model_input(parse_shot(example_body(), "es"), card)
     # The example lasts 19/30 s and its release is found at about 0.45 s: all of it lies in the window.
-    assert item["x"].shape == (20, 33, 3) and item["x"].dtype == np.float32
-    assert item["request"][3] == pytest.approx(0.45, abs=0.03)
+    assert shot.poses is not None and shot.release is not None
+    assert shot.poses.shape == (20, 33, 3) and shot.poses.dtype == np.float32
+    assert shot.release.time_s == pytest.approx(0.45, abs=0.03)
+
+
+def test_a_release_that_was_found_for_the_model_is_the_one_that_the_rules_find(with_shots: Path) -> None:
+    card = ModelSession.open(with_shots / "shot" / "1").card
+    shot = parse_shot(example_body(), "es")
+    assert analyze_with_rules(add_model_input(shot, card)) == analyze_with_rules(shot)
 
 
 @pytest.mark.anyio
@@ -138,7 +148,7 @@ async def test_a_window_longer_than_the_model_takes_is_the_rules(with_shots: Pat
 def test_an_answer_that_is_not_finite_is_the_models_fault(logits: list[float], preds: list[float]) -> None:
     outputs = {"logits": np.array([logits], np.float32), "preds": np.array([preds], np.float32)}
     with pytest.raises(RequestError, match="model version 7 gave an answer that is not finite"):
-        analyze_with_model(shot_tensors(example_body(), "es"), ModelOutput("7", SHOT_LABELS, 1.0, outputs), 0)
+        analyze_with_model(parse_shot(example_body(), "es"), ModelOutput("7", SHOT_LABELS, 1.0, outputs), 0)
 
 
 @pytest.mark.anyio

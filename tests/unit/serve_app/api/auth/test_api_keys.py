@@ -14,7 +14,7 @@ from serve_app.settings import Environment
 @pytest.fixture
 def looks_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A ring that looks at its file at every question, so that no test waits."""
-    monkeypatch.setattr(api_keys, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(api_keys, "POLL_INTERVAL_S", 0.0)
 
 
 def write(file: Path, text: str) -> None:
@@ -84,9 +84,9 @@ def test_the_file_is_not_looked_at_for_every_request(tmp_path: Path) -> None:
     file.write_text("first")
     ring = ApiKeyStore((), file)
     write(file, "second")
-    ring._look_at = float("inf")
+    ring._poll_at = float("inf")
     assert ring.find_owner(b"second") is None
-    ring._look_at = 0.0
+    ring._poll_at = 0.0
     assert ring.find_owner(b"second")
 
 

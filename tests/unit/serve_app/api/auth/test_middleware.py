@@ -62,7 +62,7 @@ async def test_without_keys_nobody_has_to_carry_one(repository: Path) -> None:
 async def test_a_key_file_that_changes_needs_no_restart(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api_keys, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(api_keys, "POLL_INTERVAL_S", 0.0)
     file = tmp_path / "keys"
     file.write_text("# nobody yet\n")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from serve_app.api.docs.shots import example_shot
+from serve_app.api.docs.examples import example_shot
 from serve_app.api.middleware.compression import SMALLEST, preferred_encoding
 from testkit.load import EXAMPLE
 from testkit.stages.local_stages import local_client

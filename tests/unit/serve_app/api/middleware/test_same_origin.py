@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from starlette.applications import Starlette
 
 from serve_app.api.auth.api_keys import ApiKeyStore
-from serve_app.api.middleware.same_origin import Site, site_from
+from serve_app.api.middleware.same_origin import Site, build_site
 from serve_app.settings import Environment
 from testkit.load import EXAMPLE
 from testkit.stages.local_stages import LocalStages, local_app
@@ -185,12 +185,12 @@ def test_names_are_checked_where_a_browser_could_be_tricked(
 ) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert site_from(Environment(), ApiKeyStore(keys), bound_to) == Site(hosts=hosts)  # type: ignore[arg-type]
+    assert build_site(Environment(), ApiKeyStore(keys), bound_to) == Site(hosts=hosts)  # type: ignore[arg-type]
 
 
 def test_origins_come_from_the_environment_with_commas_between(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HELEN_ALLOWED_ORIGINS", "https://Lab.example, http://localhost:5173,")
-    assert site_from(Environment(), ApiKeyStore(), "127.0.0.1").origins == {
+    assert build_site(Environment(), ApiKeyStore(), "127.0.0.1").origins == {
         "https://lab.example",
         "http://localhost:5173",
     }

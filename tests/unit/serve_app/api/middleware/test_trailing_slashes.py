@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from serve_app.api.application import ROUTES
-from serve_app.api.docs.shots import example_shot
+from serve_app.api.docs.examples import example_shot
 from testkit.load import EXAMPLE
 from testkit.stages.local_stages import LocalStages, local_app, local_client
 from testkit.websocket_client import accepted_socket

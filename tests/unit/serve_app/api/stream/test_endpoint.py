@@ -15,7 +15,7 @@ from landmarks.hands import compute_presence
 from landmarks.models.session import ModelSession
 from landmarks.protocol.stream import FRAME_NUMBER
 from serve_app.api.stream import endpoint as stream
-from serve_app.api.stream.session import MAX_REFUSED, StreamSession
+from serve_app.api.stream.session import MAX_REJECTED, StreamSession
 from serve_app.errors import NotReady
 from testkit.model_files import LABELS, made_window
 from testkit.stages.gated_stages import GatedStages, serving
@@ -210,14 +210,14 @@ async def test_a_model_with_other_labels_ends_the_sessions_so_that_none_reads_an
 ) -> None:
     async with serving(repository) as (app, stages), accepted_socket(app) as socket:
         await socket.opened()
-        card = stages.status.card
+        card = stages.model_status.card
         assert card is not None
-        stages.status = replace(stages.status, version="2", card=type(card)(**{**vars_of(card)}))
+        stages.model_status = replace(stages.model_status, version="2", card=type(card)(**{**vars_of(card)}))
         await app.state.service.gesture.refresh()
         socket.send(b"".join(PACKED[:6]))
         assert (await socket.answer())["frame"] == 6, "another version of the same shape is no reason to end"
         other = {**vars_of(card), "class_labels": tuple(reversed(card.class_labels))}
-        stages.status = replace(stages.status, version="3", card=type(card)(**other))
+        stages.model_status = replace(stages.model_status, version="3", card=type(card)(**other))
         await app.state.service.gesture.refresh()
         socket.send(PACKED[6])
         assert (await socket.answer())["code"] == "model_changed"
@@ -286,7 +286,7 @@ async def test_answers_and_errors_come_in_the_order_of_the_frames(repository: Pa
 
 @pytest.mark.anyio
 async def test_a_flood_of_refused_messages_is_read_no_faster_than_it_is_told(repository: Path) -> None:
-    flood = 5 * MAX_REFUSED
+    flood = 5 * MAX_REJECTED
 
     async with serving(repository) as (app, stages), accepted_socket(app) as socket:
         await socket.opened()
@@ -297,7 +297,7 @@ async def test_a_flood_of_refused_messages_is_read_no_faster_than_it_is_told(rep
         for number in range(1, flood + 1):
             socket.send(FRAME_NUMBER.pack(number) + NOT_FINITE)
         await asyncio.sleep(0.05)
-        assert socket.to_app.qsize() == flood - MAX_REFUSED
+        assert socket.to_app.qsize() == flood - MAX_REJECTED
         stages.gate.set()
         told = [await socket.answer() for _ in range(flood + 1)]
         assert [answer["frame"] for answer in told] == list(range(flood + 1))
@@ -319,7 +319,7 @@ async def test_what_was_refused_is_told_before_the_session_is_closed(repository:
 
 
 def failures_of(app: Starlette) -> float:
-    value = app.state.service.counts.registry.get_sample_value("helen_task_failures_total", {"task": "session"})
+    value = app.state.service.metrics.registry.get_sample_value("helen_task_failures_total", {"task": "session"})
     assert isinstance(value, float)
     return value
 

@@ -10,7 +10,7 @@ from landmarks.hands import Array, compute_presence
 from landmarks.models.card import ModelCard
 from landmarks.protocol.stream import FRAME_NUMBER, OpenMessage
 from serve_app.api.stream.messages import SessionClosed, parse_open_message
-from serve_app.api.stream.session import FrameRate, PendingWindow, RefusedMessage, StreamSession
+from serve_app.api.stream.session import FrameRate, PendingWindow, RejectedMessage, StreamSession
 from serve_app.errors import InvalidInput
 from testkit.model_files import build_card, linear_model, made_window
 
@@ -269,17 +269,17 @@ def test_what_is_to_be_told_comes_in_the_order_of_the_messages_and_the_newest_wi
     error = InvalidInput("no")
     live.feed_binary(packed(FRAMES[:6], 6))
     live.number = 7
-    live.refuse(error)
+    live.reject(error)
     live.feed_binary(packed(FRAMES[7], 8))
     live.number = 9
-    live.refuse(error)
+    live.reject(error)
     told = []
     while live.due:
         told.append(live.next_window())
     assert [(type(due), due.number) for due in told] == [
-        (RefusedMessage, 7),
+        (RejectedMessage, 7),
         (PendingWindow, 8),
-        (RefusedMessage, 9),
+        (RejectedMessage, 9),
     ]
     assert isinstance(told[1], PendingWindow)
     assert told[1].skipped == 1

@@ -11,9 +11,12 @@ from ray.serve.exceptions import BackPressureError
 from ray.serve.handle import DeploymentHandle
 
 from landmarks.protocol.tensors import POSES
-from serve_app.deployments import ingress as deployments
-from serve_app.deployments.ingress import ATTEMPTS, RayInferenceClient, RayShotInferenceClient, call_with_retries
+from landmarks.shots.keypoints import PoseTrack
+from serve_app.deployments import ray_client
+from serve_app.deployments.ray_client import ATTEMPTS, RayInferenceClient, RayShotInferenceClient, call_with_retries
 from serve_app.errors import NotReady, Overloaded
+from serve_app.schemas import TensorResponse
+from serve_app.shots.request import ShotRequest
 
 DIED = (RayActorError(), ActorUnavailableError("the connection broke", None))
 SLOW_S = 9.0
@@ -66,7 +69,7 @@ class AheadLoop(asyncio.SelectorEventLoop):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deployments, "PAUSE_S", 0.0)
+    monkeypatch.setattr(ray_client, "PAUSE_S", 0.0)
 
 
 def run_ahead(call: Callable[[], Awaitable[Any]]) -> Any:
@@ -80,14 +83,18 @@ def run_ahead(call: Callable[[], Awaitable[Any]]) -> Any:
         return runner.run(run())
 
 
-def make_stages(
-    model: Replica, postprocess: Replica, kind: type[RayInferenceClient] = RayInferenceClient
-) -> RayInferenceClient:
+def make_stages(model: Replica, postprocess: Replica, kind: Any = RayInferenceClient) -> Any:
     return kind("gesture", cast("DeploymentHandle[Any]", model), cast("DeploymentHandle[Any]", postprocess))
 
 
-BATCH = {"sequence": np.zeros((2, 6, 84), np.float32)}
-SHOTS = {"points": np.zeros((2, 6, 33, 3), np.float32), POSES: np.zeros((2, 6, 33, 3), np.float32)}
+def make_shot(poses: bool) -> ShotRequest:
+    points = np.zeros((6, 33, 3), np.float32)
+    track = PoseTrack(points, np.arange(6) / 30, tuple(range(6)))
+    return ShotRequest(track, 0.0, None, 500, 200, "es", poses=points if poses else None)
+
+
+WINDOWS = [{"sequence": np.zeros((6, 84), np.float32)}] * 2
+SHOTS = [make_shot(poses=True)] * 2
 
 
 @pytest.mark.parametrize("fault", DIED, ids=repr)
@@ -113,30 +120,42 @@ def test_a_full_queue_is_said_at_once() -> None:
 
 
 @pytest.mark.parametrize("slow", ["model", "postprocess"])
-@pytest.mark.parametrize(("kind", "batch"), [(RayInferenceClient, BATCH), (RayShotInferenceClient, SHOTS)])
-def test_a_batch_that_is_slow_is_computed_once(
-    slow: str, kind: type[RayInferenceClient], batch: dict[str, Any]
-) -> None:
+@pytest.mark.parametrize(("kind", "batch"), [(RayInferenceClient, WINDOWS), (RayShotInferenceClient, SHOTS)])
+def test_a_batch_that_is_slow_is_computed_once(slow: str, kind: type, batch: list[Any]) -> None:
     model, postprocess = (Replica(*([SLOW_S] if slow == name else [])) for name in ("model", "postprocess"))
-    assert run_ahead(lambda: make_stages(model, postprocess, kind).answer(batch)) == 42
+    assert run_ahead(lambda: make_stages(model, postprocess, kind).predict_json(batch)) == 42
     assert (len(model.calls), len(postprocess.calls)) == (1, 1)
 
 
 @pytest.mark.parametrize("fault", DIED, ids=repr)
-@pytest.mark.parametrize("ask", ["answer", "outputs"])
-def test_only_the_stage_whose_replica_died_is_called_again_and_it_is_given_values(ask: str, fault: Exception) -> None:
+@pytest.mark.parametrize("method", ["predict_json", "infer"])
+def test_only_the_stage_whose_replica_died_is_called_again_and_it_is_given_values(
+    method: str, fault: Exception
+) -> None:
     """A pending response as an argument would be resolved for ever by Serve's router, once its replica has died."""
-    model, postprocess = Replica(fault, answer="scored"), Replica(fault)
-    assert run_ahead(lambda: getattr(make_stages(model, postprocess), ask)(BATCH)) == 42
-    assert model.calls == [(BATCH,)] * 2
-    assert postprocess.calls == [("scored",)] * 2
+    tensors = TensorResponse("1", {"label": np.array([b"yes", b"no"])}, {})
+    model, postprocess = Replica(fault, answer="output"), Replica(fault, answer=tensors)
+    answer = run_ahead(lambda: getattr(make_stages(model, postprocess), method)(WINDOWS))
+    assert answer is tensors if method == "predict_json" else [row.row for row in answer] == [0, 1]
+    (batch,), (again,) = model.calls
+    assert batch is again
+    assert cast("Any", batch)["sequence"].shape == (2, 6, 84)
+    assert postprocess.calls == [("output",)] * 2
 
 
 def test_shots_without_poses_don_t_ask_the_model() -> None:
     model, postprocess = Replica(), Replica()
-    batch = {"points": SHOTS["points"]}
-    assert run_ahead(lambda: make_stages(model, postprocess, RayShotInferenceClient).answer(batch)) == 42
-    assert (model.calls, postprocess.calls) == ([], [(batch, None)])
+    shots = [make_shot(poses=False)]
+    assert run_ahead(lambda: make_stages(model, postprocess, RayShotInferenceClient).predict_json(shots)) == 42
+    assert (model.calls, postprocess.calls) == ([], [(shots, None)])
+
+
+def test_shots_with_poses_are_analyzed_with_what_the_model_gave_for_them() -> None:
+    model, postprocess = Replica(answer="output"), Replica()
+    run_ahead(lambda: make_stages(model, postprocess, RayShotInferenceClient).predict_json(SHOTS))
+    ((batch,),) = model.calls
+    assert cast("Any", batch)[POSES].shape == (2, 6, 33, 3)
+    assert postprocess.calls == [(SHOTS, "output")]
 
 
 @pytest.mark.parametrize("slow", ["model", "postprocess"])
@@ -146,7 +165,7 @@ def test_a_batch_that_is_given_up_is_cancelled_where_it_is(slow: str) -> None:
     async def call() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(SLOW_S / 2):
-                await make_stages(model, postprocess).answer(BATCH)
+                await make_stages(model, postprocess).predict_json(WINDOWS)
 
     run_ahead(call)
     assert (model.cancelled, postprocess.cancelled) == ((1, 0) if slow == "model" else (0, 1))

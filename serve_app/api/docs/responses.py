@@ -1,0 +1,172 @@
+"""What the routes answer, as structs: ``/openapi.json`` is made of them, and tests hold real answers against them."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from landmarks.models.card import Normalization
+from landmarks.protocol.predictions import ModelPrediction
+from landmarks.protocol.tensors import TensorSpec
+from landmarks.shots.keypoints import SHOT_LABELS
+
+ShotLabel = Annotated[str, Meta(extra_json_schema={"enum": list(SHOT_LABELS)})]
+Probability = Annotated[float, Meta(ge=0, le=1)]
+
+
+class ErrorResponse(Struct, forbid_unknown_fields=True):
+    """Why a request got no answer."""
+
+    error: Annotated[str, Meta(description="one sentence: what was found and what was expected")]
+    code: Annotated[str, Meta(description="the same, for programs")]
+    request_id: Annotated[str, Meta(description="`X-Request-Id` of the request, or one that the service made up")]
+
+
+class PredictResponse(ModelPrediction, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The gesture of a window; ``probabilities`` in the order of the ``class_labels`` in ``/metadata``."""
+
+    model_version: str
+    elapsed_ms: float
+
+
+class ShotMetrics(Struct, forbid_unknown_fields=True):
+    """How the energy goes from the legs to the ball."""
+
+    ite: Annotated[float, Meta(ge=0, le=100, description="index of energy transfer; above 85 a fluid chain")]
+    delay_ms: Annotated[int, Meta(description="from the peak of the legs' extension to the arm's; 60 to 120 typical")]
+
+
+class Recommendation(Struct, forbid_unknown_fields=True):
+    """What to work on, in the language of ``Accept-Language``."""
+
+    id: ShotLabel
+    title: str
+    description: str
+
+
+class ShotEvents(Struct, forbid_unknown_fields=True):
+    """Seconds, as the client counts them: the set point, and when legs, arm and wrist are fastest."""
+
+    set: float
+    legs: float
+    arm: float
+    wrist: float
+
+
+class AnalyzeResponse(Struct, forbid_unknown_fields=True):
+    """A shot, analysed."""
+
+    labels: Annotated[list[ShotLabel], Meta(description="those whose probability is above 0.5")]
+    probabilities: Annotated[
+        dict[ShotLabel, Probability], Meta(description="by the rules 0.5 where the view doesn't show it: see `doubts`")
+    ]
+    metrics: ShotMetrics
+    recommendations: list[Recommendation]
+    source: Annotated[
+        Literal["model", "heuristic"], Meta(description="heuristic: the kinematic rules, without a model")
+    ]
+    release_time_sec: float
+    events: ShotEvents
+    hand: Literal["left", "right"]
+    doubts: list[str]
+    elapsed_ms: float
+    model_version: Annotated[str | UnsetType, Meta(description="with `source` model only")] = UNSET
+
+
+class HealthResponse(Struct, forbid_unknown_fields=True):
+    """Every model can answer."""
+
+    status: Literal["ok"]
+    classes: Annotated[int, Meta(description="gestures that the model names")]
+    models: Annotated[dict[str, str | None], Meta(description="versions; null: no model, the rules answer")]
+
+
+class UnhealthyResponse(Struct, forbid_unknown_fields=True):
+    """A model can't answer (yet)."""
+
+    status: Literal["starting", "degraded"]
+    reason: str
+
+
+class ServedModel(Struct, forbid_unknown_fields=True):
+    """One model. While it isn't ready there is a ``reason`` and no more."""
+
+    name: str
+    ready: bool
+    refused: Annotated[dict[str, str], Meta(description="versions that were rejected, with the reason")]
+    reason: str | UnsetType | None = UNSET
+    version: str | UnsetType = UNSET
+    source: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    seq_len: int | UnsetType = UNSET
+    min_seq_len: int | UnsetType = UNSET
+    use_z: bool | UnsetType = UNSET
+    feature_dim: int | UnsetType = UNSET
+    num_classes: int | UnsetType = UNSET
+    class_labels: list[str] | UnsetType = UNSET
+    normalization: Normalization | UnsetType = UNSET
+    sha256: str | UnsetType = UNSET
+
+
+class MetadataResponse(Struct, forbid_unknown_fields=True):
+    """What a client has to send to the gesture model, and every served model."""
+
+    seq_len: Annotated[int, Meta(description="frames that a window may have")]
+    min_seq_len: Annotated[int, Meta(description="frames that it must have")]
+    use_z: bool
+    num_classes: int
+    class_labels: list[str]
+    feature_dim: Annotated[int, Meta(description="numbers a frame: 84, or 126 with z")]
+    normalization: Annotated[Normalization, Meta(description="`image`: landmarks as MediaPipe gives them")]
+    version: str
+    encodings: Annotated[list[str], Meta(description="json: /predict; fp32, fp16: tensors to /v2")]
+    models: dict[str, ServedModel]
+
+
+class ServerMetadataResponse(Struct, forbid_unknown_fields=True):
+    """What serves, and which extensions of the protocol it knows."""
+
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class LiveResponse(Struct, forbid_unknown_fields=True):
+    """The service answers."""
+
+    live: bool
+
+
+class ReadyResponse(Struct, forbid_unknown_fields=True):
+    """Whether every model can answer."""
+
+    ready: bool
+
+
+class ModelReadyResponse(Struct, forbid_unknown_fields=True):
+    """Whether a model can answer."""
+
+    name: str
+    ready: bool
+
+
+class ModelMetadataResponse(Struct, forbid_unknown_fields=True):
+    """The tensors of a model; -1 in a shape is any length."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorSpec]
+    outputs: list[TensorSpec]
+
+
+class IndexEntry(Struct, forbid_unknown_fields=True):
+    """A version that is served, or one that was rejected."""
+
+    name: str
+    version: str
+    state: Literal["READY", "UNAVAILABLE"]
+    reason: str
+
+
+RepositoryIndexResponse = list[IndexEntry]
+LoadResponse = dict[str, Any]  # empty
