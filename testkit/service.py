@@ -4,7 +4,6 @@ import os
 import random
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -17,15 +16,25 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import httpx
 import yaml
+from dotenv import dotenv_values
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
 from serve_app.settings import PROJECT_ROOT
+from testkit.processes import (
+    POLL_S,
+    StartError,
+    get_title,
+    list_session,
+    read_tail,
+    running_process,
+    wait_until_ready,
+)
 
+BIN_FOLDER = Path(sys.executable).parent
+FAST_PATH = PROJECT_ROOT / "deploy" / "fastpath.env"
 START_DEADLINE_S = 120
-STOP_DEADLINE_S = 60
 PORTS = range(20_000, 29_000)  # Ray's and Serve's own begin at 30 000, the kernel's at 32 768
 # Less than shipped, so that a test can be one caller or one session too many without a thousand connections.
 MAX_WAITING = 160
@@ -62,24 +71,7 @@ class RunningService:
 
     def pids(self, title: str) -> list[int]:
         """The process ids of the service's processes that have this in their title."""
-        pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-        return [pid for pid in pids if title in get_title(pid) and get_session_id(pid) == get_session_id(self.pid)]
-
-
-def get_title(pid: int) -> str:
-    """A process's title, or nothing when it has gone."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except OSError:
-        return ""
-
-
-def get_session_id(pid: int) -> int:
-    """A process's session id, or -1 when it has gone."""
-    try:
-        return os.getsid(pid)
-    except OSError:
-        return -1
+        return [pid for pid in list_session(self.pid) if title in get_title(pid)]
 
 
 def free_ports(count: int) -> list[int]:
@@ -97,10 +89,25 @@ def free_ports(count: int) -> list[int]:
     raise AssertionError(f"found {len(found)} free ports in {PORTS}, wanted {count}")
 
 
-def fast_path() -> dict[str, str]:
-    """The variables of ``deploy/fastpath.env``."""
-    lines = (PROJECT_ROOT / "deploy" / "fastpath.env").read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+@contextmanager
+def copied_models() -> Iterator[Path]:
+    """A copy of the bundled gesture model's repository, to publish to and to break."""
+    with tempfile.TemporaryDirectory(prefix="helen-models-") as scratch:
+        shutil.copytree(PROJECT_ROOT / "models" / "gesture", Path(scratch) / "models" / "gesture")
+        yield Path(scratch) / "models"
+
+
+def read_fast_path() -> dict[str, str]:
+    """The variables of ``deploy/fastpath.env``.
+
+    Raises:
+        StartError: a line has no value.
+    """
+    flags = dotenv_values(FAST_PATH, interpolate=False)
+    missing = [name for name, value in flags.items() if value is None]
+    if missing:
+        raise StartError(f"{FAST_PATH}: {', '.join(missing)} without a value, expected KEY=VALUE lines")
+    return {name: value for name, value in flags.items() if value is not None}
 
 
 @contextmanager
@@ -108,22 +115,33 @@ def running_service(
     repository: Path,
     arguments: Mapping[str, Any] = MappingProxyType(SMALLER),
     command: str = ". deploy/shell.sh && exec serve run {config}",
+    bin_folder: Path = BIN_FOLDER,
+    port: int = 0,
 ) -> Iterator[RunningService]:
     """Start the shipped config on free ports, with other ``arguments`` where given, and stop all of it at the end.
 
-    ``command`` is for bash, in the project's folder; it has to become ``serve run``.
+    Args:
+        repository: what ``HELEN_MODEL_PATHS`` names.
+        arguments: of the application, which replace the shipped ones.
+        command: for bash, in the project's folder; it has to become ``serve run``.
+        bin_folder: of the environment whose ``serve`` and ``python`` are used.
+        port: where it answers; 0 is a free one.
+
+    Raises:
+        StartError: the service was not healthy within two minutes.
     """
-    port, statistics, metrics = free_ports(3)
+    free, statistics, metrics = free_ports(3)
+    port = port or free
     first_ingress = 29_000 + os.getpid() % 10 * 100
     config: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "serve_config.yaml").read_text())
     config["http_options"]["port"] = port
     config["applications"][0]["args"] |= arguments
     scratch = Path(tempfile.mkdtemp(prefix="helen-"))  # short: Ray puts sockets in it
-    config_file = scratch / "serve_config.yaml"
+    config_file, console = scratch / "serve_config.yaml", scratch / "console.log"
     config_file.write_text(yaml.safe_dump(config))
-    environment = os.environ | fast_path()
+    environment = os.environ | read_fast_path()
     environment |= {
-        "HELEN_BIN": str(Path(sys.executable).parent),
+        "HELEN_BIN": str(bin_folder),
         "RAY_ADDRESS": "local",
         "RAY_TMPDIR": str(scratch),
         # Ray counts up from a fixed port for the ingress replicas; another cluster on this machine would do the same,
@@ -133,54 +151,30 @@ def running_service(
         "RAY_SERVE_HAPROXY_STATS_PORT": str(statistics),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics),
         "HELEN_MODEL_PATHS": str(repository),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
     }
-    console = scratch / "console.log"
-    with console.open("wb") as output:
-        process = subprocess.Popen(
-            ["bash", "-c", command.format(config=config_file)],
-            cwd=PROJECT_ROOT,
-            env=environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    bash = ["bash", "-c", command.format(config=config_file)]
     try:
-        service = RunningService(f"http://127.0.0.1:{port}", repository, config_file, console, environment, process)
-        wait_until_healthy(service, process)
-        yield service
+        with running_process(bash, console, environment) as process:
+            url = f"http://127.0.0.1:{port}"
+            wait_until_ready(f"{url}/health", process, console, START_DEADLINE_S)
+            wait_for_stream(url, console)
+            yield RunningService(url, repository, config_file, console, environment, process)
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_DEADLINE_S)
-        finally:
-            stop_session(process.pid)
-            shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
-def wait_until_healthy(service: RunningService, process: "subprocess.Popen[bytes]") -> None:
-    """Wait for a 200 of ``/health`` and for a live session, or fail with what the service wrote so far.
+def wait_for_stream(url: str, console: Path) -> None:
+    """Wait for a live session, or fail with what the service wrote so far.
 
     Until HAProxy knows the ingress replica, Serve's own proxy answers in its place, and that one carries no WebSocket.
     """
-    stream = service.url.replace("http", "ws", 1) + "/stream"
-    deadline = time.monotonic() + START_DEADLINE_S
-    last = "no answer"
-    while time.monotonic() < deadline and process.poll() is None:
+    deadline_s = time.monotonic() + START_DEADLINE_S
+    while True:
         try:
-            answer = httpx.get(f"{service.url}/health", timeout=5)
-            last = answer.text
-            if answer.status_code == 200:
-                with connect(stream, open_timeout=5, close_timeout=1, proxy=None):
-                    return
-        except (httpx.TransportError, OSError, WebSocketException) as error:
-            last = repr(error)
-        time.sleep(0.2)
-    raise AssertionError(f"the service was not healthy ({last}):\n{service.console.read_text()[-4000:]}")
-
-
-def stop_session(leader: int) -> None:
-    """Kill what is left of the service's own processes, those of its session."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and get_session_id(int(entry.name)) == leader:
-            os.kill(int(entry.name), signal.SIGKILL)
+            with connect(f"{url}/stream".replace("http", "ws", 1), open_timeout=5, close_timeout=1, proxy=None):
+                return
+        except (OSError, WebSocketException) as error:
+            if time.monotonic() > deadline_s:
+                raise StartError(f"/stream admitted nobody: {error!r}\n{read_tail(console)}") from error
+        time.sleep(POLL_S)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.fault_load import fault_load
+from testkit.background_load import background_load
 from testkit.load import constant_load
 from testkit.service import RunningService
 
@@ -26,7 +26,7 @@ async def replaced(service: RunningService, deployment: str, killed: list[int]) 
 
 def test_with_the_helen_client_no_request_is_lost_when_every_ingress_replica_is_killed(service: RunningService) -> None:
     killed = service.replica_pids("Preprocess")
-    with fault_load(service.url, clients=4, raw=0, rate=4, retries=8) as load:
+    with background_load(service.url, clients=4, raw=0, rate=4, retries=8) as load:
         wait_until(lambda: len(load.helen) > 20, "requests before the fault")
         for pid in killed:
             os.kill(pid, signal.SIGKILL)
@@ -38,7 +38,7 @@ def test_with_the_helen_client_no_request_is_lost_when_every_ingress_replica_is_
 
 def test_another_controller_takes_over_and_no_request_fails(service: RunningService) -> None:
     killed = service.pids("ray::ServeController")
-    with fault_load(service.url, clients=0, raw=4, rate=4, retries=0) as load:
+    with background_load(service.url, clients=0, raw=4, rate=4, retries=0) as load:
         wait_until(lambda: len(load.raw) > 20, "requests before the fault")
         for pid in killed:
             os.kill(pid, signal.SIGKILL)

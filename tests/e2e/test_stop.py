@@ -20,7 +20,8 @@ from landmarks.protocol.stream import SERVICE_RESTART
 from serve_app.lifecycle.processes import processes
 from serve_app.settings import PROJECT_ROOT
 from testkit.load import EXAMPLE, Load, constant_load
-from testkit.service import RunningService, get_session_id, running_service
+from testkit.processes import get_session_id
+from testkit.service import RunningService, running_service
 
 pytestmark = pytest.mark.e2e
 

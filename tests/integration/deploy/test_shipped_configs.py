@@ -12,7 +12,7 @@ FASTPATH = PROJECT_ROOT / "deploy" / "fastpath.env"
 SHIPPED = [
     PROJECT_ROOT / "Makefile",
     *(path for path in sorted((PROJECT_ROOT / "deploy").iterdir()) if path.is_file()),
-    *sorted((PROJECT_ROOT / "bench").rglob("*.py")),
+    *sorted((PROJECT_ROOT / "benchmarks").rglob("*.py")),
 ]
 STARTS_RAY = re.compile(r"\bray start\b|\"?\$ray\"? start|\bserve run serve_config|\"serve\", \"run\"")
 SAYS_TOKEN = re.compile(r"fastpath\.env|deploy/shell\.sh|RAY_AUTH_MODE=token")

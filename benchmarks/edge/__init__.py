@@ -1,0 +1,1 @@
+"""The edge client on real signs."""

@@ -1,0 +1,1 @@
+"""Load generators: an open loop over HTTP and live sessions, and a closed loop."""

@@ -1,0 +1,175 @@
+"""One live session of a load on ``WS /stream``: a message for each prediction that is due.
+
+It shares the machine with the service, so it speaks just enough of RFC 6455 itself: messages are packed beforehand,
+and of a prediction it reads little more than the header.
+"""
+
+import asyncio
+import base64
+import json
+import os
+import struct
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, cast
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from benchmarks import BenchmarkError
+from benchmarks.load.request_encoders import FRAMES, make_window
+from benchmarks.load.results import UNANSWERED, ResponseLog
+from landmarks.hands import FEATURE_DIM_XY
+
+HEADER: Final = struct.Struct("!BBH4s")  # final frame, masked, 16-bit length; a mask of zeros changes nothing
+NUMBER: Final = struct.Struct("<I")
+NO_MASK: Final = bytes(4)
+FRAME_BYTES: Final = FEATURE_DIM_XY * 2
+TEXT, BINARY, CLOSE, PING, PONG = 0x81, 0x82, 0x88, 0x89, 0x8A
+
+
+@dataclass(frozen=True)
+class StreamTarget:
+    """The service at ``url``; ``frames`` go with each message: a Pi with a stride of 2 sends two a prediction."""
+
+    url: str
+    frames: int = 1
+    drain_s: float = 0.5
+
+    async def connect(
+        self, index: int, responses: ResponseLog, on_free: "Callable[[StreamConnection], Any]"
+    ) -> "StreamConnection":
+        """Open the session of this number, its window but for one message filled.
+
+        Raises:
+            BenchmarkError: the service did not admit it.
+        """
+        parts = urlsplit(self.url)
+        host, port = parts.hostname or "127.0.0.1", parts.port or 80
+        window = np.concatenate([make_window(2 * index), make_window(2 * index + 1)])
+        messages = [
+            window[begin : begin + self.frames].astype("<f2").tobytes() for begin in range(0, len(window), self.frames)
+        ]
+        _, session = await asyncio.get_running_loop().create_connection(
+            lambda: StreamConnection(
+                f"{parts.path.rstrip('/')}/stream", f"{host}:{port}", messages, responses, on_free
+            ),
+            host,
+            port,
+        )
+        try:
+            await session.ready
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+
+class StreamConnection(asyncio.Protocol):
+    """Sends a message whenever one is due, whatever comes back; ``on_free`` is called after each prediction.
+
+    A prediction that the service skips, because a newer window came, is never recorded.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        host: str,
+        messages: list[bytes],
+        responses: ResponseLog,
+        on_free: "Callable[[StreamConnection], Any]",
+    ) -> None:
+        self._path = path
+        self._host = host
+        self._messages = messages
+        self._responses = responses
+        self._on_free = on_free
+        self._transport: asyncio.Transport
+        self._buffer = b""
+        self._upgraded = False
+        self._sent = 0
+        self._due_s: dict[int, float] = {}
+        self.lost = False
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        key = base64.b64encode(os.urandom(16)).decode()
+        self._transport.write(
+            f"GET {self._path} HTTP/1.1\r\nHost: {self._host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.lost = True
+        self._fail(f"a session ended before it was ready: {error or 'closed'}")
+
+    def send(self, due_s: float) -> None:
+        """Send the next message."""
+        if self.lost:
+            return
+        self._sent += 1
+        self._due_s[self._sent] = due_s
+        frames = self._messages[self._sent % len(self._messages)]
+        self._write(BINARY, NUMBER.pack(self._sent) + frames)
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if not self._upgraded:
+            head, separator, rest = self._buffer.partition(b"\r\n\r\n")
+            if not separator:
+                return
+            if not head.startswith(b"HTTP/1.1 101"):
+                self._fail(f"/stream answered {head.splitlines()[0].decode()}")
+                return
+            self._upgraded, self._buffer = True, rest
+            self._open()
+        while (message := self._read_message()) is not None:
+            self._take(*message)
+
+    def _fail(self, reason: str) -> None:
+        if not self.ready.done():
+            self.ready.set_exception(BenchmarkError(reason))
+
+    def _open(self) -> None:
+        self._write(TEXT, json.dumps({"encoding": "fp16", "stride": 1, "min_frames": FRAMES}).encode())
+        # All but the last message of a window at once: every prediction is of a whole one.
+        size = len(self._messages[0])
+        self._write(BINARY, b"".join(self._messages)[: (FRAMES * FRAME_BYTES - 1) // size * size])
+
+    def _write(self, kind: int, payload: bytes) -> None:
+        short = len(payload) < 126
+        length = struct.pack("!BB4s", kind, 0x80 | len(payload), NO_MASK) if short else b""
+        self._transport.write((length or HEADER.pack(kind, 0x80 | 126, len(payload), NO_MASK)) + payload)
+
+    def _read_message(self) -> tuple[int, bytes] | None:
+        buffer = self._buffer
+        length, begin = buffer[1] if len(buffer) > 1 else 0, 2
+        if length == 126:
+            length, begin = int.from_bytes(buffer[2:4], "big"), 4
+        end = begin + length
+        if len(buffer) < end or len(buffer) < begin:
+            return None
+        self._buffer = buffer[end:]
+        return buffer[0], buffer[begin:end]
+
+    def _take(self, kind: int, payload: bytes) -> None:
+        responses = self._responses
+        if kind == TEXT and payload.startswith(b'{"prediction"'):
+            number = int(payload[payload.rindex(b'"frame":') + 8 :].partition(b",")[0])
+            due_s = self._due_s.pop(number)
+            responses.record(200, due_s, due_s, time.perf_counter())
+            self._on_free(self)
+        elif kind == PING:
+            self._write(PONG, payload)
+        elif payload.startswith(b'{"type":"ready"'):
+            self.ready.set_result(None)
+        elif kind in (TEXT, CLOSE):
+            closed = f"close {int.from_bytes(payload[:2], 'big')} {payload[2:].decode()}"
+            responses.first_error = responses.first_error or (payload.decode() if kind == TEXT else closed)
+            now_s = time.perf_counter()
+            responses.record(UNANSWERED, now_s, now_s, now_s)

@@ -1,0 +1,1 @@
+"""This service beside other servers of the same model."""

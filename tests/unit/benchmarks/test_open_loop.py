@@ -1,0 +1,177 @@
+"""Requests arrive at their rate whatever the answers do, and each is counted from when it was due."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import cast
+
+import pytest
+
+from benchmarks import BenchmarkError
+from benchmarks.load.http_connection import HttpTarget
+from benchmarks.load.open_loop import send_closed_loop, send_in_turn, send_when_free
+from benchmarks.load.results import UNANSWERED, ResponseLog
+
+WindowPrediction = Callable[[int], list[bytes]]  # a request's number to the pieces of its answer; none closes
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+
+class Served(asyncio.Protocol):
+    """One connection of a real server: answers each request of three bytes with the pieces that ``answer`` gives."""
+
+    def __init__(self, answer: WindowPrediction, asked: list[bytes], delay_s: float) -> None:
+        self._answer = answer
+        self._asked = asked
+        self._delay_s = delay_s
+        self._buffer = b""
+        self._transport: asyncio.Transport
+        self.ended = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.ended.set()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if self._buffer.endswith(b"\r\n\r\nabc"):
+            self._asked.append(self._buffer)
+            self._buffer = b""
+            asyncio.get_running_loop().call_later(self._delay_s, self._reply, self._answer(len(self._asked)))
+
+    def _reply(self, pieces: list[bytes]) -> None:
+        if pieces:
+            self._transport.write(pieces[0])
+            if pieces[1:]:
+                asyncio.get_running_loop().call_later(0.002, self._reply, pieces[1:])
+        else:
+            self._transport.close()
+
+
+Load = Callable[[HttpTarget], Awaitable[ResponseLog]]
+
+
+def run(answer: WindowPrediction, load: Load, *, delay_s: float = 0.0) -> tuple[ResponseLog, list[bytes]]:
+    """A load on a server; what came back, and what it was asked."""
+
+    async def both() -> tuple[ResponseLog, list[bytes]]:
+        asked: list[bytes] = []
+        opened: list[Served] = []
+
+        def accept() -> Served:
+            opened.append(Served(answer, asked, delay_s))
+            return opened[-1]
+
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(60), await loop.create_server(accept, "127.0.0.1", 0) as server:
+            responses = await load(target_of(server.sockets[0].getsockname()[1]))
+            for one in opened:
+                await one.ended.wait()
+        return responses, asked
+
+    return asyncio.run(both())
+
+
+def target_of(port: int) -> HttpTarget:
+    """A request of three bytes to a port, from two addresses."""
+    url = f"http://127.0.0.1:{port}/predict"
+    return HttpTarget.post(url, {"X-Kind": "made"}, b"abc", addresses=["127.0.0.1", "127.0.0.2"])
+
+
+def turns(rate: float, connections: int) -> Load:
+    """A second of requests over the connections in turn."""
+    return partial(send_in_turn, rate=rate, seconds=1, connections=connections)
+
+
+def test_every_request_is_asked_and_answered_and_those_due_in_a_span_can_be_told() -> None:
+    responses, asked = run(lambda _: [OK], turns(50, 2))
+    assert responses.statuses == {200: 50}
+    assert (responses.sent, responses.lost_connections, responses.not_sent, responses.first_error) == (50, 0, 0, "")
+    assert len(responses.latencies_ms(200, responses.began_s + 0.495)) == 25
+    assert len(asked) == 50
+    assert asked[0].startswith(b"POST /predict HTTP/1.1\r\n") and asked[0].endswith(b"X-Kind: made\r\n\r\nabc")
+
+
+def test_waiting_behind_a_slow_answer_counts() -> None:
+    # One connection, 0.06 s an answer, 20 a second: the last of 20 is due after 0.95 s and not answered before 1.2 s.
+    responses, _ = run(lambda _: [OK], turns(20, 1), delay_s=0.06)
+    assert responses.statuses == {200: 20}
+    assert max(responses.latencies_ms(200)) > 200
+
+
+def test_refusals_are_counted_by_status_and_the_first_is_said() -> None:
+    refusal = b"HTTP/1.1 429 Too Many\r\ncontent-length: 4\r\n\r\nbusy"
+    kind = b"HTTP/1.1 429 Too Many\r\nretry-after: 1\r\ncontent-length: 4\r\n\r\nlate"
+    responses, _ = run(lambda number: [[OK], [refusal], [kind]][number % 3], turns(30, 1))
+    assert responses.statuses == {200: 10, 429: 20}
+    assert (responses.missing_retry_after, responses.first_error) == (10, "429: b'busy'")
+
+
+@pytest.mark.parametrize(
+    ("last", "sentence"),
+    [
+        ([], "the connection was lost"),
+        ([b"HTTP/1.1 200 OK\r\n\r\n"], "no Content-Length"),
+        ([b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"], "the connection was lost"),
+    ],
+)
+def test_a_lost_connection_fails_all_that_is_due_on_it(last: list[bytes], sentence: str) -> None:
+    responses, asked = run(lambda number: [OK] if number < 10 else last, turns(20, 1))
+    assert len(asked) == 10
+    assert responses.statuses[UNANSWERED] == 20 - responses.statuses[200]
+    assert responses.statuses[200] == 9 + (b"close" in b"".join(last))
+    assert responses.lost_connections == 1
+    assert sentence in responses.first_error
+
+
+def test_an_answer_may_come_in_pieces() -> None:
+    responses, _ = run(lambda _: [OK[:10], OK[10:40], OK[40:]], turns(10, 1))
+    assert responses.statuses == {200: 10}
+
+
+def test_on_a_free_connection_nothing_waits_and_without_one_it_is_not_sent() -> None:
+    load = partial(send_when_free, rate=100, seconds=0.2, connections=3, drain_s=0.01)
+    responses, asked = run(lambda _: [OK], load, delay_s=30)
+    assert len(asked) == 3
+    assert (responses.sent, responses.not_sent, responses.statuses) == (20, 17, {UNANSWERED: 3})
+
+
+def test_a_connection_is_asked_again_once_it_is_free() -> None:
+    responses, asked = run(lambda _: [OK], partial(send_when_free, rate=20, seconds=1, connections=2))
+    assert len(asked) == responses.statuses[200] == 20 - responses.not_sent
+    assert responses.statuses[200] > 2
+
+
+def test_a_service_that_closes_every_connection_is_an_error() -> None:
+    with pytest.raises(BenchmarkError, match="closed every connection: the connection was lost"):
+        run(lambda _: [], partial(send_when_free, rate=20, seconds=1, connections=2))
+
+
+def test_in_the_closed_loop_each_connection_has_one_request_under_way() -> None:
+    responses, asked = run(lambda _: [OK], partial(send_closed_loop, seconds=0.3, connections=2), delay_s=0.02)
+    assert 2 < len(asked) == responses.statuses[200] == responses.sent <= 2 * (0.3 / 0.02 + 1)
+
+
+@pytest.mark.anyio
+async def test_connections_come_from_the_addresses_in_turn() -> None:
+    async def peers() -> list[str]:
+        seen: list[str] = []
+
+        class Listener(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                seen.append(transport.get_extra_info("peername")[0])
+
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(60), await loop.create_server(Listener, "127.0.0.1", 0) as server:
+            target = target_of(server.sockets[0].getsockname()[1])
+            await send_when_free(target, rate=100, seconds=0.2, connections=3, drain_s=0.01)
+        return seen
+
+    assert (await peers()) == ["127.0.0.1", "127.0.0.2", "127.0.0.1"]
+
+
+@pytest.mark.anyio
+async def test_a_server_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(BenchmarkError, match="accepted 0 of 1 connections"):
+        await send_in_turn(target_of(9), rate=1, seconds=1, connections=1)

@@ -1,0 +1,52 @@
+"""The load is the size and the shape of what a client sends, and the same window in each encoding."""
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks.load.request_encoders import ENCODERS, encode_json, make_window
+from landmarks.hands import compute_presence
+from landmarks.protocol.open_inference import HEADER_LENGTH, decode_request
+
+WINDOW = make_window(seed=3)
+
+
+def test_a_made_window_has_two_hands_in_every_frame_inside_the_image() -> None:
+    assert WINDOW.shape == (30, 84)
+    assert WINDOW.dtype == np.float32
+    assert (compute_presence(WINDOW) == 1).all()
+    assert WINDOW.min() > 0
+    assert WINDOW.max() < 1
+
+
+def test_a_seed_gives_the_same_window_again_and_another_seed_another_one() -> None:
+    assert np.array_equal(WINDOW, make_window(seed=3))
+    assert not np.array_equal(WINDOW, make_window(seed=4))
+
+
+def test_the_json_body_is_25_kb_of_numbers_with_six_decimals() -> None:
+    body = encode_json(WINDOW).body
+    content = json.loads(body)
+    assert 24_000 < len(body) < 27_000
+    assert np.abs(np.asarray(content["sequence"]) - WINDOW).max() <= 0.5e-6
+    assert content["mask"] == [[1.0, 1.0]] * 30
+
+
+@pytest.mark.parametrize(("encoding", "path"), [("json", "/predict"), ("v2_json", "/v2/models/gesture/infer")])
+def test_json_is_posted_as_json(encoding: str, path: str) -> None:
+    request = ENCODERS[encoding].encode(WINDOW)
+    assert (request.path, request.headers) == (path, {"Content-Type": "application/json"})
+
+
+def test_open_inference_json_holds_the_window_and_who_is_there() -> None:
+    tensors = decode_request(ENCODERS["v2_json"].encode(WINDOW).body).tensors
+    assert np.abs(np.asarray(tensors["sequence"]) - WINDOW).max() < 1e-6
+    assert np.array_equal(tensors["presence"], np.ones((1, 30, 2)))
+
+
+def test_fp16_is_5_kb_and_says_where_its_json_ends() -> None:
+    request = ENCODERS["fp16"].encode(WINDOW)
+    assert len(request.body) < 5_500
+    sequence = decode_request(request.body, int(request.headers[HEADER_LENGTH])).tensors["sequence"]
+    assert np.abs(np.asarray(sequence)[0] - WINDOW).max() < 0.0005
