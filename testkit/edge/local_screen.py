@@ -1,7 +1,6 @@
 """A real local screen on a free port, and what its listeners receive."""
 
 import asyncio
-import socket
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -13,19 +12,14 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from edge_client.ui.broadcast import Hub
 from edge_client.ui.server import ScreenServer
+from testkit.service import free_ports
 from testkit.waiting import DEADLINE_S, wait_until
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 @contextmanager
 def running_screen(hub: Hub, *, port: int | None = None, names: Sequence[str] = ()) -> Iterator[str]:
     """A screen's URL while it runs."""
-    port = port or free_port()
+    port = port or free_ports(1)[0]
     with ScreenServer(hub, "127.0.0.1", port, names=names) as server:
         wait_until(lambda: server.started)
         yield f"http://127.0.0.1:{port}"

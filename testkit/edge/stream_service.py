@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from testkit.listening import listening
 from testkit.stages.local_stages import LocalStages, local_app
 
 START_WITHIN_S = 30
@@ -62,19 +62,14 @@ def live_service(repository: Path, api_keys: Sequence[str] = (), **arguments: fl
     started, stop = threading.Event(), threading.Event()
 
     async def serve() -> None:
-        async with local_app(LocalStages(repository), api_keys, **arguments) as app:
-            server = uvicorn.Server(
-                uvicorn.Config(service.around(app), host="127.0.0.1", port=0, lifespan="off", log_config=None)
-            )
-            running = asyncio.ensure_future(server.serve())
-            while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
-                await asyncio.sleep(0.01)
-            service.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        async with (
+            local_app(LocalStages(repository), api_keys, **arguments) as app,
+            listening(service.around(app), lifespan="off") as address,
+        ):
+            service.url = f"http://{address}"
             started.set()
             while not stop.is_set():  # noqa: ASYNC110 - another thread sets it
                 await asyncio.sleep(0.01)
-            server.should_exit = True
-            await running
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
     thread.start()

@@ -2,14 +2,12 @@
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
-import uvicorn
 from starlette.applications import Starlette
 
 from serve_app.api.app_state import AppState
@@ -24,6 +22,7 @@ from serve_app.schemas import ModelStatus, ResponseRow, Tensors, stack
 from serve_app.settings import ServiceArguments
 from serve_app.shots.client import ShotClient
 from serve_app.shots.request import ShotRequest, stack_poses
+from testkit.listening import listening
 
 
 class LocalModelStages:
@@ -127,17 +126,9 @@ async def serving(repository: Path, keys: ApiKeyStore | None = None, site: Site 
     """The address of the whole service in this process, on a port of loopback, once it answers."""
     settings = ServiceArguments()
     app = create_app(local_service(LocalStages(repository), settings), keys or ApiKeyStore(), site)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
-        running = asyncio.create_task(server.serve(sockets=[listener]))
-        try:
-            await until_healthy(url)
-            yield url
-        finally:
-            server.should_exit = True
-            await running
+    async with listening(app) as address:
+        await until_healthy(f"http://{address}")
+        yield f"http://{address}"
 
 
 async def until_healthy(url: str) -> None:

@@ -14,7 +14,8 @@ from edge_client.ui.body import ClientState
 from edge_client.ui.broadcast import Hub
 from testkit.browser import Tab, another_tab, chromium, installed
 from testkit.edge.hands import made_hand
-from testkit.edge.local_screen import free_port, post, running_screen
+from testkit.edge.local_screen import post, running_screen
+from testkit.service import free_ports
 
 pytestmark = pytest.mark.anyio
 
@@ -159,7 +160,7 @@ async def test_events_before_the_page_and_during_a_cut_are_listed_once_and_in_or
 
 
 async def test_a_page_outlives_its_server_and_gets_the_events_of_the_next(profile: Path) -> None:
-    port = free_port()
+    (port,) = free_ports(1)
     async with contextlib.AsyncExitStack() as stack:
         with running_screen(Hub(), port=port) as url:
             await send(url, {"key": "first run"})

@@ -12,7 +12,8 @@ import uvicorn
 from edge_client.ui.broadcast import EVENTS_KEPT, EVENTS_SHOWN, Broadcaster, Hub, Message
 from edge_client.ui.server import ScreenServer
 from edge_client.ui.streams import MAX_LISTENERS, TRY_AGAIN_LATER
-from testkit.edge.local_screen import connected_page, free_port, listening, next_message, post, running_screen
+from testkit.edge.local_screen import connected_page, listening, next_message, post, running_screen
+from testkit.service import free_ports
 from testkit.waiting import DEADLINE_S, wait_until
 
 HELLO = {"type": "hello", "status": "ok"}
@@ -207,6 +208,6 @@ def test_a_server_that_dies_says_so(monkeypatch: pytest.MonkeyPatch, caplog: pyt
         raise RuntimeError("gone")
 
     monkeypatch.setattr(uvicorn.Server, "run", die)
-    with ScreenServer(Hub(), "127.0.0.1", free_port()) as server:
+    with ScreenServer(Hub(), "127.0.0.1", free_ports(1)[0]) as server:
         wait_until(lambda: not server.alive)
     assert "the local screen has ended" in caplog.text
