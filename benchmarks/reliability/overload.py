@@ -142,17 +142,13 @@ def build_target(url: str, name: str = "") -> HttpTarget:
     return HttpTarget.post(url + request.path, request.headers, request.body, name=name, addresses=addresses)
 
 
-async def measure_behind_nginx(service: RunningService, options: argparse.Namespace) -> int:
+async def measure_front(service: RunningService, options: argparse.Namespace) -> int:
+    """Measure the service behind nginx as shipped, or without anything in front, for comparison."""
+    if options.front == "none":
+        return await measure(service, build_target(service.url), options)
     with tempfile.TemporaryDirectory(prefix="helen-") as folder:
         async with front(Path(folder), service.url.removeprefix("http://"), NO_TLS) as nginx:
             return await measure(service, build_target(f"http://127.0.0.1:{nginx.tls}", NAME), options)
-
-
-async def measure_bare(service: RunningService, options: argparse.Namespace) -> int:
-    return await measure(service, build_target(service.url), options)
-
-
-FRONTS: Final = {"nginx": measure_behind_nginx, "none": measure_bare}
 
 
 def main() -> int:
@@ -162,14 +158,14 @@ def main() -> int:
     add("--seconds", type=float, default=60, help="of overload (60)")
     add("--warm-up", type=float, default=10, help="seconds at full speed before, for the autoscaler (10)")
     add("--connections", type=int, default=1000, help="connections of the overload (1000)")
-    add("--front", choices=FRONTS, default="nginx", help="what stands in front of the service (nginx)")
+    add("--front", choices=("nginx", "none"), default="nginx", help="what stands in front of the service (nginx)")
     options = parser.parse_args()
     exit_on_sigterm()
     if options.front == "nginx" and found("nginx") is None:
         raise SystemExit("nginx is not installed, it stands in front of the service: apt-get install nginx")
     print(f"load average before the run: {os.getloadavg()[0]:.1f}")
     with copied_models() as models, running_service(models, {}) as service:
-        return uvloop.run(FRONTS[options.front](service, options))
+        return uvloop.run(measure_front(service, options))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """One run: every server in turn, in rounds, each in its encodings; fixed rates and Pis in the last round."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import uvloop
 
@@ -28,7 +29,6 @@ RATED: Final = (LITSERVE, STARLETTE, HELEN)  # whom fixed rates are measured of
 RATED_AT: Final = 64  # connections of the closed loop that a rate is a share of
 RATE_CONNECTIONS: Final = 128
 PI_ENCODINGS: Final = (STREAM, "fp16")
-WARM_UP_S: Final = 1.0  # of our own load generator
 
 Load = Callable[[], tuple[LoadResult, float]]  # its figures, and how many windows were answered in all
 
@@ -48,6 +48,11 @@ class Run:
     folder: Path
     results: Results
     predictions: dict[str, tuple[str, list[Prediction]]] = field(default_factory=dict)
+
+    @property
+    def total_s(self) -> float:
+        """The length of a load of our own generator, its warm-up included."""
+        return self.warm_up + self.seconds
 
     def measure(self) -> None:
         """Fill the results; what was measured before a failure stays in them.
@@ -90,8 +95,8 @@ class Run:
     def _closed(self, server: Server, running: RunningServer, encoding: str, connections: int) -> None:
         def load() -> tuple[LoadResult, float]:
             if encoding == STREAM:
-                target, total_s = StreamTarget(running.url), WARM_UP_S + self.seconds
-                return self._generate(send_closed_loop(target, seconds=total_s, connections=connections))
+                target = StreamTarget(running.url)
+                return self._generate(send_closed_loop(target, seconds=self.total_s, connections=connections))
             result = run_wrk(running.url, request, connections=connections, seconds=self.seconds)
             return result, result.requests_per_s * self.seconds
 
@@ -104,45 +109,38 @@ class Run:
         key = LoadKey(server.name, encoding, at_connections(RATED_AT))
         if key not in self.results.samples:  # no closed loop was wanted, or not at so many connections
             self._closed(server, running, encoding, RATED_AT)
-        top = self.results.samples[key][-1].result.requests_per_s
+        closed = self.results.get_median(key)
+        top = closed.result.requests_per_s if closed else 0.0
         for percent in PERCENTS:
             rate = max(1.0, top * percent / 100)
-            name = f"{rate:.0f}/s, {percent} %"
-            self._add(
-                LoadKey(server.name, encoding, name),
-                running,
-                lambda: self._generate(self._send_http(running.url, encoding, rate, RATE_CONNECTIONS)),  # noqa: B023
-            )
+            load = partial(self._send_http, running.url, encoding, rate, RATE_CONNECTIONS)
+            self._add(LoadKey(server.name, encoding, f"{rate:.0f}/s, {percent} %"), running, load)
 
     def _count_pis(self, server: Server, running: RunningServer, encoding: str) -> None:
         def send(pis: int) -> tuple[LoadResult, float]:
             rate = float(pis * capacity_search.PREDICTIONS_PER_S)
             if encoding != STREAM:
-                return self._generate(self._send_http(running.url, encoding, rate, pis))
+                return self._send_http(running.url, encoding, rate, pis)
             target = StreamTarget(running.url, capacity_search.FRAMES)
-            total_s = WARM_UP_S + self.seconds
-            return self._generate(send_in_turn(target, rate=rate, seconds=total_s, connections=pis))
+            return self._generate(send_in_turn(target, rate=rate, seconds=self.total_s, connections=pis))
 
         def measure(pis: int) -> LoadResult:
             try:
-                return self._add(LoadKey(server.name, encoding, f"{pis} Pis"), running, lambda: send(pis))
+                return self._add(LoadKey(server.name, encoding, f"{pis} Pis"), running, partial(send, pis))
             except BenchmarkError as error:  # more than it accepts
                 print(f"{pis} Pis: {error}", flush=True)
                 return LoadResult(0.0, 0.0, 0.0, pis)
 
         self.results.pis[encoding] = capacity_search.search_capacity(measure)
 
-    def _send_http(self, url: str, encoding: str, rate: float, connections: int) -> Awaitable[ResponseLog]:
+    def _send_http(self, url: str, encoding: str, rate: float, connections: int) -> tuple[LoadResult, float]:
         request = ENCODERS[encoding].encode(make_window(0))
         target = HttpTarget.post(url + request.path, request.headers, request.body)
-        return send_in_turn(target, rate=rate, seconds=WARM_UP_S + self.seconds, connections=connections)
+        return self._generate(send_in_turn(target, rate=rate, seconds=self.total_s, connections=connections))
 
-    def _generate(self, load: Awaitable[ResponseLog]) -> tuple[LoadResult, float]:
-        async def generate() -> ResponseLog:
-            return await load
-
-        responses = uvloop.run(generate())
-        return responses.summarize(WARM_UP_S, self.seconds), responses.statuses[200]
+    def _generate(self, load: Coroutine[Any, Any, ResponseLog]) -> tuple[LoadResult, float]:
+        responses = uvloop.run(load)
+        return responses.summarize(self.warm_up, self.seconds), responses.statuses[200]
 
     def _add(self, key: LoadKey, running: RunningServer, load: Load) -> LoadResult:
         before_s = get_session_cpu_s(running.pid)
