@@ -40,7 +40,7 @@ class BackgroundLoad:
         """What raw requests got instead of a prediction."""
         return count_failures(self.raw)
 
-    def lost(self) -> Counter[str]:
+    def failed(self) -> Counter[str]:
         """What requests of the Helen client ended with, where its retries didn't help."""
         return count_failures(self.helen)
 

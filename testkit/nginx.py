@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from serve_app.settings import PROJECT_ROOT
-from testkit.programs import program
+from testkit.programs import require_program
 from testkit.service import free_ports
 
 CONFIG = PROJECT_ROOT / "deploy" / "nginx.conf"
@@ -23,7 +23,7 @@ Changes = Sequence[tuple[str, str]]  # patterns, and what takes their place
 
 
 @dataclass(frozen=True)
-class Front:
+class NginxFront:
     """A running nginx: its ports, the certificate that it shows, and the folder of its logs."""
 
     plain: int
@@ -55,7 +55,7 @@ class Loopback(httpx.AsyncHTTPTransport):
         return await super().handle_async_request(request)
 
 
-def adapted(folder: Path, upstream: str, changes: Changes) -> tuple[str, int, int]:
+def adapt_config(folder: Path, upstream: str, changes: Changes) -> tuple[str, int, int]:
     """The shipped config, on ports and with paths of its own, and with ``changes``; and its ports."""
     plain, tls = free_ports(2)
     text = CONFIG.read_text()
@@ -74,14 +74,14 @@ def adapted(folder: Path, upstream: str, changes: Changes) -> tuple[str, int, in
 
 
 @contextlib.asynccontextmanager
-async def front(folder: Path, upstream: str, changes: Changes = ()) -> AsyncIterator[Front]:
+async def nginx_front(folder: Path, upstream: str, changes: Changes = ()) -> AsyncIterator[NginxFront]:
     """nginx with the shipped config in front of ``upstream`` (``host:port``), but for ``changes``, which must apply."""
     certificate, key = folder / "fullchain.pem", folder / "privkey.pem"
     made = f"req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN={NAME} -addext subjectAltName=DNS:{NAME}".split()
     made += ["-keyout", str(key), "-out", str(certificate)]
-    openssl = await asyncio.create_subprocess_exec(program("openssl"), *made, stderr=subprocess.DEVNULL)
+    openssl = await asyncio.create_subprocess_exec(require_program("openssl"), *made, stderr=subprocess.DEVNULL)
     assert await openssl.wait() == 0
-    text, plain, tls = adapted(folder, upstream, changes)
+    text, plain, tls = adapt_config(folder, upstream, changes)
     (folder / "helen.conf").write_text(text)
     user = "user root;" if os.geteuid() == 0 else ""
     kept = " ".join(
@@ -93,13 +93,13 @@ async def front(folder: Path, upstream: str, changes: Changes = ()) -> AsyncIter
         f"events {{ worker_connections 2048; }}\nhttp {{ {kept}\ninclude {folder / 'helen.conf'}; }}\n"
     )
     child = await asyncio.create_subprocess_exec(
-        *(program("nginx"), "-e", str(folder / "error.log"), "-c", str(main)),
+        *(require_program("nginx"), "-e", str(folder / "error.log"), "-c", str(main)),
         stderr=subprocess.PIPE,
         start_new_session=True,  # as on a box, where the kernel shares the cores between it and the others as equals
     )
     try:
         await until_open(plain, child)
-        yield Front(plain, tls, certificate, folder)
+        yield NginxFront(plain, tls, certificate, folder)
     finally:
         if child.returncode is None:
             child.terminate()

@@ -5,14 +5,14 @@ import shutil
 import pytest
 
 
-def found(name: str) -> str | None:
+def find_program(name: str) -> str | None:
     """The path of a program, also where only root looks for it; none where it isn't installed."""
     return shutil.which(name, path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 
 
-def program(name: str) -> str:
+def require_program(name: str) -> str:
     """The path of a program; without it the calling test is skipped, saying so."""
-    path = found(name)
+    path = find_program(name)
     if path is None:
         pytest.skip(f"{name} is not installed here")
     return path

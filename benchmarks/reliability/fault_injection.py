@@ -108,13 +108,13 @@ def measure(name: str, service: RunningService, options: argparse.Namespace) -> 
         service.url, clients=options.clients, raw=options.raw, rate=options.rate, retries=options.retries
     ) as load:
         time.sleep(CALM_S)
-        if early := load.errors() + load.lost():
+        if early := load.errors() + load.failed():
             print(f"  before the fault already: {dict(early)}", flush=True)
         began_s = time.monotonic()
         wait_until_calm(load, inject(service), options.after)
     recovery_s = load.recovery_s(began_s)
     row = [description, str(len(load.raw)), format_counts(load.errors()), str(len(load.helen))]
-    row += [format_counts(load.lost()), f"{recovery_s:.1f} s" if recovery_s else "nothing noticed"]
+    row += [format_counts(load.failed()), f"{recovery_s:.1f} s" if recovery_s else "nothing noticed"]
     print(f"  {row[1:]}", flush=True)
     return row
 

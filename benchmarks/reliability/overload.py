@@ -21,9 +21,9 @@ from benchmarks.load.open_loop import send_closed_loop, send_when_free
 from benchmarks.load.request_encoders import ENCODERS, make_window
 from benchmarks.load.results import ResponseLog, get_percentile
 from benchmarks.tables import format_table, report_pass_fail
-from testkit.nginx import NAME, front
+from testkit.nginx import NAME, nginx_front
 from testkit.processes import exit_on_sigterm, get_memory_mib
-from testkit.programs import found
+from testkit.programs import find_program
 from testkit.service import RunningService, copied_models, running_service
 
 LIMIT_CONNECTIONS: Final = 64
@@ -147,7 +147,7 @@ async def measure_front(service: RunningService, options: argparse.Namespace) ->
     if options.front == "none":
         return await measure(service, build_target(service.url), options)
     with tempfile.TemporaryDirectory(prefix="helen-") as folder:
-        async with front(Path(folder), service.url.removeprefix("http://"), NO_TLS) as nginx:
+        async with nginx_front(Path(folder), service.url.removeprefix("http://"), NO_TLS) as nginx:
             return await measure(service, build_target(f"http://127.0.0.1:{nginx.tls}", NAME), options)
 
 
@@ -161,7 +161,7 @@ def main() -> int:
     add("--front", choices=("nginx", "none"), default="nginx", help="what stands in front of the service (nginx)")
     options = parser.parse_args()
     exit_on_sigterm()
-    if options.front == "nginx" and found("nginx") is None:
+    if options.front == "nginx" and find_program("nginx") is None:
         raise SystemExit("nginx is not installed, it stands in front of the service: apt-get install nginx")
     print(f"load average before the run: {os.getloadavg()[0]:.1f}")
     with copied_models() as models, running_service(models, {}) as service:

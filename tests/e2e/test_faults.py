@@ -33,7 +33,7 @@ def test_with_the_helen_client_no_request_is_lost_when_every_ingress_replica_is_
         wait_until(lambda: bool(set(service.replica_pids("Preprocess")) - set(killed)), "another replica")
         since = len(load.helen)
         wait_until(lambda: len(load.helen) > since + 20, "requests after the fault")
-    assert not load.lost(), load.lost()
+    assert not load.failed(), load.failed()
 
 
 def test_another_controller_takes_over_and_no_request_fails(service: RunningService) -> None:

@@ -23,8 +23,8 @@ from serve_app.api.middleware.same_origin import Site
 from serve_app.settings import PROJECT_ROOT, ServiceArguments
 from testkit.listening import listening
 from testkit.load import EXAMPLE
-from testkit.nginx import CONFIG, NAME, Changes, Front, Loopback, front
-from testkit.programs import program
+from testkit.nginx import CONFIG, NAME, Changes, Loopback, NginxFront, nginx_front
+from testkit.programs import require_program
 from testkit.service import free_ports
 from testkit.stages.local_stages import serving
 from tests.unit.serve_app.api.stream.test_endpoint import PACKED
@@ -33,7 +33,7 @@ DEADLINE_S = 120
 ON_EVERY_ANSWER = ("strict-transport-security", "x-content-type-options", "x-request-id")
 
 
-async def logged(nginx: Front, count: int) -> list[str]:
+async def logged(nginx: NginxFront, count: int) -> list[str]:
     """The first lines of its log, each of which it writes after its answer has gone; the caller sets the deadline."""
     while True:
         *complete, _ = (nginx.folder / "helen.log").read_text().split("\n")
@@ -43,18 +43,18 @@ async def logged(nginx: Front, count: int) -> list[str]:
 
 
 @asynccontextmanager
-async def running_nginx(folder: Path, upstream: str | None = None, changes: Changes = ()) -> AsyncIterator[Front]:
+async def running_nginx(folder: Path, upstream: str | None = None, changes: Changes = ()) -> AsyncIterator[NginxFront]:
     """nginx in front of ``upstream``, by default a port where nobody listens."""
-    program("nginx")
+    require_program("nginx")
     async with (
         asyncio.timeout(DEADLINE_S),
-        front(folder, upstream or f"127.0.0.1:{free_ports(1)[0]}", changes) as running,
+        nginx_front(folder, upstream or f"127.0.0.1:{free_ports(1)[0]}", changes) as running,
     ):
         yield running
 
 
 @asynccontextmanager
-async def serving_behind_nginx(repository: Path, folder: Path, changes: Changes = ()) -> AsyncIterator[Front]:
+async def serving_behind_nginx(repository: Path, folder: Path, changes: Changes = ()) -> AsyncIterator[NginxFront]:
     """nginx in front of the whole service."""
     async with (
         asyncio.timeout(DEADLINE_S),
@@ -164,12 +164,12 @@ async def mirror() -> AsyncIterator[str]:
 
 @pytest.mark.anyio
 async def test_a_live_session_passes(tmp_path: Path) -> None:
-    program("nginx")
+    require_program("nginx")
 
     async with (
         asyncio.timeout(DEADLINE_S),
         mirror() as upstream,
-        front(tmp_path, upstream) as nginx,
+        nginx_front(tmp_path, upstream) as nginx,
         websockets.connect(
             f"wss://{NAME}:{nginx.tls}/stream",
             host="127.0.0.1",
@@ -186,12 +186,12 @@ async def test_a_live_session_passes(tmp_path: Path) -> None:
 async def test_a_live_session_of_the_service_itself_passes_and_one_without_a_key_is_refused(
     repository: Path, tmp_path: Path
 ) -> None:
-    program("nginx")
+    require_program("nginx")
 
     async with (
         asyncio.timeout(DEADLINE_S),
         serving(repository, ApiKeyStore(["of-the-pi"])) as url,
-        front(tmp_path, url.removeprefix("http://")) as nginx,
+        nginx_front(tmp_path, url.removeprefix("http://")) as nginx,
     ):
         address, trust = f"wss://{NAME}:{nginx.tls}/stream", nginx.trust()
         headers = {"X-API-Key": "of-the-pi"}
@@ -209,12 +209,12 @@ async def test_a_live_session_of_the_service_itself_passes_and_one_without_a_key
 async def test_its_own_pages_may_ask_a_service_on_loopback_without_keys_and_pages_elsewhere_may_not(
     repository: Path, tmp_path: Path
 ) -> None:
-    program("nginx")
+    require_program("nginx")
 
     async with (
         asyncio.timeout(DEADLINE_S),
         serving(repository, site=Site(hosts=frozenset())) as url,
-        front(tmp_path, url.removeprefix("http://")) as nginx,
+        nginx_front(tmp_path, url.removeprefix("http://")) as nginx,
         nginx.client() as client,
     ):
         for origin, status in ((f"https://{NAME}", 200), ("https://elsewhere.example", 403), ("null", 403)):
@@ -238,7 +238,7 @@ async def test_its_own_pages_may_ask_a_service_on_loopback_without_keys_and_page
 
 @pytest.mark.anyio
 async def test_headers_that_a_client_makes_up_do_not_reach_the_service(tmp_path: Path) -> None:
-    program("nginx")
+    require_program("nginx")
     made_up = {
         "X-Forwarded-For": "6.6.6.6",
         "X-Forwarded-Proto": "gopher",
@@ -249,7 +249,7 @@ async def test_headers_that_a_client_makes_up_do_not_reach_the_service(tmp_path:
         "X-API-Key": "kept",
     }
 
-    async with asyncio.timeout(DEADLINE_S), mirror() as upstream, front(tmp_path, upstream) as nginx:
+    async with asyncio.timeout(DEADLINE_S), mirror() as upstream, nginx_front(tmp_path, upstream) as nginx:
         async with nginx.client() as client:
             answer = await client.get("/anything", headers=made_up)
         reached = dict(answer.json())

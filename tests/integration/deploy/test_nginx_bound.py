@@ -17,8 +17,8 @@ from serve_app.api.application import ROUTES
 from serve_app.settings import PROJECT_ROOT
 from testkit.listening import listening
 from testkit.load import EXAMPLE
-from testkit.nginx import CONFIG, NAME, Front, front
-from testkit.programs import program
+from testkit.nginx import CONFIG, NAME, NginxFront, nginx_front
+from testkit.programs import require_program
 from testkit.stages.local_stages import serving
 
 DEADLINE_S = 120
@@ -60,13 +60,13 @@ def is_the_refusal(answer: httpx.Response) -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("path", ["/predict", "/analyze", "/api/analyze", INFER, "/v2/models/shot/versions/1/infer"])
 async def test_one_request_too_many_is_refused_and_takes_no_place(path: str, tmp_path: Path) -> None:
-    program("nginx")
+    require_program("nginx")
 
     slow = Slow()
     async with (
         asyncio.timeout(DEADLINE_S),
         listening(slow.app) as place,
-        front(tmp_path, place, FEWER) as nginx,
+        nginx_front(tmp_path, place, FEWER) as nginx,
         nginx.client() as client,
     ):
         under_way = [asyncio.create_task(client.post(path, json={})) for _ in range(PLACES)]
@@ -83,9 +83,9 @@ async def test_one_request_too_many_is_refused_and_takes_no_place(path: str, tmp
 
 @pytest.mark.anyio
 async def test_bodies_that_do_not_come_hold_no_place(tmp_path: Path) -> None:
-    program("nginx")
+    require_program("nginx")
 
-    async def begin(nginx: Front) -> asyncio.StreamWriter:
+    async def begin(nginx: NginxFront) -> asyncio.StreamWriter:
         _, writer = await asyncio.open_connection("127.0.0.1", nginx.tls, ssl=nginx.trust(), server_hostname=NAME)
         writer.write(f"POST {INFER} HTTP/1.1\r\nHost: {NAME}\r\nContent-Length: 100\r\n\r\n{{".encode())
         await writer.drain()
@@ -96,7 +96,7 @@ async def test_bodies_that_do_not_come_hold_no_place(tmp_path: Path) -> None:
     async with (
         asyncio.timeout(DEADLINE_S),
         listening(slow.app) as place,
-        front(tmp_path, place, FEWER) as nginx,
+        nginx_front(tmp_path, place, FEWER) as nginx,
         nginx.client() as client,
     ):
         writers = [await begin(nginx) for _ in range(2 * PLACES)]
@@ -110,12 +110,12 @@ async def test_bodies_that_do_not_come_hold_no_place(tmp_path: Path) -> None:
 async def test_beyond_the_bound_the_service_accepts_or_nginx_refuses_and_afterwards_all_is_well(
     repository: Path, tmp_path: Path
 ) -> None:
-    program("nginx")
+    require_program("nginx")
 
     async with (
         asyncio.timeout(DEADLINE_S),
         serving(repository) as url,
-        front(tmp_path, url.removeprefix("http://"), FEWER) as nginx,
+        nginx_front(tmp_path, url.removeprefix("http://"), FEWER) as nginx,
         nginx.client() as client,
     ):
         answers = await asyncio.gather(*(client.post("/predict", json=EXAMPLE) for _ in range(50)))

@@ -17,7 +17,7 @@ import yaml
 from serve_app.api.auth.api_keys import ApiKeyStore
 from serve_app.settings import PROJECT_ROOT
 from testkit.load import EXAMPLE
-from testkit.programs import program
+from testkit.programs import require_program
 from testkit.service import free_ports
 from testkit.stages.local_stages import local_client, serving
 from tests.unit.serve_app.observability.test_metrics import samples_in
@@ -108,7 +108,7 @@ def test_the_scrape_waits_longer_than_a_stage_that_hangs_and_carries_a_key_from_
 
 
 def test_promtool_finds_the_alerts_right(tmp_path: Path) -> None:
-    promtool = program("promtool")
+    promtool = require_program("promtool")
     shutil.copy(DEPLOY / "prometheus-rules.yml", tmp_path)
     shutil.copy(Path(__file__).with_name("prometheus_rules_test.yml"), tmp_path)
     done = subprocess.run(
@@ -144,7 +144,7 @@ async def prometheus(config: Path) -> AsyncIterator[httpx.AsyncClient]:
     log = (config.parent / "prometheus.log").open("wb")
     flags = [f"--config.file={config}", f"--storage.tsdb.path={config.parent / 'data'}"]
     child = await asyncio.create_subprocess_exec(
-        *(program("prometheus"), *flags, f"--web.listen-address={address}"), stdout=log, stderr=log
+        *(require_program("prometheus"), *flags, f"--web.listen-address={address}"), stdout=log, stderr=log
     )
     try:
         async with httpx.AsyncClient(base_url=f"http://{address}", timeout=30) as client:
@@ -168,7 +168,7 @@ async def until(asked: Callable[[], Awaitable[bool]]) -> None:
 async def test_a_real_prometheus_scrapes_with_the_key_and_can_draw_every_panel(
     repository: Path, tmp_path: Path
 ) -> None:
-    program("prometheus")
+    require_program("prometheus")
 
     async with (
         asyncio.timeout(DEADLINE_S),

@@ -11,7 +11,7 @@ import pytest
 
 from serve_app.api.auth.api_keys import parse_keys
 from serve_app.settings import PROJECT_ROOT
-from testkit.programs import program
+from testkit.programs import require_program
 
 SCRIPTS = sorted((PROJECT_ROOT / "deploy").glob("*.sh"))
 NAME = "gestures.test.example"
@@ -19,7 +19,7 @@ NAME = "gestures.test.example"
 
 def install(destination: Path, name: str = NAME) -> "subprocess.CompletedProcess[str]":
     """Run the script with its files below ``destination``."""
-    program("openssl")
+    require_program("openssl")
     return subprocess.run(
         [str(PROJECT_ROOT / "deploy" / "single_box.sh"), name],
         env=os.environ | {"DESTDIR": str(destination)},

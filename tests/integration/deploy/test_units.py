@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from serve_app.settings import PROJECT_ROOT
-from testkit.programs import program
+from testkit.programs import require_program
 
 DEPLOY = PROJECT_ROOT / "deploy"
 UNITS = ("helen-ray.service", "helen-serve.service")
@@ -64,7 +64,7 @@ def test_a_unit_has_more_time_to_stop_than_its_requests_to_be_answered() -> None
 
 
 def test_systemd_reads_them_and_finds_nothing_to_say(tmp_path: Path) -> None:
-    analyze = program("systemd-analyze")
+    analyze = require_program("systemd-analyze")
     for unit in UNITS:
         text = (DEPLOY / unit).read_text()
         # The paths of an installation aren't there in a test.

@@ -22,7 +22,7 @@ def test_recovery_ends_with_the_last_failed_or_slow_request(attempts: list[Attem
 def test_errors_and_losses_are_counted_by_what_came() -> None:
     load = BackgroundLoad(raw=ATTEMPTS, helen=[Attempt(0.0, 1.0, "ok"), Attempt(1.0, 2.0, "no answer")])
     assert load.errors() == {"500": 1, "ProtocolError": 1}
-    assert load.lost() == {"no answer": 1}
+    assert load.failed() == {"no answer": 1}
 
 
 def test_raw_requests_are_counted_with_what_came_in_the_place_of_an_answer() -> None:
