@@ -10,15 +10,13 @@ from typing import Final, NamedTuple
 import msgspec
 import numpy as np
 
-from edge_client.service.model_metadata import Prediction
 from edge_client.service.replies import decode_reply
 from edge_client.service.request_encoding import DECIMALS, EncodedRequest, decode_fp16, encode_fp16
-from landmarks.hands import Array, compute_presence, drop_z
+from landmarks.hands import Array, compute_presence
 from landmarks.protocol.open_inference import HEADER_LENGTH
-from testkit.edge.hands import made_frame, made_hand
+from landmarks.protocol.predictions import Prediction
 
 STREAM: Final = "stream"
-FRAMES: Final = 30
 
 
 class RequestEncoder(NamedTuple):
@@ -30,19 +28,6 @@ class RequestEncoder(NamedTuple):
     encode: Callable[[Array], EncodedRequest]
     decode: Callable[[bytes, Mapping[str, str]], Prediction]
     tolerance: float
-
-
-def make_window(seed: int, frames: int = FRAMES) -> Array:
-    """A window float32 ``(frames, 84)`` of two hands that circle; the same seed, the same window."""
-    generator = np.random.default_rng(seed)
-    phases = np.linspace(0, 2 * np.pi, frames) + generator.uniform(0, 2 * np.pi)
-    size = generator.uniform(0.1, 0.25)
-    hands = [
-        made_frame(*(made_hand(x + 0.06 * np.sin(phase), 0.6 + 0.09 * np.cos(phase), size) for x in (0.62, 0.38)))
-        for phase in phases
-    ]
-    noisy = np.stack(hands) + generator.normal(0, 0.003, (frames, 2, 21, 3))
-    return drop_z(np.clip(noisy, 0, 1).astype(np.float32).reshape(frames, -1))
 
 
 def encode_json(window: Array) -> EncodedRequest:

@@ -6,7 +6,6 @@ and of a prediction it reads little more than the header.
 
 import asyncio
 import base64
-import json
 import os
 import struct
 import time
@@ -15,16 +14,18 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
+import msgspec
 import numpy as np
 
 from benchmarks import BenchmarkError
-from benchmarks.load.request_encoders import FRAMES, make_window
 from benchmarks.load.results import UNANSWERED, ResponseLog
 from landmarks.hands import FEATURE_DIM_XY
+from landmarks.protocol.stream import FRAME_NUMBER, PATH, OpenMessage, is_prediction, pack_frames
+from landmarks.synthetic import make_window
 
 HEADER: Final = struct.Struct("!BBH4s")  # final frame, masked, 16-bit length; a mask of zeros changes nothing
-NUMBER: Final = struct.Struct("<I")
 NO_MASK: Final = bytes(4)
+FRAMES: Final = 30  # of a window
 FRAME_BYTES: Final = FEATURE_DIM_XY * 2
 TEXT, BINARY, CLOSE, PING, PONG = 0x81, 0x82, 0x88, 0x89, 0x8A
 
@@ -47,14 +48,10 @@ class StreamTarget:
         """
         parts = urlsplit(self.url)
         host, port = parts.hostname or "127.0.0.1", parts.port or 80
-        window = np.concatenate([make_window(2 * index), make_window(2 * index + 1)])
-        messages = [
-            window[begin : begin + self.frames].astype("<f2").tobytes() for begin in range(0, len(window), self.frames)
-        ]
+        window = np.concatenate([make_window(seed=2 * index), make_window(seed=2 * index + 1)])
+        messages = [pack_frames(window[begin : begin + self.frames]) for begin in range(0, len(window), self.frames)]
         _, session = await asyncio.get_running_loop().create_connection(
-            lambda: StreamConnection(
-                f"{parts.path.rstrip('/')}/stream", f"{host}:{port}", messages, responses, on_free
-            ),
+            lambda: StreamConnection(f"{parts.path.rstrip('/')}{PATH}", f"{host}:{port}", messages, responses, on_free),
             host,
             port,
         )
@@ -112,7 +109,7 @@ class StreamConnection(asyncio.Protocol):
         self._sent += 1
         self._due_s[self._sent] = due_s
         frames = self._messages[self._sent % len(self._messages)]
-        self._write(BINARY, NUMBER.pack(self._sent) + frames)
+        self._write(BINARY, FRAME_NUMBER.pack(self._sent) + frames)
 
     def close(self) -> None:
         self._transport.close()
@@ -136,7 +133,7 @@ class StreamConnection(asyncio.Protocol):
             self.ready.set_exception(BenchmarkError(reason))
 
     def _open(self) -> None:
-        self._write(TEXT, json.dumps({"encoding": "fp16", "stride": 1, "min_frames": FRAMES}).encode())
+        self._write(TEXT, msgspec.json.encode(OpenMessage(min_frames=FRAMES)))
         # All but the last message of a window at once: every prediction is of a whole one.
         size = len(self._messages[0])
         self._write(BINARY, b"".join(self._messages)[: (FRAMES * FRAME_BYTES - 1) // size * size])
@@ -159,7 +156,7 @@ class StreamConnection(asyncio.Protocol):
 
     def _take(self, kind: int, payload: bytes) -> None:
         responses = self._responses
-        if kind == TEXT and payload.startswith(b'{"prediction"'):
+        if kind == TEXT and is_prediction(payload):
             number = int(payload[payload.rindex(b'"frame":') + 8 :].partition(b",")[0])
             due_s = self._due_s.pop(number)
             responses.record(200, due_s, due_s, time.perf_counter())

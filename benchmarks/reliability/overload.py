@@ -18,9 +18,10 @@ import uvloop
 from benchmarks import BenchmarkError
 from benchmarks.load.http_connection import HttpTarget
 from benchmarks.load.open_loop import send_closed_loop, send_when_free
-from benchmarks.load.request_encoders import ENCODERS, make_window
+from benchmarks.load.request_encoders import ENCODERS
 from benchmarks.load.results import ResponseLog, get_percentile
 from benchmarks.tables import format_table, report_pass_fail
+from landmarks.synthetic import make_window
 from testkit.nginx import NAME, nginx_front
 from testkit.processes import exit_on_sigterm, get_memory_mib
 from testkit.programs import find_program
@@ -137,7 +138,7 @@ async def measure(service: RunningService, target: HttpTarget, options: argparse
 
 def build_target(url: str, name: str = "") -> HttpTarget:
     """A window as a Pi sends it, to a server of this machine, from many addresses."""
-    request = ENCODERS["fp16"].encode(make_window(0))
+    request = ENCODERS["fp16"].encode(make_window(seed=0))
     addresses = [f"127.0.1.{1 + index}" for index in range(ADDRESSES)]
     return HttpTarget.post(url + request.path, request.headers, request.body, name=name, addresses=addresses)
 

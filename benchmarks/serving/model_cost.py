@@ -7,9 +7,9 @@ from typing import Final
 
 import numpy as np
 
-from benchmarks.load.request_encoders import make_window
 from landmarks.hands import compute_presence
 from landmarks.models.session import ModelSession
+from landmarks.synthetic import make_window
 
 BATCH: Final = 32
 REPEATS: Final = 20
@@ -18,7 +18,7 @@ REPEATS: Final = 20
 def measure_model_us(folder: Path, batch: int = BATCH, seconds: float = 1.0) -> float:
     """CPU µs a window of 30 frames: the median of 20 stretches that take ``seconds`` together."""
     session = ModelSession.open(folder, threads=1)
-    sequence = np.stack([make_window(seed) for seed in range(batch)])
+    sequence = np.stack([make_window(seed=seed) for seed in range(batch)])
     tensors = {"sequence": sequence, "presence": np.stack([compute_presence(window) for window in sequence])}
     stretches = []
     for _ in range(REPEATS):

@@ -7,9 +7,10 @@ from typing import Final
 import httpx
 
 from benchmarks import BenchmarkError
-from benchmarks.load.request_encoders import RequestEncoder, make_window
-from edge_client.service.model_metadata import Prediction
+from benchmarks.load.request_encoders import RequestEncoder
 from edge_client.service.replies import ResponseError
+from landmarks.protocol.predictions import Prediction
+from landmarks.synthetic import make_window
 
 SEEDS: Final = range(8)
 SUM_TOLERANCE: Final = 1e-3
@@ -23,7 +24,7 @@ def get_predictions(name: str, url: str, encoder: RequestEncoder) -> list[Predic
     """
     predictions = []
     for seed in SEEDS:
-        request = encoder.encode(make_window(seed))
+        request = encoder.encode(make_window(seed=seed))
         try:
             response = httpx.post(
                 url + request.path, content=request.body, headers=request.headers, timeout=30, trust_env=False

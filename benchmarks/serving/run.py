@@ -13,7 +13,7 @@ from benchmarks import BenchmarkError
 from benchmarks.load.closed_loop import run_wrk
 from benchmarks.load.http_connection import HttpTarget
 from benchmarks.load.open_loop import send_closed_loop, send_in_turn
-from benchmarks.load.request_encoders import ENCODERS, STREAM, make_window
+from benchmarks.load.request_encoders import ENCODERS, STREAM
 from benchmarks.load.results import LoadResult, ResponseLog
 from benchmarks.load.stream_connection import StreamTarget
 from benchmarks.serving import capacity_search
@@ -21,7 +21,8 @@ from benchmarks.serving.keep_cpus_busy import keep_cpus_busy
 from benchmarks.serving.response_checks import compare_predictions, get_predictions
 from benchmarks.serving.results import LoadKey, Results, Sample, at_connections
 from benchmarks.serving.servers import HELEN, LITSERVE, STARLETTE, RunningServer, Server, running_server
-from edge_client.service.model_metadata import Prediction
+from landmarks.protocol.predictions import Prediction
+from landmarks.synthetic import make_window
 from testkit.processes import get_session_cpu_s
 
 PERCENTS: Final = (50, 80)
@@ -101,7 +102,7 @@ class Run:
             return result, result.requests_per_s * self.seconds
 
         if encoding != STREAM:
-            request = ENCODERS[encoding].encode(make_window(0))
+            request = ENCODERS[encoding].encode(make_window(seed=0))
             run_wrk(running.url, request, connections=connections, seconds=self.warm_up)
         self._add(LoadKey(server.name, encoding, at_connections(connections)), running, load)
 
@@ -134,7 +135,7 @@ class Run:
         self.results.pis[encoding] = capacity_search.search_capacity(measure)
 
     def _send_http(self, url: str, encoding: str, rate: float, connections: int) -> tuple[LoadResult, float]:
-        request = ENCODERS[encoding].encode(make_window(0))
+        request = ENCODERS[encoding].encode(make_window(seed=0))
         target = HttpTarget.post(url + request.path, request.headers, request.body)
         return self._generate(send_in_turn(target, rate=rate, seconds=self.total_s, connections=connections))
 

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from benchmarks import ROOT, BenchmarkError
 from benchmarks.load.request_encoders import STREAM
 from landmarks.models.card import MODEL_FILE
+from landmarks.models.repository import list_version_folders
 from testkit.processes import running_process, wait_until_ready
 from testkit.service import free_ports, running_service
 
@@ -136,7 +137,6 @@ def find_latest_model() -> Path:
     Raises:
         BenchmarkError: there is none.
     """
-    versions = [folder for folder in GESTURE_MODELS.glob("*") if folder.name.isdecimal()]
-    if not versions:
+    if not (versions := list_version_folders(GESTURE_MODELS)):
         raise BenchmarkError(f"{GESTURE_MODELS} holds no version, expected folders 1, 2, ... with {MODEL_FILE}")
-    return max(versions, key=lambda folder: int(folder.name))
+    return versions[0]

@@ -2,19 +2,15 @@
 
 from typing import Any
 
-import numpy as np
-
 from landmarks.hands import Array
 from landmarks.models.card import ModelCard
 from landmarks.models.session import ModelSession
+from landmarks.protocol.predictions import softmax
 
 
 def compute_probabilities(session: ModelSession, sequence: Array, presence: Array) -> Array:
     """Probabilities ``(B, C)`` of windows ``(B, T, 84)`` with presence ``(B, T, 2)``."""
-    logits = session.run({"sequence": sequence, "presence": presence})["logits"] / session.card.temperature
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    probabilities: Array = powers / powers.sum(axis=-1, keepdims=True)
-    return probabilities
+    return softmax(session.run({"sequence": sequence, "presence": presence})["logits"] / session.card.temperature)
 
 
 def build_response(card: ModelCard, probabilities: Array, elapsed_ms: float) -> dict[str, Any]:

@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.load.request_encoders import ENCODERS, encode_json, make_window
+from benchmarks.load.request_encoders import ENCODERS, encode_json
 from landmarks.hands import compute_presence
 from landmarks.protocol.open_inference import HEADER_LENGTH, decode_request
+from landmarks.synthetic import make_window
 
 WINDOW = make_window(seed=3)
 

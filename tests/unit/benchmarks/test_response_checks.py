@@ -8,7 +8,7 @@ import pytest
 from benchmarks import BenchmarkError
 from benchmarks.load.request_encoders import ENCODERS
 from benchmarks.serving.response_checks import SEEDS, compare_predictions, get_predictions
-from edge_client.service.model_metadata import Prediction
+from landmarks.protocol.predictions import Prediction
 from testkit.edge.http_service import Reply, http_service
 
 GOOD: dict[str, Any] = {
