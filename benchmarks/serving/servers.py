@@ -1,6 +1,7 @@
 """The servers under test, as data, and starting one. A new server is one more entry of ``list_servers``."""
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -113,7 +114,10 @@ def running_server(server: Server, log: Path) -> Iterator[RunningServer]:
         bin_folder = SERVE_BIN if (SERVE_BIN / "serve").exists() else BIN
         repository = Path(server.environment["HELEN_MODEL_PATHS"])
         with running_service(repository, {}, bin_folder=bin_folder) as service:
-            yield RunningServer(service.url, service.pid, time.monotonic() - began_s)
+            try:
+                yield RunningServer(service.url, service.pid, time.monotonic() - began_s)
+            finally:
+                shutil.copy(service.console, log)
         return
     port = str(free_ports(1)[0])
     environment = {name: value.format(port=port) for name, value in server.environment.items()}
