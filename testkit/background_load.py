@@ -85,7 +85,7 @@ def send_as_helen(url: str, window: Array, rate: float, retries: int, load: Back
 
     def send() -> str:
         try:
-            client.ask(window, mask)
+            client.predict(window, mask)
         except ServiceError as error:
             return f"{error.status or 'no answer'}"
         return "ok"

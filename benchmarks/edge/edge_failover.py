@@ -26,7 +26,7 @@ import numpy as np
 
 from benchmarks import ROOT
 from benchmarks.edge.live_signs import FPS, Player, find_recordings
-from edge_client.capture.sources import REST_SECONDS
+from edge_client.capture.recording import REST_SECONDS
 from edge_client.recognition.local_model import LocalModel
 from landmarks.recording import Recording, write_recording
 from testkit.processes import exit_on_sigterm, get_memory_mib, running_process

@@ -21,11 +21,12 @@ import numpy as np
 from benchmarks import OUT, ROOT
 from benchmarks.load.results import get_percentile
 from benchmarks.tables import format_table
-from edge_client.capture.sources import Frame, to_detections
+from edge_client.capture.frames import Frame
+from edge_client.capture.recording import to_detections
 from edge_client.pipeline import Pipeline
 from edge_client.recognition.local_model import LocalModel
 from edge_client.settings import Settings
-from edge_client.windows import Window, WindowStats
+from edge_client.types import Window, WindowStats
 from landmarks.hands import Array, compute_presence
 from testkit.edge.synchronous_recogniser import SynchronousRecogniser
 
@@ -99,7 +100,7 @@ class Player:
     def classify(self, hands: Array) -> str:
         """The model's label for the whole window."""
         stats = WindowStats(0, len(hands), 1.0, 1.0, 1.0)
-        prediction = self._model.answer(Window(hands, compute_presence(hands), stats, 0.0))
+        prediction = self._model.predict(Window(hands, compute_presence(hands), stats, 0.0))
         return prediction.labels[int(prediction.probabilities.argmax())]
 
 

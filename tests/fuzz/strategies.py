@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from landmarks.pose import POSE_NAMES
 from landmarks.protocol.open_inference import HEADER_LENGTH, encode_request
-from serve_app.api.docs.shots import example_shot
+from serve_app.api.docs.examples import example_shot
 from testkit.model_files import made_window
 
 INFER = "/v2/models/gesture/infer"
