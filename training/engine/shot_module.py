@@ -107,7 +107,7 @@ class ShotModule(TrainingModule):
         # Of several workers, the windows of all.
         metrics = compute_metrics(*(column.reshape(-1, column.shape[-1]) for column in columns))
         self._metrics = {name: float(value) for name, value in metrics.items()}
-        self.log_dict(metrics)
+        self.log_dict(metrics, sync_dist=True)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)
