@@ -99,7 +99,7 @@ def test_the_page_of_the_http_api_names_every_route() -> None:
 
 def test_the_page_of_the_http_api_names_every_error_code_with_its_status() -> None:
     rows = re.findall(r"^\| (\d{3}) \| `(\w+)` \|", read_page("docs/http-api.md"), flags=re.MULTILINE)
-    errors = [RequestError, *RequestError.__subclasses__()]
+    errors: list[type[RequestError]] = [RequestError, *RequestError.__subclasses__()]
     known = {(error.status, error.code) for error in errors} | set(HTTP_CODES.items())
     assert {(int(status), code) for status, code in rows} == known
 
