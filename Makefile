@@ -97,7 +97,7 @@ check: $(VENV)/.installed $(AUDIT_VENV)/.installed ## lint, format, types, known
 
 evaluate: $(VENV)/.installed ## print the held-out figures of training, from the recordings in HELEN_DATA_DIR
 	@[ -n "$${HELEN_DATA_DIR:-}" ] || { echo "make evaluate needs HELEN_DATA_DIR=the folder of the recordings"; exit 1; }
-	$(VENV)/bin/python -m training.evaluate $(if $(ROWS),--rows $(ROWS)) --output runs/evaluation --notes training/README.md
+	$(VENV)/bin/python -m training.evaluate $(if $(ROWS),--rows $(ROWS)) --output runs/evaluation
 
 # MLServer wants an older FastAPI than Ray Serve's, so that the two can't share an environment.
 $(MLSERVER_VENV)/.installed: benchmarks/serving/baselines/mlserver/requirements.txt

@@ -9,6 +9,7 @@ from serve_app.settings import PROJECT_ROOT
 PAGES = (
     "README.md",
     "README.es.md",
+    "CONTRIBUTING.md",
     *(f"docs/{path.name}" for path in sorted((PROJECT_ROOT / "docs").glob("*.md"))),
     "edge_client/README.md",
     "edge_client/README.es.md",
@@ -39,10 +40,22 @@ class Block:
         return [line for line in lines if line]
 
 
+def read_page(page: str) -> str:
+    """The text of a page."""
+    return (PROJECT_ROOT / page).read_text()
+
+
+def list_anchors(page: str) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    text = re.sub(r"^( *)```.*?^\1```", "", read_page(page), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @cache
 def list_blocks(page: str) -> tuple[Block, ...]:
     """The fenced blocks of a page in their order, those of its lists as well."""
-    text = (PROJECT_ROOT / page).read_text()
+    text = read_page(page)
     found = re.findall(r"^( *)```(\w+)\n(.*?)^\1```", text, flags=re.DOTALL | re.MULTILINE)
     return tuple(
         Block(language, re.sub(f"^{indent}", "", body, flags=re.MULTILINE)) for indent, language, body in found

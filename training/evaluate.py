@@ -57,8 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     details = [detail for result in results.values() for detail in result.details]
     sys.stdout.write("\n".join(["", *format_table(results), "", *details, *format_costs(), ""]))
     if options.output:
-        notes = options.notes.read_text(encoding="utf-8") if options.notes else ""
-        write_report(options.output, results, reproducible_command("training.evaluate", arguments), notes)
+        write_report(options.output, results, reproducible_command("training.evaluate", arguments))
 
 
 def _count_trainings(experiment: Experiment, seeds: int) -> int:
@@ -140,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=whole_number(1), default=3)
     parser.add_argument("--threads", type=whole_number(1), default=1)
     parser.add_argument("--output", type=Path, help="folder for report.md, report.png and evaluation.json")
-    parser.add_argument("--notes", type=Path, help="Markdown that goes to the end of the report")
+    parser.add_argument("--notes", help=argparse.SUPPRESS)  # of commands on older cards; a report holds figures only
     return parser
 
 

@@ -1,7 +1,8 @@
 """The service over one WebSocket: a window is asked for by its new frames alone, 170 bytes each.
 
-A session's window is kept by the service (docs/stream.md). After any doubt the session is dropped, and the next one
-begins with the whole window, so that no answer is ever about a mix. Synchronous, for one thread, the recogniser's.
+A session's window is kept by the service (docs/stream-protocol.md). After any doubt the session is dropped, and the
+next one begins with the whole window, so that no answer is ever about a mix. Synchronous, for one thread, the
+recogniser's.
 """
 
 import contextlib

@@ -1,4 +1,6 @@
-"""The protocol of ``WS /stream``: its messages, both ways, and the close codes that end a session. docs/stream.md.
+"""The protocol of ``WS /stream``: its messages, both ways, and the close codes that end a session.
+
+The contract is docs/stream-protocol.md.
 
 Data only. What a service does with a message is ``serve_app/api/stream``; what a client sends when, the edge's
 ``stream_client.py``.

@@ -28,8 +28,8 @@ FIGURES: Final = "evaluation.json"
 MIN_WINDOWS: Final = 10
 
 
-def write_report(folder: Path, results: Mapping[str, ExperimentResult], command: str, notes: str) -> None:
-    """Write the three files; ``notes`` is Markdown that goes to the end of the report."""
+def write_report(folder: Path, results: Mapping[str, ExperimentResult], command: str) -> None:
+    """Write the three files; ``command`` is what printed the figures."""
     folder.mkdir(parents=True, exist_ok=True)
     entries: dict[str, list[Evaluation]] = {}
     for result in results.values():
@@ -56,7 +56,7 @@ def write_report(folder: Path, results: Mapping[str, ExperimentResult], command:
         draw(folder / PICTURE, results[known], results[unknown] if unknown else None)
     details = [detail for result in results.values() for detail in result.details]
     lines += ["By fold, and by what was seen, in %, mean (each seed):", "", "```", *details, *format_costs(), "```", ""]
-    text = "\n".join([*lines, notes]).rstrip() + "\n"
+    text = "\n".join(lines).rstrip() + "\n"
     figures = msgspec.json.format(msgspec.json.encode(entries), indent=1)
     with replace_file(folder / FIGURES) as figures_file, replace_file(folder / REPORT) as report_file:
         figures_file.write(figures)

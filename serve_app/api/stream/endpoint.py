@@ -1,4 +1,6 @@
-"""``WS /stream``: a live session sends a frame a message, the service keeps the window. docs/stream.md is its contract.
+"""``WS /stream``: a live session sends a frame a message, the service keeps the window.
+
+The contract is docs/stream-protocol.md.
 
 Raw ASGI: a frame costs so little that a layer more would be most of it. What a message means and when a prediction is
 due is ``session.py``'s; this is the socket, its clock, and one prediction in flight a session.

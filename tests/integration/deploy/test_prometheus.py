@@ -72,7 +72,7 @@ async def test_the_documentation_names_every_series_and_no_other(repository: Pat
             return (await client.get("/metrics")).text
 
     families = set(re.findall(r"^# TYPE (helen_\w+)", (await story()), flags=re.MULTILINE))
-    named = set(re.findall(r"\b(helen_\w+[a-z])", (PROJECT_ROOT / "docs" / "deploy.md").read_text())) - {
+    named = set(re.findall(r"\b(helen_\w+[a-z])", (PROJECT_ROOT / "docs" / "operations.md").read_text())) - {
         "helen_process"
     }
     assert named == {name for name in families if not name.startswith("helen_process_")}

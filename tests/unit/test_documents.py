@@ -1,13 +1,31 @@
-"""The README's promises that a test can keep: its files exist, its commands are targets, both languages agree."""
+"""What the pages promise: links lead somewhere, commands are run, both languages agree, lists name what there is."""
 
 import re
+import tomllib
+from posixpath import dirname, join, normpath
 
 import pytest
+import yaml
 
-from serve_app.settings import PROJECT_ROOT
-from testkit.documents import PAGES, is_shown, list_blocks
+from serve_app.api.application import ROUTES
+from serve_app.api.error_handlers import HTTP_CODES
+from serve_app.errors import RequestError
+from serve_app.settings import PROJECT_ROOT, Environment, ModelSettings, ServiceArguments
+from testkit.documents import PAGES, is_shown, list_anchors, list_blocks, read_page
 
 READMES = ("README.md", "README.es.md")
+README_LINES = 150
+DOCS = {
+    "architecture",
+    "benchmarks",
+    "deploy",
+    "http-api",
+    "operations",
+    "security",
+    "stream-protocol",
+    "training",
+    "tuning",
+}
 SYSTEM = "changes the system it runs on, or needs a machine of its own"
 INSTALLS = "installs packages"
 DATA = "needs recordings of one's own"
@@ -34,6 +52,8 @@ NOT_RUN = {
     r"ray job submit ": DATA,
     r"deploy/train_job\.sh ": DATA + "; tests/e2e/test_training_job.py runs it on made ones",
     r"\.venv/bin/python -m training\.": DATA,
+    r"\.venv/bin/python -m (benchmarks|tests\.fuzz)": "takes minutes; its parts have tests",
+    r"\.venv/bin/python -m pytest ": "runs tests",
     r"(\.venv/bin/)?python -m edge_client record": "needs a camera",
     r"\.venv/bin/python -m edge_client (doctor|run|assets)": "needs a camera, or downloads",
     r"export HELEN_CLOUD_API_URL=": "an address in one's own network",
@@ -41,19 +61,70 @@ NOT_RUN = {
 NO_ANSWER_OF_THE_SERVICE = {"edge_client/README.md", "edge_client/README.es.md"}  # they show the client's own event
 
 
-def text_of(name: str) -> str:
-    return (PROJECT_ROOT / name).read_text()
-
-
 def commands_of(name: str) -> list[str]:
     return [command for block in list_blocks(name) if block.language == "bash" for command in block.commands]
 
 
+def links_of(name: str) -> list[tuple[str, str]]:
+    """The relative links of a page, each as a path from the project's root and an anchor."""
+    links = [link.partition("#") for link in re.findall(r"\]\(([^)\s]+)\)", read_page(name)) if "://" not in link]
+    return [(normpath(join(dirname(name), path)) if path else name, anchor) for path, _, anchor in links]
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_every_file_that_it_links_exists(name: str) -> None:
-    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text_of(name)) if "://" not in link]
-    assert links or name.startswith("docs/")
-    assert [link for link in links if not (PROJECT_ROOT / name).parent.joinpath(link).exists()] == []
+def test_every_link_leads_to_a_file_and_an_anchor_that_exist(name: str) -> None:
+    links = links_of(name)
+    assert links
+    assert [path for path, _ in links if not (PROJECT_ROOT / path).exists()] == []
+    anchored = [(path, anchor) for path, anchor in links if anchor]
+    assert [link for link in anchored if link[1] not in list_anchors(link[0])] == []
+
+
+def test_every_page_of_the_documentation_is_there_and_linked() -> None:
+    assert {path.stem for path in (PROJECT_ROOT / "docs").glob("*.md")} == DOCS
+    linked = {path for name in PAGES for path, _ in links_of(name) if path != name}
+    assert set(PAGES) - linked == set()
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_a_readme_is_short(name: str) -> None:
+    assert len(read_page(name).splitlines()) <= README_LINES
+
+
+def test_the_page_of_the_http_api_names_every_route() -> None:
+    spans = re.findall(r"`([^`\n]+)`", read_page("docs/http-api.md"))
+    words = {word for span in spans for word in re.split(r"[\s,]+", span)}
+    assert {route.path for route in ROUTES} - words == set()
+
+
+def test_the_page_of_the_http_api_names_every_error_code_with_its_status() -> None:
+    rows = re.findall(r"^\| (\d{3}) \| `(\w+)` \|", read_page("docs/http-api.md"), flags=re.MULTILINE)
+    errors: list[type[RequestError]] = [RequestError, *RequestError.__subclasses__()]
+    known = {(error.status, error.code) for error in errors} | set(HTTP_CODES.items())
+    assert {(int(status), code) for status, code in rows} == known
+
+
+def test_the_page_on_tuning_names_every_setting_of_the_service() -> None:
+    page = read_page("docs/tuning.md")
+    fields = {*ServiceArguments.model_fields, *ModelSettings.model_fields}
+    variables = {f"HELEN_{field.upper()}" for field in Environment.model_fields}
+    assert {name for name in fields | variables if f"`{name}`" not in page} == set()
+    named = set(re.findall(r"`(HELEN_\w+)`", page)) - variables
+    assert named == {"HELEN_JOB_CPUS", "HELEN_CLOUD_RETRIES"}
+
+
+def test_the_page_on_tuning_knows_the_settings_of_the_edge_that_it_names() -> None:
+    settings = tomllib.loads((PROJECT_ROOT / "edge_client" / "edge.toml").read_text())
+    known = {f"{table}.{field}" for table, fields in settings.items() for field in fields}
+    named = set(re.findall(r"`((?:" + "|".join(settings) + r")\.\w+)`", read_page("docs/tuning.md")))
+    assert named
+    assert named <= known
+
+
+def test_the_page_on_operations_names_every_alert_and_no_other() -> None:
+    rules = yaml.safe_load((PROJECT_ROOT / "deploy" / "prometheus-rules.yml").read_text())
+    alerts = {rule["alert"] for group in rules["groups"] for rule in group["rules"]}
+    assert set(re.findall(r"`(Helen[A-Z]\w+)`", read_page("docs/operations.md"))) == alerts
 
 
 @pytest.mark.parametrize("name", READMES)
