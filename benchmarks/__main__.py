@@ -95,7 +95,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     add("--without", action="append", default=[], metavar="NAME", help="not this server; may be repeated")
     add("--parts", type=parse_some_of(PARTS), default=list(PARTS), help=f"default {','.join(PARTS)}")
     add("--ways", type=parse_some_of(ENCODINGS), default=list(ENCODINGS), help=f"default {','.join(ENCODINGS)}")
-    add("--awake", action="store_true", help="keep the cores from halting while servers are measured (README)")
+    add("--awake", action="store_true", help="keep the cores from halting meanwhile (docs/benchmarks.md)")
     add("--model", type=Path, help="folder of model.onnx and card.json (default: the newest bundled)")
     return parser.parse_args(arguments)
 
