@@ -25,7 +25,7 @@ from testkit.edge.raw_peer import session_server
 from testkit.model_files import build_card, linear_model, made_window
 from tests.unit.edge_client.service.test_odd_answers import window_at
 
-DEADLINE_S = 15.0
+DEADLINE_S = 20.0
 
 
 @pytest.fixture(scope="module")
