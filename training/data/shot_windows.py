@@ -164,7 +164,7 @@ def stack_windows(windows: list[LabelledWindow]) -> ShotWindows:
 
 def label_value(window: LabelledWindow, label: str) -> float:
     """1 where a label holds, 0 where it doesn't, NaN where not given."""
-    return np.nan if window.labels is None else float(window.labels[label])
+    return float((window.labels or {}).get(label, np.nan))
 
 
 def pad(pose: Array, length: int) -> Array:

@@ -27,10 +27,11 @@ NONE_HOLDS = dict.fromkeys(SHOT_LABELS, False)
 def test_files_become_arrays_and_what_nobody_said_is_nan(tmp_path: Path) -> None:
     written(tmp_path / "a.json", labels=NONE_HOLDS | {"brazo_no_alineado": True}, targets={"ite": 70.0})
     written(tmp_path / "b.labeled.json", targets={"ite": 10.0, "delay_ms": 90.0})
+    written(tmp_path / "c.json", labels={"baja_transferencia": True, "brazo_no_alineado": False})
     shots = arrays_of(tmp_path)
-    assert shots.x.shape == (2, 21, 33, 3) and shots.x.dtype == np.float32
-    np.testing.assert_array_equal(shots.labels, [[0, 0, 0, 1], [np.nan] * 4])
-    np.testing.assert_array_equal(shots.targets, [[70, np.nan], [10, 90]])
+    assert shots.x.shape == (3, 21, 33, 3) and shots.x.dtype == np.float32
+    np.testing.assert_array_equal(shots.labels, [[0, 0, 0, 1], [np.nan] * 4, [1, np.nan, np.nan, 0]])
+    np.testing.assert_array_equal(shots.targets, [[70, np.nan], [10, 90], [np.nan, np.nan]])
 
 
 @pytest.mark.parametrize(("frames", "fps"), [(41, 60.0), (21, 30.0), (11, 15.0)])
