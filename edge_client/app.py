@@ -17,6 +17,7 @@ import msgspec
 
 from edge_client.capture.frames import SourceError
 from edge_client.capture.hand_tracker import open_tracker
+from edge_client.capture.live_source import LiveSource
 from edge_client.capture.sources import check_whole, open_frames, open_source
 from edge_client.demo import made_recording
 from edge_client.pipeline import Pipeline
@@ -63,10 +64,16 @@ def run_client(settings: Settings, *, with_screen: bool, printed: bool) -> Pipel
                 log.info("%s %.2f (%s, %.0f ms)", event.gesture, event.score, event.source, event.latency_ms)
 
         pipeline = Pipeline(settings, recogniser, tracker, publish=publish, show=states.show, session_id=session_id)
-        health.watch(publisher.worker, *recogniser.workers, states.worker)
+        live = (source,) if isinstance(source, LiveSource) else ()
+        health.watch(publisher.worker, *recogniser.workers, states.worker, *live)
         stop = stack.enter_context(stop_on_signals(source.close))
         watchdog = stack.enter_context(Watchdog(health=health))
-        for frame in open_frames(source):
+
+        def wait_on() -> None:
+            pipeline.show_no_frame()
+            watchdog.alive()
+
+        for frame in open_frames(source, wait_on):
             pipeline.step(frame)
             watchdog.alive()
             if stop.is_set():

@@ -119,6 +119,10 @@ class Pipeline:
         self.times.note("screen", now)
         return events
 
+    def show_no_frame(self) -> None:
+        """Show that no frame comes."""
+        self._show(FrameState(np.zeros_like(self.raw), None, None, None, None, 0.0))
+
     def take_predictions(self) -> list[Event]:
         """Put the predictions that arrived through the trigger; publishes and gives the events they brought."""
         events = []

@@ -35,6 +35,8 @@ LOWEST_FPS: Final = 1.0
 HIGHEST_FPS: Final = 1000.0
 # How many frames a second two recordings may differ by that share a file.
 RATE_TOLERANCE: Final = 0.5
+# By which share two recordings' rates, or the seconds of their windows, may differ that training takes together.
+SAME_SECONDS: Final = 0.1
 
 
 class RecordingError(Exception):
@@ -161,6 +163,11 @@ def _check_columns(hands: Array, fps: float | None, texts: Mapping[str, Texts | 
             raise RecordingError(f"{name} is {found}, expected one text for each of {len(hands)} windows")
     if fps is not None and not LOWEST_FPS <= fps <= HIGHEST_FPS:
         raise RecordingError(f"fps is {fps}, expected {LOWEST_FPS:.0f} to {HIGHEST_FPS:.0f}")
+
+
+def is_as_long(found: float, expected: float) -> bool:
+    """Whether training takes one frame rate, or number of seconds, for another; where they differ, it resamples."""
+    return abs(found / expected - 1) < SAME_SECONDS
 
 
 def join_recordings(first: Recording, second: Recording) -> Recording:

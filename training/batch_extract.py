@@ -3,7 +3,8 @@
     python -m training.batch_extract --videos_dir videos --output_dir keypoints --workers 4
 
 Each video is a process of ``extract_keypoints.py``, so that one that crashes the decoder takes nothing with it. What is
-there already is left alone: run it again to go on where it was stopped. Files that aren't videos are named.
+there already is left alone: run it again to go on where it was stopped. Files that aren't videos are named, and videos
+that are cut off, of which the beginning is extracted.
 """
 
 import argparse
@@ -15,12 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from landmarks.files.atomic import check_writable
+from landmarks.files.video_length import describe_missing_frames
 from landmarks.tracking.vision_libraries import TRAINING, LibraryError, check_libraries, import_library
 from training.command_line import whole_number
+from training.video.files import VideoError, VideoFile
 
 VIDEO_SUFFIXES: Final = (
     *(".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".3gp"),
@@ -33,10 +38,18 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Extraction:
-    """How one video went: ``problem`` says why it was not extracted, ``warning`` what is wrong with it all the same."""
+    """How one video went: ``problem`` says why it was not extracted, ``damage`` why only its beginning was."""
 
     problem: str = ""
-    warning: str = ""
+    damage: str = ""
+
+
+class _Number(msgspec.Struct):
+    index: int
+
+
+class _Numbers(msgspec.Struct):
+    frames: list[_Number]
 
 
 def output_paths(videos_dir: Path, output_dir: Path) -> dict[Path, Path]:
@@ -64,6 +77,19 @@ def list_skipped(videos_dir: Path, output_dir: Path) -> list[Path]:
     return [path for path in others if not (path.suffix == ".json" and path.is_relative_to(output_dir))]
 
 
+def find_damage(video: Path, output: Path) -> str:
+    """How much of a video is missing in its keypoints file; empty where nothing is, or where that can't be said."""
+    try:
+        numbers = [frame.index for frame in msgspec.json.decode(output.read_bytes(), type=_Numbers).frames]
+        with VideoFile(video) as file:
+            promised = file.count
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, VideoError):
+        return ""
+    stride = numbers[-1] - numbers[-2] if len(numbers) > 1 else promised
+    missing = describe_missing_frames(numbers[-1] + stride if numbers else 0, promised)
+    return f"{video}: {missing}" if missing else ""
+
+
 def extract_all(outputs: dict[Path, Path], workers: int) -> Generator[tuple[Path, Extraction], None, None]:
     """Extract videos to files; yields each video as it is done. Whoever stops early waits for those under way alone."""
     pool = ThreadPoolExecutor(max_workers=workers)
@@ -83,14 +109,16 @@ def extract_one(video: Path, output: Path) -> Extraction:
     child = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
     messages = [line.removeprefix(PREFIX) for line in child.stderr.splitlines() if line.startswith(PREFIX)]
     if child.returncode == 0:
-        return Extraction(warning="; ".join(messages))
+        return Extraction()
+    if child.returncode == 1 and messages and output.exists():
+        return Extraction(damage=messages[-1])
     if child.returncode == 1 and messages:
         return Extraction(problem=messages[-1])
     return Extraction(problem=f"{video} ended the extraction with code {child.returncode}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Command line; ends with code 1 where a video could not be extracted, after all the others."""
+    """Command line; ends with code 1 where a video could not be extracted, or not to its end, after all the others."""
     parser = argparse.ArgumentParser(
         prog="python -m training.batch_extract", description=(__doc__ or "").split("\n")[0]
     )
@@ -115,28 +143,34 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stderr.write(f"batch_extract: {path} is skipped: it ends in none of the video endings\n")
     wanted = {video: output for video, output in outputs.items() if not output.exists()}
     there = len(outputs) - len(wanted)
+    damages = [damage for video in outputs.keys() - wanted.keys() if (damage := find_damage(video, outputs[video]))]
+    for damage in sorted(damages):
+        sys.stderr.write(f"batch_extract: {damage}\n")
     try:
-        failed = _extract_with_progress(wanted, there, options.workers)
+        failed, cut_off = _extract_with_progress(wanted, there, options.workers)
     except KeyboardInterrupt:
         sys.exit(130)
-    counts = [f"{len(wanted) - failed} extracted", f"{there} there already", f"{failed} failed"]
+    counts = [f"{len(wanted) - failed - cut_off} extracted", f"{there - len(damages)} there already"]
+    cut_off += len(damages)
+    counts += [f"{failed} failed", *([f"{cut_off} cut off"] if cut_off else [])]
     counts += [f"{len(skipped)} skipped"] if skipped else []
     sys.stdout.write(", ".join(counts) + "\n")
-    if failed:
+    if failed or cut_off:
         sys.exit(1)
 
 
-def _extract_with_progress(wanted: dict[Path, Path], there: int, workers: int) -> int:
-    """Extract what is wanted, with a bar that counts what is ``there`` too; gives how many failed."""
-    failed = 0
+def _extract_with_progress(wanted: dict[Path, Path], there: int, workers: int) -> tuple[int, int]:
+    """Extract what is wanted, with a bar that counts what is ``there`` too; gives how many failed and are cut off."""
+    failed = cut_off = 0
     tqdm: Any = import_library("tqdm", TRAINING)
     with tqdm.tqdm(total=there + len(wanted), initial=there, unit=" videos") as bar:
         for _, extraction in extract_all(wanted, workers):
             failed += bool(extraction.problem)
-            if extraction.problem or extraction.warning:
-                bar.write(f"batch_extract: {extraction.problem or extraction.warning}", file=sys.stderr)
+            cut_off += bool(extraction.damage)
+            if extraction.problem or extraction.damage:
+                bar.write(f"batch_extract: {extraction.problem or extraction.damage}", file=sys.stderr)
             bar.update()
-    return failed
+    return failed, cut_off
 
 
 if __name__ == "__main__":

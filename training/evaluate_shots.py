@@ -53,6 +53,11 @@ class ShotPredictions:
     delay_ms: Floats
 
 
+def is_complete(window: LabelledWindow) -> bool:
+    """Whether all labels and both targets of a window are known."""
+    return len(window.labels or ()) == len(SHOT_LABELS) and len(window.targets) == 2
+
+
 def read_truth(windows: Sequence[LabelledWindow]) -> ShotPredictions:
     """The labels and targets of the files."""
     labels = [[bool(window.labels and window.labels[label]) for label in SHOT_LABELS] for window in windows]
@@ -161,9 +166,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"evaluate_shots: {error}")
     if options.data_dir:
         windows = [file.window for file in files]
-        windows = [window for window in windows if window.labels is not None and len(window.targets) == 2]
+        windows = [window for window in windows if is_complete(window)]
         if not windows:
-            sys.exit(f"evaluate_shots: {options.data_dir} has no window with labels, ite and delay_ms")
+            sys.exit(f"evaluate_shots: {options.data_dir} has no window with all labels, ite and delay_ms")
         subject = f"{len(windows)} windows of {options.data_dir}", "as they are; the release was given"
     else:
         windows = make_windows(options.shots)

@@ -8,7 +8,6 @@ its 33 keypoints with visibility 0. Many videos at once are ``batch_extract.py``
 
 import argparse
 import itertools
-import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -30,15 +29,13 @@ from landmarks.tracking.vision_libraries import TRAINING, LibraryError, check_li
 from training.command_line import whole_number
 from training.video.files import Image, Overlay, VideoError, VideoFile
 
-log = logging.getLogger(__name__)
-
 
 class NobodyError(Exception):
     """No frame of a video shows a person; the message says which video."""
 
 
-class OverlayError(VideoError):
-    """The overlay can't be written; ``track`` is what was found in the video all the same."""
+class PartialError(VideoError):
+    """The video is cut off or its overlay can't be written; ``track`` is what was found in it all the same."""
 
     def __init__(self, message: str, track: PoseTrack) -> None:
         super().__init__(message)
@@ -46,7 +43,7 @@ class OverlayError(VideoError):
 
 
 def extract(video: Path, *, stride: int = 1, overlay: Path | None = None, progress: bool = False) -> PoseTrack:
-    """The pose in every ``stride``-th frame. A video that is cut off gives what is there, and the log says so.
+    """The pose in every ``stride``-th frame.
 
     Args:
         video: the file.
@@ -56,7 +53,7 @@ def extract(video: Path, *, stride: int = 1, overlay: Path | None = None, progre
 
     Raises:
         VideoError: the video can't be read.
-        OverlayError: the overlay can't be written; the poses come with it.
+        PartialError: the video is cut off, or the overlay can't be written; the poses come with it.
         AssetError: MediaPipe's pose model was not fetched.
         LibraryError: MediaPipe, OpenCV or tqdm is missing.
         NobodyError: no person is found.
@@ -78,15 +75,13 @@ def extract(video: Path, *, stride: int = 1, overlay: Path | None = None, progre
                 indices.append(frame.index)
                 drawing.write(frame.image, pose)
                 bar.update()
-        fps = file.fps
-        if file.damage:
-            log.warning("%s", file.damage)
+        fps, damage = file.fps, file.damage
     stacked = np.stack(points)
     if not stacked[..., 2].any():
         raise NobodyError(f"{video} shows no person in any of {len(points)} frames, expected one in most of them")
     track = PoseTrack(stacked, np.array(times), tuple(indices), *size, fps, video.name)
-    if drawing.problem:
-        raise OverlayError(str(drawing.problem), track)
+    if drawing.problem or damage:
+        raise PartialError("; ".join(str(problem) for problem in (damage, drawing.problem) if problem), track)
     return track
 
 
@@ -125,7 +120,7 @@ def frames_with_a_person(track: PoseTrack) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Command line; ends with code 1 and one sentence where it can't be done."""
+    """Command line; ends with code 1 and one sentence where it can't be done, or was done in part."""
     parser = argparse.ArgumentParser(
         prog="python -m training.extract_keypoints", description=(__doc__ or "").split("\n")[0]
     )
@@ -134,7 +129,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--stride", type=whole_number(1), default=1, help="take every n-th frame (default 1)")
     parser.add_argument("--overlay", type=Path, metavar="OUT.mp4", help="also draw the skeleton into this video")
     options = parser.parse_args(arguments)
-    logging.basicConfig(format="extract_keypoints: %(message)s")
     started = time.perf_counter()
     problem = ""
     try:
@@ -142,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _check_paths(options.video_path, options.output_path, options.overlay)
         try:
             track = extract(options.video_path, stride=options.stride, overlay=options.overlay, progress=True)
-        except OverlayError as error:
+        except PartialError as error:
             track, problem = error.track, str(error)
         write_track(track, options.output_path)
     except (VideoError, AssetError, NobodyError, LibraryError, KeypointsError) as error:

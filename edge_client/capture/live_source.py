@@ -8,7 +8,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from edge_client.capture.frames import Driver, Frame
@@ -23,6 +23,8 @@ OPENING_S: Final = 10.0
 # Reads that hang at the same time; with so many, nothing is opened until one of them ends.
 MAX_STUCK: Final = 3
 LONGEST_CHECK_S: Final = 1.0
+# After as long without a frame whoever waits for one is called, and again and again.
+QUIET_S: Final = 1.0
 
 
 class LiveSource:
@@ -49,16 +51,32 @@ class LiveSource:
         """Why there are no frames now, to be read after the source's name; empty while there are."""
         return self._problem
 
-    def frames(self) -> Iterator[Frame]:
+    @property
+    def trouble(self) -> str:
+        """What is wrong with it; empty while it gives frames, or before it failed to."""
+        return f"{self.driver.name} {self._problem}" if self._problem else ""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still open itself: not where too many calls into the driver hang for that."""
+        return not self._reader.hangs or sum(reader.is_alive() for reader in self._stuck) < MAX_STUCK
+
+    def frames(self, on_quiet: Callable[[], object] = lambda: None) -> Iterator[Frame]:
+        """Frames until it is closed; ``on_quiet`` is called once a ``QUIET_S`` while none comes, by who takes them."""
         check_s = min(LONGEST_CHECK_S, self._stall / 4)
+        quiet_at_s = time.monotonic() + QUIET_S
         while not self._closed.is_set():
             with self._changed:
                 self._changed.wait_for(lambda: self._newest is not None or self._closed.is_set(), timeout=check_s)
                 frame, self._newest = self._newest, None
             if frame is not None:
                 yield frame
+                quiet_at_s = time.monotonic() + QUIET_S
             elif not self._closed.is_set():
                 self._replace_stuck_reader()
+                if time.monotonic() >= quiet_at_s:
+                    on_quiet()
+                    quiet_at_s = time.monotonic() + QUIET_S
 
     def close(self) -> None:
         with self._changed:

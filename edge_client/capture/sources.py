@@ -65,10 +65,12 @@ def check_whole(source: Source) -> None:
         raise SourceError(source.damage)
 
 
-def open_frames(source: Source) -> Iterator[Frame]:
-    """A source's frames in real time: a file at its own pace, a camera as it comes."""
-    frames = source.frames()
-    return frames if isinstance(source, LiveSource) else throttle_to_realtime(frames)
+def open_frames(source: Source, on_quiet: Callable[[], object] = lambda: None) -> Iterator[Frame]:
+    """A source's frames in real time: a file at its own pace, a camera as it comes.
+
+    ``on_quiet`` is called about once a second while a camera gives none.
+    """
+    return source.frames(on_quiet) if isinstance(source, LiveSource) else throttle_to_realtime(source.frames())
 
 
 def throttle_to_realtime(frames: Iterator[Frame], sleep: Callable[[float], object] = time.sleep) -> Iterator[Frame]:

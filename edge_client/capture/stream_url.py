@@ -5,7 +5,7 @@ import re
 import socket
 import ssl
 from typing import Any, Final
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 import urllib3
 from urllib3.util import Retry, Timeout, make_headers
@@ -15,6 +15,8 @@ from edge_client.settings import Capture
 from landmarks.tracking.vision_libraries import import_library
 
 URL_SCHEMES: Final = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
+MAX_REDIRECTS: Final = 3
+LONGEST_QUOTE: Final = 120
 UNREADABLE: Final = "but nothing that can be read as a video"
 
 _RTSP_STATUS: Final = re.compile(rb"RTSP/1\.\d (\d{3})(?: ([ -~]{1,80}))?\r?\n")
@@ -80,17 +82,45 @@ def describe_failure(name: str, timeout_s: float) -> str:
 
 def _describe_http(name: str, url: SplitResult, timeout_s: float) -> str:
     headers = make_headers(basic_auth=_credentials(url)) if _credentials(url) else {}
-    retries = Retry(3, connect=0, read=0, other=0, raise_on_redirect=False)
-    timeout = Timeout(timeout_s)
-    with urllib3.PoolManager(timeout=timeout, retries=retries) as pool:
-        answer = pool.request("GET", name, headers=headers, preload_content=False)
-        answer.close()
+    with urllib3.PoolManager(timeout=Timeout(timeout_s), retries=Retry(0)) as pool:
+        for _ in range(MAX_REDIRECTS + 1):
+            answer = pool.request("GET", name, headers=headers, preload_content=False, redirect=False)
+            answer.close()
+            location = answer.get_redirect_location()
+            if not location:
+                break
+            try:
+                name = urljoin(name, location)
+                problem = _describe_target(urlsplit(name))
+            except ValueError:
+                problem = "which is no address"
+            if problem:
+                status = _describe_status(answer.status, http.client.responses.get(answer.status, ""), url)
+                return f"{status} and names '{_shown(location)}', {problem}"
+            if urlsplit(name).netloc != urlsplit(url.geturl()).netloc:
+                headers = {}
     if answer.status != http.client.OK:
         return _describe_status(answer.status, http.client.responses.get(answer.status, ""), url)
     content_type = answer.headers.get("Content-Type", "")
     if content_type.startswith(("text/", "application/json")):
         return f"answers 200 with {content_type[:60]}, expected a video"
     return f"answers 200, {UNREADABLE}"
+
+
+def _describe_target(url: SplitResult) -> str:
+    """Why a redirect can't be followed; empty where it can.
+
+    Raises:
+        ValueError: it is no URL.
+    """
+    if url.scheme not in ("http", "https"):
+        return "expected http:// or https://"
+    return "" if url.hostname and url.port != 0 else "which is no address"
+
+
+def _shown(location: str) -> str:
+    """What a server named, for one line and without a password."""
+    return "".join(letter if letter.isprintable() else " " for letter in hide_password(location)[:LONGEST_QUOTE])
 
 
 def _describe_rtsp(connection: socket.socket, url: SplitResult) -> str:

@@ -10,7 +10,14 @@ from typing import Final
 
 from landmarks.files.atomic import check_writable
 from landmarks.hands import FEATURE_DIM_XYZ
-from landmarks.recording import Recording, RecordingError, join_recordings, read_recording, write_recording
+from landmarks.recording import (
+    Recording,
+    RecordingError,
+    is_as_long,
+    join_recordings,
+    read_recording,
+    write_recording,
+)
 
 SUFFIX: Final = ".npz"
 FRAME_BYTES: Final = FEATURE_DIM_XYZ * 4
@@ -63,6 +70,7 @@ def save_recording(recording: Recording, output: Path) -> str:
         RecordingError: they can't be written anywhere.
     """
     count = f"{len(recording.hands)} windows"
+    there = None
     try:
         there = read_recording(output) if output.exists() else None
         write_recording(join_recordings(there, recording) if there else recording, output)
@@ -78,9 +86,25 @@ def save_recording(recording: Recording, output: Path) -> str:
             reason += f"; {beside} can't be written: {error.strerror or error}"
             continue
         if folder == output.parent:
-            return f"{count} written to {beside}, not to {output}: {reason}. train_gru --data_dir {folder} reads both"
+            then = _describe_both(recording, there, beside, output)
+            return f"{count} written to {beside}, not to {output}: {reason}{then}"
         return f"{count} written to {beside}, not to {output}: {reason}. Move it before this machine is shut down"
     raise RecordingError(f"{count} are lost: {reason}")
+
+
+def describe_training(output: Path, frames: int, rate: float, fps: float) -> str:
+    """What training does with ``output``, of ``rate`` frames a second, and windows of ``fps`` beside it."""
+    if is_as_long(fps, rate) and is_as_long(rate, fps):
+        return f"training takes both from {output.parent}"
+    return f"training refuses both in one folder, whose windows last {frames / rate:.2f} s and {frames / fps:.2f} s"
+
+
+def _describe_both(recording: Recording, there: Recording | None, beside: Path, output: Path) -> str:
+    """The end of the sentence that says that a file lies beside another."""
+    if there is None:
+        return f". Training refuses {output.parent} as long as {output.name} is in it" if output.exists() else ""
+    said = describe_training(output, recording.hands.shape[1], there.fps, recording.fps)
+    return f". {said[0].upper()}{said[1:]}" + ("" if "refuses" not in said else f": move {beside.name} away")
 
 
 def _free_name(path: Path) -> Path:

@@ -19,7 +19,7 @@ from edge_client.capture.frames import Frame
 from edge_client.capture.hand_tracker import open_tracker
 from edge_client.capture.sources import check_whole, open_frames, open_source
 from edge_client.recording.keyboard import read_keys
-from edge_client.recording.output import check_output, save_recording
+from edge_client.recording.output import check_output, describe_training, save_recording
 from edge_client.runtime.stop_signals import stop_on_signals
 from edge_client.settings import Settings, SettingsError
 from landmarks.hands import Array
@@ -155,7 +155,9 @@ def record_windows(
                 if label is not None:
                     say(f"{len(recorder)}: {label}")
                     if len(recorder) == 1 and rate and abs(pace.fps - rate) > RATE_TOLERANCE:
-                        say(f"the source gives {pace.fps:.1f} frames a second, {output} has {rate:.1f}: a new file")
+                        then = describe_training(output, plan.frames, rate, pace.fps)
+                        given = f"the source gives {pace.fps:.1f} frames a second, {output} has {rate:.1f}"
+                        say(f"{given}: a new file; {then}")
                 if stop.is_set() or (recorder.full and not recorder.busy):
                     break
                 if turns is not None and not recorder.busy and time.monotonic() >= next_s:

@@ -1,4 +1,4 @@
-"""systemd's watchdog: ready once, alive while frames come and every part of the client lives, and what is wrong.
+"""systemd's watchdog: ready once, alive while the client's loop goes on and every part lives, and what is wrong.
 
 Silent where systemd didn't start the client. The protocol is sd_notify(3): a datagram to the socket that
 ``NOTIFY_SOCKET`` names.
@@ -19,7 +19,7 @@ LONGEST_STATUS: Final = 500
 
 
 class Watchdog:
-    """Tells systemd that frames are coming, at most four times a watchdog period. Use it as a context manager.
+    """Tells systemd that the loop goes on, at most four times a watchdog period. Use it as a context manager.
 
     While a part of ``health`` is dead systemd hears nothing but its status, and starts the client anew.
     """
@@ -46,7 +46,7 @@ class Watchdog:
             self._socket.close()
 
     def alive(self) -> None:
-        """A frame went through."""
+        """The loop goes on: a frame went through, or none has come for a while."""
         if self._socket is None:
             return
         if not self._ready:

@@ -94,7 +94,7 @@ class Worker:
 
 
 class Part(Protocol):
-    """What the client can't do its work without: a ``Worker``, or a server in this process."""
+    """What the client can't do its work without: a ``Worker``, a camera, or a server in this process."""
 
     @property
     def alive(self) -> bool: ...

@@ -55,7 +55,7 @@ async def read_object(request: Request) -> dict[str, Any]:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             body = await _read_body(request)
     except TimeoutError:
-        raise RequestRejected(408, "body_too_slow", f"the body did not arrive within {BODY_TIMEOUT_S:g} s") from None
+        raise RequestRejected(408, "request_timeout", f"the body did not arrive within {BODY_TIMEOUT_S:g} s") from None
     return parse_object(body)
 
 

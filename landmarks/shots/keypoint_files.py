@@ -41,7 +41,10 @@ class _File(msgspec.Struct, kw_only=True):
 
 @dataclass(frozen=True)
 class LabelledWindow:
-    """A window and its annotations by a person or the generator; each is None where it is missing."""
+    """A window and its annotations by a person or the generator; each is None where it is missing.
+
+    ``labels`` has the labels of which someone said whether they hold.
+    """
 
     track: PoseTrack
     window: ShotWindow | None = None
@@ -61,7 +64,8 @@ def read_track(path: Path) -> PoseTrack:
 def read_labelled(path: Path) -> LabelledWindow:
     """Read a keypoints or labelled-window file.
 
-    ``labels`` may be a list of names or ``{name: bool}``, also with 0 and 1; ``targets`` may say ``delays_ms`` for
+    ``labels`` may be a list of the names that hold, or ``{name: bool}``, also with 0 and 1, where a name that is left
+    out is unknown; ``targets`` may say ``delays_ms`` for
     ``delay_ms``, and null where there is none.
 
     Raises:
@@ -118,15 +122,16 @@ def write_track(track: PoseTrack, path: Path) -> None:
 
 
 def write_labelled(labelled: LabelledWindow, path: Path) -> None:
-    """Write a labelled window: the keypoints file's fields, then ``window``, ``labels`` (names) and ``targets``.
+    """Write a labelled window: the keypoints file's fields, then ``window``, ``labels`` and ``targets``.
 
-    Missing annotations are left out.
+    Missing annotations are left out. ``labels`` are names, or ``{name: bool}`` where some are unknown.
     """
     content = _header(labelled.track)
     if labelled.window is not None:
         content["window"] = labelled.window
     if labelled.labels is not None:
-        content["labels"] = [name for name in SHOT_LABELS if labelled.labels.get(name)]
+        names = [name for name in SHOT_LABELS if labelled.labels.get(name)]
+        content["labels"] = names if len(labelled.labels) == len(SHOT_LABELS) else labelled.labels
     if labelled.targets:
         content["targets"] = labelled.targets
     _write(content, path)
@@ -144,7 +149,7 @@ def _write(content: dict[str, Any], path: Path) -> None:
         file.write(msgspec.json.encode(content) + b"\n")
 
 
-def _parse_labels(labels: list[str] | dict[str, Any]) -> dict[str, bool]:
+def _parse_labels(labels: list[str] | dict[str, Any]) -> dict[str, bool] | None:
     unknown = [name for name in labels if name not in SHOT_LABELS]
     if unknown:
         raise KeypointsError(f"labels has {unknown[0][:60]!r}, expected only {', '.join(SHOT_LABELS)}")
@@ -152,7 +157,7 @@ def _parse_labels(labels: list[str] | dict[str, Any]) -> dict[str, bool]:
         for name, value in labels.items():
             if value not in (0, 1):  # true and false are 1 and 0
                 raise KeypointsError(f"labels.{name} is {_shown(value)}, expected true or false (or 1 or 0)")
-        return {name: bool(labels.get(name)) for name in SHOT_LABELS}
+        return {name: bool(labels[name]) for name in SHOT_LABELS if name in labels} or None
     return {name: name in labels for name in SHOT_LABELS}
 
 

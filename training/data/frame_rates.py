@@ -16,13 +16,12 @@ import torch
 from torch import Tensor
 
 from landmarks.hands import Array
+from landmarks.recording import is_as_long
 from training.data.skeletons import TWO_HANDS
 
 # What a gesture model takes: the service's clients send partial windows from 6 frames up.
 SEQ_LEN: Final = 30
 MIN_SEQ_LEN: Final = 6
-# Measured rates of one camera differ by less than this from one recording to the next.
-SAME_RATE: Final = 0.1
 
 
 class FrameRateError(ValueError):
@@ -54,7 +53,7 @@ class RecordedWindows:
 def unify_frame_rates(parts: Sequence[RecordedWindows]) -> list[RecordedWindows]:
     """Bring recordings to the frame rate and length that most windows have; a line says which were resampled.
 
-    A file that doesn't state its rate counts as having that rate. Rates within ``SAME_RATE`` of it are that rate.
+    A file that doesn't state its rate counts as having that rate. Rates that ``is_as_long`` takes for it are that rate.
 
     Raises:
         FrameRateError: a file's windows last longer or shorter than the others'.
@@ -87,7 +86,7 @@ def check_length(part: RecordedWindows) -> None:
 
 
 def _is_rate(part: RecordedWindows, fps: float) -> bool:
-    return part.fps is None or abs(part.fps / fps - 1) < SAME_RATE
+    return part.fps is None or is_as_long(part.fps, fps)
 
 
 def _match(part: RecordedWindows, model: RecordedWindows, fps: float | None) -> RecordedWindows:
@@ -96,7 +95,7 @@ def _match(part: RecordedWindows, model: RecordedWindows, fps: float | None) -> 
             return part
         raise FrameRateError(f"{part}, but {model}: expected windows of one length; record or cut them alike")
     wanted = part.frames / (part.fps or fps) * fps
-    if abs(wanted / model.frames - 1) >= SAME_RATE:
+    if not is_as_long(wanted, model.frames):
         raise FrameRateError(f"{part}, but {model}: expected windows of as many seconds; record or cut them alike")
     sys.stderr.write(f"{part}: resampled to {model.frames} frames at {fps:.3g} fps, as {model.file} has them\n")
     return replace(part, hands=stretch(part.hands, model.frames), fps=fps)

@@ -4,6 +4,7 @@ Knows files and arrays, not networks. Every window comes to the network's 30 fra
 """
 
 import hashlib
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,17 +20,45 @@ from landmarks.shots.keypoints import DIGITS, MODEL_FPS, SHOT_LABELS, SHOT_TARGE
 # Frames that the shot network takes, at 30 a second.
 SEQ_LEN: Final = 120
 MIN_SEQ_LEN: Final = 6
-# Of each target: how near to 0 its values come in another unit, which unit that may be, and the right one. Where some
-# lie so near and none a little farther, up to GAP times as far, two units are mixed.
+# Where some values lie near 0 and none a little farther, up to GAP times as far, two units are mixed.
 GAP: Final = 20.0
-OTHER_UNITS: Final = {
-    "ite": (1.0, "is that a share of 1", "0 to 100"),
-    "delay_ms": (0.6, "are those seconds", "milliseconds, mostly 60 to 120"),
-}
 
 
 class ShotDataError(Exception):
     """A data set can't be used; the message says which folder or file and why."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How a target looks in another unit.
+
+    Its values then lie within ``limit`` of 0, where at most a ``sound`` share of values in the right unit lies, and
+    those in multiples of ``step`` (None: any).
+    """
+
+    limit: float
+    sound: float
+    step: float | None
+    unit: str
+    meant: str
+
+    def find_suspects(self, values: Sequence[float]) -> list[int]:
+        """Which values may be in another unit: those near 0 where sound data have a gap or fewer, else finer ones."""
+        near = [place for place, value in enumerate(values) if 0 < abs(value) <= self.limit]
+        count = sum(value != 0 for value in values)
+        # Three standard deviations more than sound data have.
+        usual = count * self.sound + 3 * math.sqrt(count * self.sound * (1 - self.sound))
+        if len(near) > max(1, usual) or not any(self.limit < abs(value) < GAP * self.limit for value in values):
+            return near
+        return [place for place in near if self.step and abs(math.remainder(values[place], self.step)) > TINY]
+
+
+TINY: Final = 1e-6
+# The shares are upper bounds of what made players show: 0.11 and 0.005.
+SCALES: Final = {
+    "ite": Scale(1.0, 0.2, None, "is that a share of 1", "0 to 100"),
+    "delay_ms": Scale(0.6, 0.01, 0.1, "are those seconds", "milliseconds, mostly 60 to 120"),
+}
 
 
 @dataclass(frozen=True)
@@ -136,17 +165,18 @@ def check_scales(files: Sequence[WindowFile]) -> None:
     Raises:
         ShotDataError: the field and a file are named.
     """
-    for name, (limit, unit, meant) in OTHER_UNITS.items():
-        given = [(file.path, file.window.targets[name]) for file in files if name in file.window.targets]
-        odd = [(path, value) for path, value in given if 0 < abs(value) <= limit]
-        if not odd or any(limit < abs(value) < GAP * limit for _, value in given):
+    for name, scale in SCALES.items():
+        given = [file for file in files if name in file.window.targets]
+        values = [file.window.targets[name] for file in given]
+        suspects = scale.find_suspects(values)
+        if not suspects:
             continue
-        path, value = odd[0]
+        first = suspects[0]
         message = (
-            f"targets.{name} lies within {limit:g} of 0 in {len(odd)} of {len(given)} files, such as {value:g} in"
-            f" {path}: {unit}? Expected {meant}"
+            f"targets.{name} lies within {scale.limit:g} of 0 in {len(suspects)} of {len(given)} files, such as"
+            f" {values[first]:g} in {given[first].path}: {scale.unit}? Expected {scale.meant}"
         )
-        if 2 * len(odd) > sum(value != 0 for _, value in given):
+        if 2 * len(suspects) > sum(value != 0 for value in values):
             raise ShotDataError(message)
         sys.stderr.write(f"warning: {message}\n")
 
@@ -164,7 +194,7 @@ def stack_windows(windows: list[LabelledWindow]) -> ShotWindows:
 
 def label_value(window: LabelledWindow, label: str) -> float:
     """1 where a label holds, 0 where it doesn't, NaN where not given."""
-    return np.nan if window.labels is None else float(window.labels[label])
+    return float((window.labels or {}).get(label, np.nan))
 
 
 def pad(pose: Array, length: int) -> Array:

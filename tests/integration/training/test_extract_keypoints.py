@@ -119,12 +119,35 @@ def test_a_video_that_is_cut_off_is_extracted_and_said_to_be(
     (tmp_path / "videos").mkdir()
     cut_off(signer, tmp_path / "videos" / "a.mp4")
     (tmp_path / "videos" / "notes.txt").touch()
-    batch_extract.main(["--videos_dir", str(tmp_path / "videos"), "--output_dir", str(tmp_path / "out")])
-    said = capsys.readouterr()
-    assert said.out == "1 extracted, 0 there already, 0 failed, 1 skipped\n"
-    assert "a.mp4: 23 of 58 frames could be read: it is cut off or damaged" in said.err
-    assert "notes.txt is skipped: it ends in none of the video endings" in said.err
-    assert len(read_track(tmp_path / "out" / "a.json").times) == 23
+    for _ in range(2):  # a second run does nothing, and says the same
+        with pytest.raises(SystemExit) as ended:
+            batch_extract.main(["--videos_dir", str(tmp_path / "videos"), "--output_dir", str(tmp_path / "out")])
+        assert ended.value.code == 1
+        said = capsys.readouterr()
+        assert said.out == "0 extracted, 0 there already, 0 failed, 1 cut off, 1 skipped\n"
+        assert "a.mp4: 23 of 58 frames could be read: it is cut off or damaged" in said.err
+        assert "notes.txt is skipped: it ends in none of the video endings" in said.err
+        assert len(read_track(tmp_path / "out" / "a.json").times) == 23
+    command = ["--video_path", str(tmp_path / "videos" / "a.mp4"), "--output_path", str(tmp_path / "b.json")]
+    with pytest.raises(SystemExit, match=r"extract_keypoints: .*a.mp4: 23 of 58 frames could be read"):
+        extract_keypoints.main([*command, "--stride", "4"])
+    assert "of 6 frames" in capsys.readouterr().out
+    assert len(read_track(tmp_path / "b.json").times) == 6
+
+
+def test_what_is_there_is_whole_at_any_stride_and_another_file_is_left_alone(
+    tmp_path: Path, signer: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    videos, output = tmp_path / "videos", tmp_path / "out"
+    videos.mkdir()
+    for name in ("a.mp4", "b.mp4"):
+        (videos / name).symlink_to(signer)
+    command = ["--video_path", str(signer), "--output_path", str(output / "a.json"), "--stride", "12"]
+    extract_keypoints.main(command)
+    (output / "b.json").write_text("[]")
+    capsys.readouterr()
+    batch_extract.main(["--videos_dir", str(videos), "--output_dir", str(output)])
+    assert capsys.readouterr().out == "0 extracted, 2 there already, 0 failed\n"
 
 
 def test_poses_are_written_although_the_overlay_cannot_be(

@@ -38,11 +38,40 @@ def rtsp_service(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
         (Reply(503), "answers 503 Service Unavailable"),
         (Reply(200, headers={"Content-Type": "text/html"}), "answers 200 with text/html, expected a video"),
         (Reply(200), "answers 200, but nothing that can be read as a video"),
+        (Reply(302), "answers 302 Found"),
+        (Reply(302, headers={"Location": "/mjpg"}), "answers 302 Found"),
+        (
+            Reply(302, headers={"Location": "http://[bad"}),
+            "answers 302 Found and names 'http://[bad', which is no address",
+        ),
+        (
+            Reply(301, headers={"Location": "http://ana:secret@[bad?token=secret"}),
+            "answers 301 Moved Permanently and names 'http://…@[bad?token=…', which is no address",
+        ),
+        (
+            Reply(302, headers={"Location": "http://cam:none/"}),
+            "answers 302 Found and names 'http://cam:none/', which is no address",
+        ),
+        (
+            Reply(302, headers={"Location": "ftp://cam/"}),
+            "answers 302 Found and names 'ftp://cam/', expected http:// or https://",
+        ),
     ],
 )
 def test_an_http_source_says_its_status(reply: Reply, reason: str) -> None:
     with http_service(lambda _: reply) as service:
         assert describe_failure(f"{service.url}/mjpg", 5) == reason
+
+
+def test_a_redirect_is_followed_and_another_host_gets_no_password() -> None:
+    with http_service(lambda _: Reply(404)) as there:
+        elsewhere = there.url.replace("127.0.0.1", "localhost")
+        with http_service(lambda _: Reply(302, headers={"Location": f"{elsewhere}/b"})) as here:
+            name = here.url.replace("http://", "http://ana:geheim@")
+            assert describe_failure(f"{name}/a", 5) == "answers 404 Not Found"
+    assert [request.path for request in there.requests] == ["/b"]
+    assert "authorization" in here.requests[0].headers
+    assert "authorization" not in there.requests[0].headers
 
 
 def test_the_user_and_password_of_a_url_are_sent() -> None:

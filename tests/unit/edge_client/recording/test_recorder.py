@@ -110,8 +110,50 @@ def test_another_rate_than_the_files_is_written_beside_and_said(
         assert beside.fps == pytest.approx(30, abs=0.1)
         assert f"4 windows written to {output.with_name(name)}" in said[-1]
         assert "4 frames at 25 fps and of 4 at 30 can't share a file" in said[-1]
-        assert f"--data_dir {output.parent} reads both" in said[-1]
-        assert any("gives 30.0 frames a second" in line for line in said[:-1]), "said when the first window is full"
+        assert (
+            f"Training refuses both in one folder, whose windows last 0.16 s and 0.13 s: move {name} away" in said[-1]
+        )
+        first = [line for line in said[:-1] if "gives 30.0 frames a second" in line]
+        assert len(first) == 1, "said when the first window is full"
+        assert first[0].endswith(
+            "a new file; training refuses both in one folder, whose windows last 0.16 s and 0.13 s"
+        )
+
+
+@pytest.mark.parametrize("rate", [28.0, 32.5])
+def test_a_rate_of_nearly_as_many_seconds_is_written_beside_and_trained_with_it(
+    tmp_path: Path, settings: Settings, at_once: None, rate: float
+) -> None:
+    output = tmp_path / "out" / "a.npz"
+    output.parent.mkdir()
+    write_recording(replace(made_recording(windows=3, frames=4), fps=rate), output)
+    _, said = record(settings, output)
+    assert said[-1].endswith(f"can't share a file. Training takes both from {output.parent}")
+    assert any(
+        line.endswith(f"{output} has {rate}: a new file; training takes both from {output.parent}") for line in said
+    )
+
+
+def test_a_file_that_became_unreadable_is_said_to_stop_training(tmp_path: Path) -> None:
+    output = tmp_path / "a.npz"
+    output.write_bytes(b"broken")
+    sentence = save_recording(made_recording(), output)
+    assert f"2 windows written to {tmp_path / 'a-2.npz'}, not to {output}: " in sentence
+    assert sentence.endswith(f". Training refuses {tmp_path} as long as a.npz is in it")
+
+
+@pytest.mark.parametrize("rate", [20.0, 25.0, 26.0, 28.0, 32.5, 34.0])
+def test_what_is_said_of_training_is_what_training_does(tmp_path: Path, rate: float) -> None:
+    recordings = pytest.importorskip("training.data.recordings", reason="training isn't installed here")
+    output = tmp_path / "a.npz"
+    write_recording(replace(made_recording(windows=2, frames=6), fps=rate), output)
+    sentence = save_recording(replace(made_recording(windows=3, frames=6), fps=30.0), output)
+    if "Training takes both" in sentence:
+        assert len(recordings.read_windows(tmp_path)) == 5
+    else:
+        with pytest.raises(recordings.DataError, match="expected windows of as many seconds"):
+            recordings.read_windows(tmp_path)
+    assert ("Training takes both" in sentence) is (rate in (28.0, 32.5))
 
 
 def test_a_rate_that_no_file_may_have_loses_nothing(tmp_path: Path) -> None:

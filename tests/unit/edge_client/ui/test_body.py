@@ -1,6 +1,7 @@
 """Whatever is posted to the screen: a JSON object is shown, anything else is a 400 in words, and nothing is a 500."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -63,6 +64,19 @@ def test_what_is_no_object_is_refused_in_words(url: str, path: str, body: bytes,
 def test_a_body_without_end_is_refused(url: str) -> None:
     answer = httpx.post(url + "/gestures/gesture-key", content=b'{"a": "' + b"x" * MAX_BODY_BYTES + b'"}')
     assert answer.status_code == 413
+
+
+def test_a_body_that_does_not_come_is_said_in_time(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_client.ui.body.BODY_TIMEOUT_S", 0.1)
+    waiting = threading.Event()
+
+    def body() -> Iterator[bytes]:
+        yield b'{"a": '
+        waiting.wait(1)
+        yield b"1}"
+
+    answer = httpx.post(url + "/gestures/gesture-key", content=body())
+    assert (answer.status_code, answer.json()["code"]) == (408, "request_timeout")
 
 
 SHOWN = {

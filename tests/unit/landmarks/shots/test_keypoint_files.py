@@ -56,15 +56,32 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     "said",
     [
         ["baja_transferencia"],
-        {"baja_transferencia": True},
-        {"baja_transferencia": True, "brazo_no_alineado": False},
-        {"baja_transferencia": 1, "brazo_no_alineado": 0},
-        {"baja_transferencia": 1.0},
+        dict.fromkeys(SHOT_LABELS, False) | {"baja_transferencia": True},
+        dict.fromkeys(SHOT_LABELS, 0) | {"baja_transferencia": 1},
+        dict.fromkeys(SHOT_LABELS, 0.0) | {"baja_transferencia": 1.0},
     ],
 )
 def test_labels_may_be_names_or_truth_values(tmp_path: Path, said: object) -> None:
     labels = read_labelled(written(tmp_path, content(labels=said))).labels
     assert labels == dict.fromkeys(SHOT_LABELS, False) | {"baja_transferencia": True}
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ({"baja_transferencia": 1}, {"baja_transferencia": True}),
+        (
+            {"brazo_no_alineado": False, "baja_transferencia": True},
+            {"baja_transferencia": True, "brazo_no_alineado": False},
+        ),
+        ({}, None),
+    ],
+)
+def test_a_label_that_a_mapping_leaves_out_is_unknown(tmp_path: Path, said: object, meant: object) -> None:
+    read = read_labelled(written(tmp_path, content(labels=said)))
+    assert read.labels == meant
+    write_labelled(read, tmp_path / "again.json")
+    assert read_labelled(tmp_path / "again.json").labels == meant
 
 
 def test_unlabelled_is_not_the_same_as_no_label_holds(tmp_path: Path) -> None:

@@ -103,7 +103,15 @@ def test_a_port_that_is_taken_ends_serve_run_with_one_sentence(tmp_path: Path) -
 def test_an_environment_that_make_has_set_up_finds_the_service_from_any_folder(tmp_path: Path) -> None:
     target = tmp_path / "venv" / ".installed"
     said = subprocess.run(
-        ["make", "--dry-run", "--always-make", f"SERVE_VENV={target.parent}", f"PYTHON={sys.executable}", str(target)],
+        [
+            "make",
+            "--no-print-directory",
+            "--dry-run",
+            "--always-make",
+            f"SERVE_VENV={target.parent}",
+            f"PYTHON={sys.executable}",
+            str(target),
+        ],
         cwd=PROJECT_ROOT,
         capture_output=True,
         text=True,

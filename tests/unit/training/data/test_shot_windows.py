@@ -7,7 +7,16 @@ import pytest
 
 from landmarks.shots.keypoint_files import LabelledWindow, write_labelled
 from landmarks.shots.keypoints import SHOT_LABELS, PoseTrack, ShotWindow
-from training.data.shot_windows import ShotDataError, ShotWindows, read_files, read_split, stack_windows
+from training.data.shot_windows import (
+    ShotDataError,
+    ShotWindows,
+    WindowFile,
+    check_scales,
+    read_files,
+    read_split,
+    stack_windows,
+)
+from training.synthetic.shots import sample_shot
 
 
 def written(path: Path, frames: int = 21, fps: float = 30.0, height: float = 0.5, **said: object) -> None:
@@ -27,10 +36,11 @@ NONE_HOLDS = dict.fromkeys(SHOT_LABELS, False)
 def test_files_become_arrays_and_what_nobody_said_is_nan(tmp_path: Path) -> None:
     written(tmp_path / "a.json", labels=NONE_HOLDS | {"brazo_no_alineado": True}, targets={"ite": 70.0})
     written(tmp_path / "b.labeled.json", targets={"ite": 10.0, "delay_ms": 90.0})
+    written(tmp_path / "c.json", labels={"baja_transferencia": True, "brazo_no_alineado": False})
     shots = arrays_of(tmp_path)
-    assert shots.x.shape == (2, 21, 33, 3) and shots.x.dtype == np.float32
-    np.testing.assert_array_equal(shots.labels, [[0, 0, 0, 1], [np.nan] * 4])
-    np.testing.assert_array_equal(shots.targets, [[70, np.nan], [10, 90]])
+    assert shots.x.shape == (3, 21, 33, 3) and shots.x.dtype == np.float32
+    np.testing.assert_array_equal(shots.labels, [[0, 0, 0, 1], [np.nan] * 4, [1, np.nan, np.nan, 0]])
+    np.testing.assert_array_equal(shots.targets, [[70, np.nan], [10, 90], [np.nan, np.nan]])
 
 
 @pytest.mark.parametrize(("frames", "fps"), [(41, 60.0), (21, 30.0), (11, 15.0)])
@@ -110,6 +120,59 @@ def test_targets_in_another_unit_are_refused_or_warned_of(
     small = {"ite": 12.0, "delay_ms": 7.0}
     two_folders(tmp_path / "some", [targets, small, small, {"ite": 70.0, "delay_ms": 90.0}])
     read_split(tmp_path / "some")
+    # Nobody gives hundredths of a millisecond; a low ITE, or a tenth of a millisecond, is what sound data have too.
+    assert ("in 1 of 4 files, such as 0.09 in" in capsys.readouterr().err) is (targets.get("delay_ms") == 0.09)
+
+
+def a_set(targets: list[dict[str, float]]) -> list[WindowFile]:
+    track = PoseTrack(np.zeros((2, 33, 3), np.float32), np.array([0.0, 0.1]), (0, 1))
+    return [
+        WindowFile(Path(f"{number}.json"), LabelledWindow(track, targets=said)) for number, said in enumerate(targets)
+    ]
+
+
+SOUND = [{"ite": 15.0 + number, "delay_ms": 10.0 + 2 * number} for number in range(72)]
+IN_SECONDS = [{"delay_ms": said["delay_ms"] / 1000} for said in SOUND]
+SHARES = [{"ite": said["ite"] / 100} for said in SOUND]
+
+
+@pytest.mark.parametrize(
+    ("targets", "sentence"),
+    [
+        (
+            [{"delay_ms": 0.65}, *IN_SECONDS[1:]],
+            r"targets.delay_ms .* 71 of 72 files, such as 0.012 in 1.json: are those s",
+        ),
+        ([*IN_SECONDS[:-1], {"delay_ms": 10.0}], r"targets.delay_ms .* 71 of 72 files, such as 0.01 in 0.json"),
+        ([*SHARES[:-1], {"ite": 12.0}], r"targets.ite .* 71 of 72 files, such as 0.15 in 0.json: is that a share"),
+        ([*SHARES[:6], {"ite": 12.0}], r"targets.ite .* 6 of 7 files"),
+    ],
+)
+def test_one_value_of_the_right_unit_does_not_hide_that_most_are_in_another(
+    targets: list[dict[str, float]], sentence: str
+) -> None:
+    with pytest.raises(ShotDataError, match=sentence):
+        check_scales(a_set(targets))
+
+
+def test_a_part_in_another_unit_is_warned_of_by_field_and_file(capsys: pytest.CaptureFixture[str]) -> None:
+    check_scales(a_set([{**IN_SECONDS[at], **SHARES[at]} if at % 2 else SOUND[at] for at in range(72)]))
+    ite, delay = capsys.readouterr().err.splitlines()
+    assert ite.startswith("warning: targets.ite lies within 1 of 0 in 36 of 72 files, such as 0.16 in 1.json:")
+    assert delay.startswith(
+        "warning: targets.delay_ms lies within 0.6 of 0 in 36 of 72 files, such as 0.012 in 1.json:"
+    )
+    check_scales(a_set([*SOUND, IN_SECONDS[40]]))
+    assert "targets.delay_ms lies within 0.6 of 0 in 1 of 73 files, such as 0.09 in 72.json" in capsys.readouterr().err
+
+
+def test_made_shots_are_in_the_right_units(capsys: pytest.CaptureFixture[str]) -> None:
+    made = [sample_shot(np.random.default_rng([0, number]))[2] for number in range(200)]
+    targets = [{"ite": round(shot.ite, 2), "delay_ms": round(shot.delay_ms, 1)} for shot in made]
+    assert any(0 < said["ite"] <= 1 for said in targets)
+    for count in (20, 72, 200):
+        check_scales(a_set(targets[:count]))
+    check_scales(a_set(SOUND))
     assert not capsys.readouterr().err
 
 
