@@ -8,7 +8,6 @@ SERVE_VENV := .venv-serve
 EDGE_VENV := .venv-edge
 VENV := .venv
 AUDIT_VENV := .venv-audit
-MLSERVER_VENV := .venv-mlserver
 
 .PHONY: help mediapipe programs serve demo train test test-fast check evaluate bench pins clean
 
@@ -99,14 +98,7 @@ evaluate: $(VENV)/.installed ## print the held-out figures of training, from the
 	@[ -n "$${HELEN_DATA_DIR:-}" ] || { echo "make evaluate needs HELEN_DATA_DIR=the folder of the recordings"; exit 1; }
 	$(VENV)/bin/python -m training.evaluate $(if $(ROWS),--rows $(ROWS)) --output runs/evaluation
 
-# MLServer wants an older FastAPI than Ray Serve's, so that the two can't share an environment.
-$(MLSERVER_VENV)/.installed: benchmarks/serving/baselines/mlserver/requirements.txt
-	@echo "Setting up $(MLSERVER_VENV) (MLServer, for make bench alone): about a minute, once"
-	@$(PYTHON) -m venv --clear $(MLSERVER_VENV)
-	@$(MLSERVER_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -r $< && touch $@ \
-	  || { rm -rf $(MLSERVER_VENV); echo "MLServer can't be installed now: make bench goes on without it"; }
-
-bench: $(VENV)/.installed $(SERVE_VENV)/.installed $(MLSERVER_VENV)/.installed ## measure this service beside others, in one run
+bench: $(VENV)/.installed $(SERVE_VENV)/.installed ## measure this service beside others, in one run
 	@command -v wrk >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq wrk; } || { echo "make bench needs wrk: sudo apt-get install wrk"; exit 1; }
 	$(VENV)/bin/python -m benchmarks
 
@@ -116,4 +108,4 @@ pins: ## write constraints.txt anew from what .venv holds
 	mv constraints.new constraints.txt
 
 clean: ## remove what make has installed
-	rm -rf $(VENV) $(SERVE_VENV) $(EDGE_VENV) $(AUDIT_VENV) $(MLSERVER_VENV)
+	rm -rf $(VENV) $(SERVE_VENV) $(EDGE_VENV) $(AUDIT_VENV)

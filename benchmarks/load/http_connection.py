@@ -7,12 +7,14 @@ import asyncio
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self, cast
+from typing import Final, Self
 from urllib.parse import urlsplit
 
+from benchmarks.load.connection import Connection, OnFree
 from benchmarks.load.results import UNANSWERED, ResponseLog
+from edge_client.service.request_encoding import EncodedRequest
 
 LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
 CLOSING: Final = re.compile(rb"\r\nconnection:[ \t]*close", re.IGNORECASE)
@@ -33,19 +35,15 @@ class HttpTarget:
     drain_s: float = 5.0  # the Pi's client gives up then
 
     @classmethod
-    def post(
-        cls, url: str, headers: Mapping[str, str], body: bytes, *, name: str = "", addresses: Sequence[str] = ()
-    ) -> Self:
-        """``POST body`` to ``url``; ``name`` is the host that the request asks for, where it isn't the URL's."""
+    def post(cls, url: str, request: EncodedRequest, *, name: str = "", addresses: Sequence[str] = ()) -> Self:
+        """``POST`` a request to the server at ``url``; ``name`` is the host it asks for, where it isn't the URL's."""
         parts = urlsplit(url)
         host, port = parts.hostname or "127.0.0.1", parts.port or 80
-        lines = [f"POST {parts.path} HTTP/1.1", f"Host: {name or f'{host}:{port}'}", f"Content-Length: {len(body)}"]
-        lines += [f"{key}: {value}" for key, value in headers.items()]
-        return cls(host, port, "\r\n".join([*lines, "", ""]).encode() + body, addresses)
+        lines = [f"POST {request.path} HTTP/1.1", f"Host: {name or f'{host}:{port}'}"]
+        lines += [f"Content-Length: {len(request.body)}", *(f"{key}: {text}" for key, text in request.headers.items())]
+        return cls(host, port, "\r\n".join([*lines, "", ""]).encode() + request.body, addresses)
 
-    async def connect(
-        self, index: int, responses: ResponseLog, on_free: "Callable[[HttpConnection], Any]"
-    ) -> "HttpConnection":
+    async def connect(self, index: int, responses: ResponseLog, on_free: OnFree) -> "HttpConnection":
         """Open the connection of this number."""
         local = (self.addresses[index % len(self.addresses)], 0) if self.addresses else None
         _, connection = await asyncio.get_running_loop().create_connection(
@@ -54,82 +52,63 @@ class HttpTarget:
         return connection
 
 
-class HttpConnection(asyncio.Protocol):
-    """Sends a request for each one that is due, one at a time; calls ``on_free`` when nothing is due any more."""
+class HttpConnection(Connection):
+    """Sends a request for each one that is due, one at a time."""
 
-    def __init__(self, request: bytes, responses: ResponseLog, on_free: "Callable[[HttpConnection], Any]") -> None:
+    def __init__(self, request: bytes, responses: ResponseLog, on_free: OnFree) -> None:
+        super().__init__(responses, on_free)
         self._request = request
-        self._responses = responses
-        self._on_free = on_free
-        self._transport: asyncio.Transport
         self._due: deque[float] = deque()  # intended times; the first is under way
-        self._sent_s = 0.0
-        self._buffer = b""
-        self.lost = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.lost = True
-        self._fail(f"the connection was lost: {error or 'closed'}")
+        self._lose(f"the connection was lost: {error or 'closed'}")
 
     def send(self, due_s: float) -> None:
         """Send now, or once the responses before are in."""
         self._due.append(due_s)
         if self.lost:
-            self._fail("the connection was lost")
+            self._lose("the connection was lost")
         elif len(self._due) == 1:
-            self._write()
+            self._transport.write(self._request)
 
     def close(self) -> None:
         """Give up on what is waiting, and close."""
-        self._fail("no response came in time after the last request")
-        self._transport.close()
+        self._lose("no response came in time after the last request")
+        super().close()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         while self._due:
-            head_end = self._buffer.find(b"\r\n\r\n")
-            if head_end < 0:
+            head, separator, rest = self._buffer.partition(b"\r\n\r\n")
+            if not separator:
                 return
-            head = self._buffer[: head_end + 2]
             length = LENGTH.search(head)
             if length is None:
                 self._note_error(f"a response has no Content-Length: {head[:200]!r}")
                 self._transport.abort()
                 return
-            end = head_end + 4 + int(length[1])
-            if len(self._buffer) < end:
+            if len(rest) < int(length[1]):
                 return
-            body, self._buffer = self._buffer[head_end + 4 : end], self._buffer[end:]
-            self._take(head, body)
-
-    def _write(self) -> None:
-        self._sent_s = time.perf_counter()
-        self._transport.write(self._request)
+            self._buffer = rest[int(length[1]) :]
+            self._take(head, rest)
 
     def _take(self, head: bytes, body: bytes) -> None:
         status = int(head[9:12])
         if status != 200:
             self._note_error(f"{status}: {body[:200]!r}")
             self._responses.missing_retry_after += status == 429 and RETRY_AFTER.search(head) is None
-        self._responses.record(status, self._due.popleft(), self._sent_s, time.perf_counter())
+        self._responses.record(status, self._due.popleft(), time.perf_counter())
         if CLOSING.search(head):
-            self.lost = True
-            self._fail("the connection was closed after a response")
+            self._lose("the connection was closed after a response")
             self._transport.close()
         elif self._due:
-            self._write()
+            self._transport.write(self._request)
         else:
             self._on_free(self)
 
-    def _note_error(self, text: str) -> None:
-        self._responses.first_error = self._responses.first_error or text
-
-    def _fail(self, reason: str) -> None:
+    def _lose(self, reason: str) -> None:
+        self.lost = True
         if self._due:
             self._note_error(reason)
-        now_s = time.perf_counter()
         while self._due:
-            self._responses.record(UNANSWERED, self._due.popleft(), now_s, now_s)
+            self._responses.record(UNANSWERED, self._due.popleft(), time.perf_counter())

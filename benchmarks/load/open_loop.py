@@ -10,31 +10,14 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from benchmarks import BenchmarkError
+from benchmarks.load.connection import Connection, Target
 from benchmarks.load.results import ResponseLog
 
 CONNECT_TIMEOUT_S: Final = 30.0
 TICK_S: Final = 0.001
-
-
-class Connection(Protocol):
-    """One HTTP connection or live session."""
-
-    lost: bool
-
-    def send(self, due_s: float) -> None: ...
-    def close(self) -> None: ...
-
-
-class Target(Protocol):
-    """Opens connections. ``drain_s`` is how long the last responses are waited for."""
-
-    @property
-    def drain_s(self) -> float: ...
-
-    async def connect(self, index: int, responses: ResponseLog, on_free: Callable[[Any], Any]) -> Connection: ...
 
 
 async def send_in_turn(target: Target, *, rate: float, seconds: float, connections: int) -> ResponseLog:

@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-import msgspec
 import numpy as np
 
 from edge_client.service.replies import decode_reply
@@ -37,21 +36,6 @@ def encode_json(window: Array) -> EncodedRequest:
     return EncodedRequest("/predict", {"Content-Type": "application/json"}, body)
 
 
-def encode_v2_json(window: Array) -> EncodedRequest:
-    """Open Inference v2 in JSON, with the digits of ``encode_json``."""
-    inputs = [
-        {
-            "name": name,
-            "shape": [1, *array.shape],
-            "datatype": "FP32",
-            "data": np.round(array.astype(np.float64), DECIMALS).ravel().tolist(),
-        }
-        for name, array in (("sequence", window), ("presence", compute_presence(window)))
-    ]
-    body = msgspec.json.encode({"inputs": inputs})
-    return EncodedRequest("/v2/models/gesture/infer", {"Content-Type": "application/json"}, body)
-
-
 def decode_json(body: bytes, _: Mapping[str, str]) -> Prediction:
     """The prediction in a response of ``POST /predict``."""
     return decode_reply(body, Prediction)
@@ -66,6 +50,5 @@ def decode_tensors(body: bytes, headers: Mapping[str, str]) -> Prediction:
 # more. FP16 moves a point by up to a quarter of a pixel, and with it the prediction.
 ENCODERS: Final = {
     "json": RequestEncoder(encode_json, decode_json, 1e-3),
-    "v2_json": RequestEncoder(encode_v2_json, decode_tensors, 1e-3),
     "fp16": RequestEncoder(lambda window: encode_fp16(np.ascontiguousarray(window), None), decode_tensors, 2e-2),
 }

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 UNANSWERED: Final = 0  # instead of a status: the connection was lost, or the client gave up
 
@@ -24,7 +23,7 @@ class LoadResult(NamedTuple):
 
 @dataclass
 class ResponseLog:
-    """What came back: of each request, by status, when it was due, sent and answered (``perf_counter`` seconds)."""
+    """What came back: of each request, by status, when it was due and answered (``perf_counter`` seconds)."""
 
     sent: int = 0
     not_sent: int = 0
@@ -35,31 +34,22 @@ class ResponseLog:
     began_s: float = 0.0
     _times: "dict[int, array[float]]" = field(default_factory=dict)
 
-    def record(self, status: int, due_s: float, sent_s: float, now_s: float) -> None:
+    def record(self, status: int, due_s: float, now_s: float) -> None:
         """Count one response."""
         self.completed += 1
         # Numbers side by side: a tuple for each of half a million would keep the garbage collector busy.
-        self._times.setdefault(status, array("d")).extend((due_s, sent_s, now_s))
+        self._times.setdefault(status, array("d")).extend((due_s, now_s))
 
     @property
     def statuses(self) -> Counter[int]:
         """How many requests ended with each status, or ``UNANSWERED``."""
-        return Counter({status: len(times) // 3 for status, times in self._times.items()})
+        return Counter({status: len(times) // 2 for status, times in self._times.items()})
 
     def latencies_ms(self, status: int, since_s: float = 0.0, until_s: float = math.inf) -> list[float]:
         """From due to answered, of the requests with a status that were due in a span."""
-        due_s, _, now_s = self._columns(status, since_s, until_s)
+        rows = np.array(self._times.get(status, ()), dtype=np.float64).reshape(-1, 2)
+        due_s, now_s = rows[(rows[:, 0] >= since_s) & (rows[:, 0] < until_s)].T
         return list((now_s - due_s) * 1000)
-
-    def service_times_ms(self, status: int) -> list[float]:
-        """From sent to answered: what the service took, without the sender's own lateness."""
-        _, sent_s, now_s = self._columns(status)
-        return list((now_s - sent_s) * 1000)
-
-    def lateness_ms(self) -> list[float]:
-        """From due to sent, of all requests: the sender's own lateness, where none waits for the one before."""
-        columns = [self._columns(status) for status in self._times]
-        return [ms for due_s, sent_s, _ in columns for ms in (sent_s - due_s) * 1000]
 
     def summarize(self, warm_up_s: float, seconds: float) -> LoadResult:
         """The figures of the requests that were due in ``seconds`` after the warm-up; lost connections are errors."""
@@ -69,10 +59,6 @@ class ResponseLog:
         failed = sum(len(self.latencies_ms(status, since_s, until_s)) for status in self._times if status != 200)
         p50_ms, p99_ms = get_percentile(good, 0.5), get_percentile(good, 0.99)
         return LoadResult(len(good) / seconds, p50_ms, p99_ms, failed + self.lost_connections)
-
-    def _columns(self, status: int, since_s: float = 0.0, until_s: float = math.inf) -> NDArray[np.float64]:
-        rows = np.array(self._times.get(status, ()), dtype=np.float64).reshape(-1, 3)
-        return rows[(rows[:, 0] >= since_s) & (rows[:, 0] < until_s)].T
 
 
 def get_percentile(values: Sequence[float], share: float) -> float:

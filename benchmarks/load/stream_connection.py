@@ -5,29 +5,30 @@ and of a prediction it reads little more than the header.
 """
 
 import asyncio
-import base64
-import os
 import struct
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
 import numpy as np
 
 from benchmarks import BenchmarkError
+from benchmarks.load.connection import Connection, OnFree
 from benchmarks.load.results import UNANSWERED, ResponseLog
 from landmarks.hands import FEATURE_DIM_XY
 from landmarks.protocol.stream import FRAME_NUMBER, PATH, OpenMessage, is_prediction, pack_frames
 from landmarks.synthetic import make_window
 
-HEADER: Final = struct.Struct("!BBH4s")  # final frame, masked, 16-bit length; a mask of zeros changes nothing
-NO_MASK: Final = bytes(4)
 FRAMES: Final = 30  # of a window
 FRAME_BYTES: Final = FEATURE_DIM_XY * 2
+NO_MASK: Final = bytes(4)  # a mask of zeros changes nothing
 TEXT, BINARY, CLOSE, PING, PONG = 0x81, 0x82, 0x88, 0x89, 0x8A
+UPGRADE: Final = (
+    "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 
 
 @dataclass(frozen=True)
@@ -38,22 +39,20 @@ class StreamTarget:
     frames: int = 1
     drain_s: float = 0.5
 
-    async def connect(
-        self, index: int, responses: ResponseLog, on_free: "Callable[[StreamConnection], Any]"
-    ) -> "StreamConnection":
+    async def connect(self, index: int, responses: ResponseLog, on_free: OnFree) -> "StreamConnection":
         """Open the session of this number, its window but for one message filled.
 
         Raises:
             BenchmarkError: the service did not admit it.
         """
         parts = urlsplit(self.url)
-        host, port = parts.hostname or "127.0.0.1", parts.port or 80
         window = np.concatenate([make_window(seed=2 * index), make_window(seed=2 * index + 1)])
         messages = [pack_frames(window[begin : begin + self.frames]) for begin in range(0, len(window), self.frames)]
+        upgrade = UPGRADE.format(path=f"{parts.path.rstrip('/')}{PATH}", host=parts.netloc).encode()
         _, session = await asyncio.get_running_loop().create_connection(
-            lambda: StreamConnection(f"{parts.path.rstrip('/')}{PATH}", f"{host}:{port}", messages, responses, on_free),
-            host,
-            port,
+            lambda: StreamConnection(upgrade, messages, responses, on_free),
+            parts.hostname or "127.0.0.1",
+            parts.port or 80,
         )
         try:
             await session.ready
@@ -63,40 +62,24 @@ class StreamTarget:
         return session
 
 
-class StreamConnection(asyncio.Protocol):
-    """Sends a message whenever one is due, whatever comes back; ``on_free`` is called after each prediction.
+class StreamConnection(Connection):
+    """Sends a message whenever one is due, whatever comes back; it is free after each prediction.
 
     A prediction that the service skips, because a newer window came, is never recorded.
     """
 
-    def __init__(
-        self,
-        path: str,
-        host: str,
-        messages: list[bytes],
-        responses: ResponseLog,
-        on_free: "Callable[[StreamConnection], Any]",
-    ) -> None:
-        self._path = path
-        self._host = host
+    def __init__(self, upgrade: bytes, messages: list[bytes], responses: ResponseLog, on_free: OnFree) -> None:
+        super().__init__(responses, on_free)
+        self._upgrade = upgrade
         self._messages = messages
-        self._responses = responses
-        self._on_free = on_free
-        self._transport: asyncio.Transport
-        self._buffer = b""
         self._upgraded = False
         self._sent = 0
         self._due_s: dict[int, float] = {}
-        self.lost = False
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        key = base64.b64encode(os.urandom(16)).decode()
-        self._transport.write(
-            f"GET {self._path} HTTP/1.1\r\nHost: {self._host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
-        )
+        super().connection_made(transport)
+        self._transport.write(self._upgrade)
 
     def connection_lost(self, error: Exception | None) -> None:
         self.lost = True
@@ -104,15 +87,10 @@ class StreamConnection(asyncio.Protocol):
 
     def send(self, due_s: float) -> None:
         """Send the next message."""
-        if self.lost:
-            return
-        self._sent += 1
-        self._due_s[self._sent] = due_s
-        frames = self._messages[self._sent % len(self._messages)]
-        self._write(BINARY, FRAME_NUMBER.pack(self._sent) + frames)
-
-    def close(self) -> None:
-        self._transport.close()
+        if not self.lost:
+            self._sent += 1
+            self._due_s[self._sent] = due_s
+            self._write(BINARY, FRAME_NUMBER.pack(self._sent) + self._messages[self._sent % len(self._messages)])
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -124,7 +102,10 @@ class StreamConnection(asyncio.Protocol):
                 self._fail(f"/stream answered {head.splitlines()[0].decode()}")
                 return
             self._upgraded, self._buffer = True, rest
-            self._open()
+            self._write(TEXT, msgspec.json.encode(OpenMessage(min_frames=FRAMES)))
+            # All but the last message of a window at once: every prediction is of a whole one.
+            size = len(self._messages[0])
+            self._write(BINARY, b"".join(self._messages)[: (FRAMES * FRAME_BYTES - 1) // size * size])
         while (message := self._read_message()) is not None:
             self._take(*message)
 
@@ -132,16 +113,10 @@ class StreamConnection(asyncio.Protocol):
         if not self.ready.done():
             self.ready.set_exception(BenchmarkError(reason))
 
-    def _open(self) -> None:
-        self._write(TEXT, msgspec.json.encode(OpenMessage(min_frames=FRAMES)))
-        # All but the last message of a window at once: every prediction is of a whole one.
-        size = len(self._messages[0])
-        self._write(BINARY, b"".join(self._messages)[: (FRAMES * FRAME_BYTES - 1) // size * size])
-
     def _write(self, kind: int, payload: bytes) -> None:
-        short = len(payload) < 126
-        length = struct.pack("!BB4s", kind, 0x80 | len(payload), NO_MASK) if short else b""
-        self._transport.write((length or HEADER.pack(kind, 0x80 | 126, len(payload), NO_MASK)) + payload)
+        size = len(payload)
+        head = struct.pack("!BB", kind, 0x80 | size) if size < 126 else struct.pack("!BBH", kind, 0x80 | 126, size)
+        self._transport.write(head + NO_MASK + payload)
 
     def _read_message(self) -> tuple[int, bytes] | None:
         buffer = self._buffer
@@ -149,24 +124,20 @@ class StreamConnection(asyncio.Protocol):
         if length == 126:
             length, begin = int.from_bytes(buffer[2:4], "big"), 4
         end = begin + length
-        if len(buffer) < end or len(buffer) < begin:
+        if len(buffer) < end:
             return None
         self._buffer = buffer[end:]
         return buffer[0], buffer[begin:end]
 
     def _take(self, kind: int, payload: bytes) -> None:
-        responses = self._responses
         if kind == TEXT and is_prediction(payload):
             number = int(payload[payload.rindex(b'"frame":') + 8 :].partition(b",")[0])
-            due_s = self._due_s.pop(number)
-            responses.record(200, due_s, due_s, time.perf_counter())
+            self._responses.record(200, self._due_s.pop(number), time.perf_counter())
             self._on_free(self)
         elif kind == PING:
             self._write(PONG, payload)
         elif payload.startswith(b'{"type":"ready"'):
             self.ready.set_result(None)
         elif kind in (TEXT, CLOSE):
-            closed = f"close {int.from_bytes(payload[:2], 'big')} {payload[2:].decode()}"
-            responses.first_error = responses.first_error or (payload.decode() if kind == TEXT else closed)
-            now_s = time.perf_counter()
-            responses.record(UNANSWERED, now_s, now_s, now_s)
+            self._note_error(payload.decode(errors="replace"))
+            self._responses.record(UNANSWERED, now_s := time.perf_counter(), now_s)

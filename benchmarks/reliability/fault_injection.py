@@ -4,18 +4,15 @@ Its own service, on free ports, with the shipped config. Only processes of that 
 """
 
 import argparse
-import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import yaml
@@ -25,9 +22,13 @@ from testkit.background_load import BackgroundLoad, background_load
 from testkit.processes import exit_on_sigterm
 from testkit.service import RunningService, copied_models, running_service
 
+CLIENTS: Final = 64  # connections of the Helen client
+RAW: Final = 16  # connections without retries beside them
+RETRIES: Final = 2  # HELEN_CLOUD_RETRIES of the Helen client
+RATE: Final = 4.0  # requests a second of each
 CALM_S: Final = 5.0
+AFTER_S: Final = 6.0
 RECOVERY_TIMEOUT_S: Final = 90.0
-TMPFS_MIB: Final = 256
 STAGES: Final = ("Preprocess", "GestureGRU", "Postprocess")
 HEADER: Final = ("what was done", "raw requests", "raw errors", "Helen client", "lost", "trouble for")
 
@@ -39,7 +40,6 @@ def kill_all(title: str, service: RunningService) -> IsOver:
     killed = set(service.pids(title))
     for pid in killed:
         os.kill(pid, signal.SIGKILL)
-    print(f"  killed {len(killed)} process(es) of {title}", flush=True)
     return lambda: bool(set(service.pids(title)) - killed)
 
 
@@ -75,17 +75,6 @@ def hide_repository(service: RunningService) -> IsOver:
     return lambda: True
 
 
-def fill_disk(service: RunningService) -> IsOver:
-    """Fill the file system of the logs for fifteen seconds."""
-    filler = service.config.parent / "filler"
-    with filler.open("wb", buffering=0) as output, contextlib.suppress(OSError):
-        while True:
-            output.write(bytes(2**16))
-    time.sleep(15)
-    filler.unlink()
-    return lambda: True
-
-
 FAULTS: Final[dict[str, tuple[str, Callable[[RunningService], IsOver]]]] = {
     "model": ("kill -9 of every model replica", partial(kill_all, "ray::ServeReplica:helen:GestureGRU")),
     "postprocess": ("kill -9 of every postprocess replica", partial(kill_all, "ray::ServeReplica:helen:Postprocess")),
@@ -96,36 +85,32 @@ FAULTS: Final[dict[str, tuple[str, Callable[[RunningService], IsOver]]]] = {
     "deploy": ("`serve deploy` with another argument", redeploy),
     "version": ("a new model version", publish_version),
     "repository": ("the model repository gone for 10 s", hide_repository),
-    "disk": ("the disk of the logs full for 15 s", fill_disk),
 }
 
 
-def measure(name: str, service: RunningService, options: argparse.Namespace) -> list[str]:
+def measure(name: str, service: RunningService) -> list[str]:
     """Inject a fault once under load; a row of the table."""
     description, inject = FAULTS[name]
-    print(description, flush=True)
-    with background_load(
-        service.url, clients=options.clients, raw=options.raw, rate=options.rate, retries=options.retries
-    ) as load:
+    with background_load(service.url, clients=CLIENTS, raw=RAW, rate=RATE, retries=RETRIES) as load:
         time.sleep(CALM_S)
         if early := load.errors() + load.failed():
-            print(f"  before the fault already: {dict(early)}", flush=True)
+            print(f"before the fault already: {dict(early)}", flush=True)
         began_s = time.monotonic()
-        wait_until_calm(load, inject(service), options.after)
+        wait_until_calm(load, inject(service))
     recovery_s = load.recovery_s(began_s)
     row = [description, str(len(load.raw)), format_counts(load.errors()), str(len(load.helen))]
     row += [format_counts(load.failed()), f"{recovery_s:.1f} s" if recovery_s else "nothing noticed"]
-    print(f"  {row[1:]}", flush=True)
+    print(*row, sep=" | ", flush=True)
     return row
 
 
-def wait_until_calm(load: BackgroundLoad, is_over: IsOver, seconds: float) -> None:
-    """Wait until the fault is over and raw requests have been answered for ``seconds`` since."""
+def wait_until_calm(load: BackgroundLoad, is_over: IsOver) -> None:
+    """Wait until the fault is over and raw requests have been answered for six seconds since."""
     deadline_s = time.monotonic() + RECOVERY_TIMEOUT_S
     while not is_over() and time.monotonic() < deadline_s:
         time.sleep(0.2)
     since_s = time.monotonic()
-    while time.monotonic() < min(since_s + load.recovery_s(since_s), deadline_s) + seconds:
+    while time.monotonic() < min(since_s + load.recovery_s(since_s), deadline_s) + AFTER_S:
         time.sleep(0.2)
 
 
@@ -135,46 +120,16 @@ def format_counts(counts: Counter[str]) -> str:
     return f"{counts.total()} ({parts})" if counts else "0"
 
 
-@contextlib.contextmanager
-def small_disk() -> Iterator[None]:
-    """Temporary folders on a file system of 256 MiB until the block ends; for root only."""
-    place = tempfile.mkdtemp(prefix="hd-")
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={TMPFS_MIB}m", "tmpfs", place], check=True)
-    before, tempfile.tempdir = tempfile.tempdir, place
-    try:
-        yield
-    finally:
-        tempfile.tempdir = before
-        subprocess.run(["umount", "-l", place], check=True)
-        Path(place).rmdir()
-
-
 def main() -> int:
     """Inject each fault, count, print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    add = parser.add_argument
-    add("--only", action="append", choices=list(FAULTS), help="this fault alone; may be repeated")
-    add("--clients", type=int, default=64, help="connections of the Helen client (64)")
-    add("--raw", type=int, default=16, help="raw connections without retries beside them (16)")
-    add("--retries", type=int, default=2, help="HELEN_CLOUD_RETRIES of the Helen client (2)")
-    add("--rate", type=float, default=4, help="requests a second of each (4)")
-    add("--after", type=float, default=6, help="calm seconds that end a case (6)")
+    parser.add_argument("--only", action="append", choices=list(FAULTS), help="this fault alone; may be repeated")
     options = parser.parse_args()
     exit_on_sigterm()
-    names = options.only or list(FAULTS)
-    print(f"load average before the run: {os.getloadavg()[0]:.1f}")
-    rows = []
-    if others := [name for name in names if name != "disk"]:
-        with copied_models() as models, running_service(models, {}) as service:
-            rows += [measure(name, service, options) for name in others]
-    if "disk" in names:
-        with copied_models() as models, small_disk(), running_service(models, {}) as service:
-            rows.append(measure("disk", service, options))
-    print(f"\n{format_table(HEADER, rows)}")
-    print(
-        f"\n{options.clients} Helen clients and {options.raw} raw ones, {options.rate:g} requests/s each; "
-        f"HELEN_CLOUD_RETRIES={options.retries}"
-    )
+    with copied_models() as models, running_service(models, {}) as service:
+        rows = [measure(name, service) for name in options.only or FAULTS]
+    print(f"\n{format_table(HEADER, rows)}\n")
+    print(f"{CLIENTS} Helen clients with {RETRIES} retries and {RAW} raw ones, {RATE:g} requests/s each")
     return 0
 
 

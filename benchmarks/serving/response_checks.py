@@ -20,31 +20,24 @@ def get_predictions(name: str, url: str, encoder: RequestEncoder) -> list[Predic
     """A server's predictions for eight made windows.
 
     Raises:
-        BenchmarkError: no response, another status than 200, or no prediction.
+        BenchmarkError: no response, another status than 200, no prediction, or one that can't be.
     """
     predictions = []
-    for seed in SEEDS:
-        request = encoder.encode(make_window(seed=seed))
+    for path, headers, body in (encoder.encode(make_window(seed=seed)) for seed in SEEDS):
         try:
-            response = httpx.post(
-                url + request.path, content=request.body, headers=request.headers, timeout=30, trust_env=False
-            )
+            response = httpx.post(url + path, content=body, headers=headers, timeout=30, trust_env=False)
             if response.status_code != 200:
-                raise BenchmarkError(
-                    f"{name} answered {response.status_code} to a window, expected 200: {response.text[:200]}"
-                )
-            predictions.append(check_prediction(name, encoder.decode(response.content, response.headers)))
+                said = f"{response.status_code} to a window, expected 200: {response.text[:200]}"
+                raise BenchmarkError(f"{name} answered {said}")
+            predictions.append(encoder.decode(response.content, response.headers))
         except (httpx.HTTPError, ResponseError) as error:
             raise BenchmarkError(f"{name} gave no prediction: {error!r}") from error
+        check_prediction(name, predictions[-1])
     return predictions
 
 
-def check_prediction(name: str, prediction: Prediction) -> Prediction:
-    """Check that a response can be a prediction.
-
-    Raises:
-        BenchmarkError: probabilities that don't add up to 1, or a top that isn't theirs.
-    """
+def check_prediction(name: str, prediction: Prediction) -> None:
+    """Check that the probabilities add up to 1, and that the top is theirs; else a ``BenchmarkError``."""
     total, highest = math.fsum(prediction.probabilities), max(prediction.probabilities)
     if not math.isclose(total, 1.0, abs_tol=SUM_TOLERANCE):
         raise BenchmarkError(f"{name}: the probabilities add up to {total:.4f}, expected 1")
@@ -52,16 +45,15 @@ def check_prediction(name: str, prediction: Prediction) -> Prediction:
         raise BenchmarkError(f"{name}: top_index is {prediction.top_index}, not the index of the highest probability")
     if not math.isclose(prediction.top_probability, highest, abs_tol=SUM_TOLERANCE):
         raise BenchmarkError(f"{name}: top_probability is {prediction.top_probability}, not the highest probability")
-    return prediction
 
 
 def compare_predictions(
     name: str, found: Sequence[Prediction], other: str, expected: Sequence[Prediction], tolerance: float
 ) -> None:
-    """Check that two servers of the same model agree on every made window.
+    """Check that two servers of the same model agree on every made window, in label and, nearly, in probability.
 
     Raises:
-        BenchmarkError: a label differs, or its probability by more than ``tolerance``.
+        BenchmarkError: they don't.
     """
     for seed, one, two in zip(SEEDS, found, expected, strict=True):
         close = math.isclose(one.top_probability, two.top_probability, abs_tol=tolerance)

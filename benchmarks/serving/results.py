@@ -29,7 +29,6 @@ class Results:
     samples: dict[LoadKey, list[Sample]] = field(default_factory=dict)
     ready_s: dict[str, list[float]] = field(default_factory=dict)
     pis: dict[str, int] = field(default_factory=dict)
-    model_us: float | None = None
     stopped: str = ""
 
     def add(self, key: LoadKey, sample: Sample) -> None:
@@ -44,12 +43,8 @@ class Results:
         if not (rounds := self.samples.get(key)):
             return None
         results = [sample.result for sample in rounds]
-        result = LoadResult(
-            requests_per_s=median(one.requests_per_s for one in results),
-            p50_ms=median(one.p50_ms for one in results),
-            p99_ms=median(one.p99_ms for one in results),
-            errors=sum(one.errors for one in results),
-        )
+        per_s, p50_ms, p99_ms, errors = zip(*results, strict=True)
+        result = LoadResult(median(per_s), median(p50_ms), median(p99_ms), sum(errors))
         return Sample(result, median(sample.cpu_us for sample in rounds))
 
 

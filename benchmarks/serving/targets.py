@@ -56,9 +56,6 @@ def list_targets(results: Results) -> list[Target]:
     for name, encoding in (("live sessions", STREAM), ("FP16 over HTTP", "fp16")):
         pis = results.pis.get(encoding)
         targets.append(Target(f"Pis at 15 predictions/s, p99 < 50 ms, {name}", 60, True, pis, ""))
-    stream = results.get_median(LoadKey(HELEN, STREAM, at_connections(64)))
-    share = 100 * results.model_us / stream.cpu_us if results.model_us and stream else None
-    targets.append(Target("the model's share of the service's CPU time, 64 live sessions", 20, True, share, " %"))
     # The last start: the first one of a run may have read everything from disk.
     ready_s = results.ready_s[HELEN][-1] if results.ready_s.get(HELEN) else None
     targets.append(Target("ready after `serve run`, the last start", READY_WITHIN_S, False, ready_s, " s"))

@@ -1,11 +1,33 @@
-"""The gesture model's prediction, the same for each server that runs it with ONNX Runtime."""
+"""What the servers to compare with share: the checks of a window, the model's prediction, and the response."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from landmarks.hands import Array
-from landmarks.models.card import ModelCard
+import numpy as np
+
+from landmarks.hands import FEATURE_DIM_XY, HANDS, Array, apply_mask, compute_presence
 from landmarks.models.session import ModelSession
 from landmarks.protocol.predictions import softmax
+
+SEQ_LEN = 30
+MIN_SEQ_LEN = 6
+
+
+def parse_window(sequence: Any, mask: Any = None) -> tuple[Array, Array]:
+    """A window ``(T, 84)`` and who is present in it ``(T, 2)``, from the lists of a request.
+
+    Raises:
+        ValueError: another shape.
+    """
+    window = np.array(sequence, dtype=np.float32)
+    if window.ndim != 2 or window.shape[1] != FEATURE_DIM_XY or not MIN_SEQ_LEN <= len(window) <= SEQ_LEN:
+        raise ValueError(f"sequence has shape {window.shape}, expected {SEQ_LEN} × {FEATURE_DIM_XY}")
+    if mask is None:
+        return window, compute_presence(window)
+    presence = np.array(mask, dtype=np.float32)
+    if presence.shape != (len(window), len(HANDS)):
+        raise ValueError(f"mask has shape {presence.shape}, expected ({len(window)}, {len(HANDS)})")
+    return apply_mask(window, presence), presence
 
 
 def compute_probabilities(session: ModelSession, sequence: Array, presence: Array) -> Array:
@@ -13,11 +35,11 @@ def compute_probabilities(session: ModelSession, sequence: Array, presence: Arra
     return softmax(session.run({"sequence": sequence, "presence": presence})["logits"] / session.card.temperature)
 
 
-def build_response(card: ModelCard, probabilities: Array, elapsed_ms: float) -> dict[str, Any]:
+def build_response(labels: Sequence[str], probabilities: Array, elapsed_ms: float) -> dict[str, Any]:
     """The five fields of a response to ``POST /predict``, from probabilities ``(C,)``."""
     top = int(probabilities.argmax())
     return {
-        "prediction": card.class_labels[top],
+        "prediction": labels[top],
         "probabilities": probabilities.tolist(),
         "top_index": top,
         "top_probability": float(probabilities[top]),

@@ -1,10 +1,10 @@
 """The server people would pick instead: LitServe with batched ONNX Runtime on the model file that the service runs.
 
 Two API servers, since they parse the JSON. At 1 connection every request waits out the batch time-out, so it is short.
-``decode_request`` checks nothing, as in LitServe's own examples.
 """
 
-import argparse
+import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ from typing import Any
 import litserve
 import numpy as np
 
-from benchmarks.serving.baselines.gesture import build_response, compute_probabilities
-from landmarks.hands import Array, apply_mask, compute_presence
+from benchmarks.serving.baselines.gesture import build_response, compute_probabilities, parse_window
+from landmarks.hands import Array
 from landmarks.models.session import ModelSession
 
 Window = tuple[Array, Array]
@@ -31,11 +31,7 @@ class GestureAPI(litserve.LitAPI):
 
     # LitServe reads the annotation: with a type here FastAPI checks the body too, a third more CPU time a request.
     def decode_request(self, request, **kwargs: Any) -> Window:  # type: ignore[no-untyped-def]
-        sequence = np.asarray(request["sequence"], dtype=np.float32)
-        if "mask" not in request:
-            return sequence, compute_presence(sequence)
-        mask = np.asarray(request["mask"], dtype=np.float32)
-        return apply_mask(sequence, mask), mask
+        return parse_window(request["sequence"], request.get("mask"))
 
     def batch(self, inputs: list[Window]) -> Window:
         sequences, presences = zip(*inputs, strict=True)
@@ -50,25 +46,17 @@ class GestureAPI(litserve.LitAPI):
         return [(row, elapsed_ms) for row in probabilities]
 
     def encode_response(self, output: tuple[Array, float], **kwargs: Any) -> dict[str, Any]:
-        return build_response(self.session.card, *output)
+        return build_response(self.session.card.class_labels, *output)
 
 
-def main() -> None:
-    """Serve until stopped."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--port", type=int, required=True)
-    options = parser.parse_args()
-    server = litserve.LitServer(GestureAPI(options.model), accelerator="cpu", workers_per_device=2, timeout=30)
+if __name__ == "__main__":
+    api = GestureAPI(Path(os.environ["GESTURE_MODEL"]))
+    server = litserve.LitServer(api, accelerator="cpu", workers_per_device=2, timeout=30)
     server.run(
         host="127.0.0.1",
-        port=options.port,
+        port=int(sys.argv[1]),
         num_api_servers=2,
         log_level="warning",
         generate_client_file=False,
         access_log=False,
     )
-
-
-if __name__ == "__main__":
-    main()

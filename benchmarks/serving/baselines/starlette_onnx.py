@@ -10,14 +10,12 @@ import time
 from pathlib import Path
 
 import msgspec
-import numpy as np
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from benchmarks.serving.baselines.gesture import build_response, compute_probabilities
-from landmarks.hands import HANDS, apply_mask, compute_presence
+from benchmarks.serving.baselines.gesture import build_response, compute_probabilities, parse_window
 from landmarks.models.session import ModelSession
 
 
@@ -29,7 +27,6 @@ class Window(msgspec.Struct):
 
 
 session = ModelSession.open(Path(os.environ["GESTURE_MODEL"]), threads=1)
-card = session.card
 window_decoder = msgspec.json.Decoder(Window)
 encoder = msgspec.json.Encoder()
 
@@ -44,21 +41,12 @@ async def predict(request: Request) -> Response:
     started = time.perf_counter()
     try:
         window = window_decoder.decode(await request.body())
-        sequence = np.array(window.sequence, dtype=np.float32)
-        if sequence.ndim != 2 or sequence.shape[1] != card.feature_dim:
-            raise ValueError(f"sequence has shape {sequence.shape}, expected (T, {card.feature_dim})")
-        if not card.min_seq_len <= len(sequence) <= card.seq_len:
-            raise ValueError(f"sequence has {len(sequence)} frames, expected {card.min_seq_len} to {card.seq_len}")
-        presence = compute_presence(sequence)
-        if window.mask is not None:
-            presence = np.array(window.mask, dtype=np.float32)
-            if presence.shape != (len(sequence), len(HANDS)):
-                raise ValueError(f"mask has shape {presence.shape}, expected ({len(sequence)}, {len(HANDS)})")
-            sequence = apply_mask(sequence, presence)
+        sequence, presence = parse_window(window.sequence, window.mask)
     except ValueError as error:  # msgspec's errors are ValueErrors, as numpy's of ragged lists
         return _json({"error": str(error)}, 400)
     probabilities = compute_probabilities(session, sequence[None], presence[None])[0]
-    return _json(build_response(card, probabilities, (time.perf_counter() - started) * 1000.0))
+    elapsed_ms = (time.perf_counter() - started) * 1000.0
+    return _json(build_response(session.card.class_labels, probabilities, elapsed_ms))
 
 
 def _json(content: dict[str, object], status: int = 200) -> Response:

@@ -11,6 +11,7 @@ from benchmarks import BenchmarkError
 from benchmarks.load.http_connection import HttpTarget
 from benchmarks.load.open_loop import send_closed_loop, send_in_turn, send_when_free
 from benchmarks.load.results import UNANSWERED, ResponseLog
+from edge_client.service.request_encoding import EncodedRequest
 
 WindowPrediction = Callable[[int], list[bytes]]  # a request's number to the pieces of its answer; none closes
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -75,8 +76,8 @@ def run(answer: WindowPrediction, load: Load, *, delay_s: float = 0.0) -> tuple[
 
 def target_of(port: int) -> HttpTarget:
     """A request of three bytes to a port, from two addresses."""
-    url = f"http://127.0.0.1:{port}/predict"
-    return HttpTarget.post(url, {"X-Kind": "made"}, b"abc", addresses=["127.0.0.1", "127.0.0.2"])
+    request = EncodedRequest("/predict", {"X-Kind": "made"}, b"abc")
+    return HttpTarget.post(f"http://127.0.0.1:{port}", request, addresses=["127.0.0.1", "127.0.0.2"])
 
 
 def turns(rate: float, connections: int) -> Load:

@@ -16,7 +16,7 @@ def make_responses(*spells: tuple[float, float, int, float]) -> ResponseLog:
     for since_s, until_s, status, took_s in spells:
         for number in range(round(since_s * 100), round(until_s * 100)):
             due_s = responses.began_s + number / 100
-            responses.record(status, due_s, due_s, due_s + took_s)
+            responses.record(status, due_s, due_s + took_s)
     return responses
 
 

@@ -58,7 +58,7 @@ def test_an_open_inference_response_without_tensors_is_rejected(
     status: int, content: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(BenchmarkError, match=message):
-        predictions_of(content, status, "v2_json")
+        predictions_of(content, status, "fp16")
 
 
 def test_servers_of_one_model_may_differ_in_the_last_digits() -> None:
