@@ -18,7 +18,7 @@ function done(summary, latency, requests)
    local errors = summary.errors
    print(string.format(
       '{"requests":%d,"duration_us":%d,"p50_us":%d,"p99_us":%d,' ..
-      '"connect_errors":%d,"read_errors":%d,"write_errors":%d,"timeouts":%d,"status_errors":%d}',
+      '"socket_errors":%d,"status_errors":%d}',
       summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
-      errors.connect, errors.read, errors.write, errors.timeout, errors.status))
+      errors.connect + errors.read + errors.write + errors.timeout, errors.status))
 end

@@ -24,10 +24,8 @@ def holds(pis: int, result: LoadResult) -> bool:
     return result.errors == 0 and answered and result.p99_ms < P99_BELOW_MS  # NaN, no answer at all, is not below
 
 
-def search_capacity(
-    measure: Callable[[int], LoadResult], *, first: int = FIRST, step: int = STEP, most: int = MOST
-) -> int:
-    """The largest number of Pis that holds, to within ``step``; 0 when none does.
+def search_capacity(measure: Callable[[int], LoadResult]) -> int:
+    """The largest number of Pis that holds, to within ``STEP``; 0 when none does.
 
     A number that fails is tried once more, since the service may have been starting a replica for it.
     """
@@ -35,13 +33,10 @@ def search_capacity(
     def carries(pis: int) -> bool:
         return holds(pis, measure(pis)) or holds(pis, measure(pis))
 
-    low, high = 0, first
-    while high <= most and carries(high):
+    low, high = 0, FIRST
+    while high <= MOST and carries(high):
         low, high = high, high * 2
-    high = min(high, most + step)
-    while high - low > step:
-        middle = (low + high) // 2 // step * step
-        if middle <= low:
-            break
+    high = min(high, MOST + STEP)
+    while high - low > STEP and (middle := (low + high) // 2 // STEP * STEP) > low:
         low, high = (middle, high) if carries(middle) else (low, middle)
     return low

@@ -1,9 +1,10 @@
 """One run: every server in turn, in rounds, each in its encodings; fixed rates and Pis in the last round."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import uvloop
 
@@ -13,7 +14,7 @@ from benchmarks.load.connection import Target
 from benchmarks.load.http_connection import HttpTarget
 from benchmarks.load.open_loop import send_closed_loop, send_in_turn
 from benchmarks.load.request_encoders import ENCODERS, STREAM
-from benchmarks.load.results import LoadResult
+from benchmarks.load.results import LoadResult, ResponseLog
 from benchmarks.load.stream_connection import StreamTarget
 from benchmarks.serving import capacity_search
 from benchmarks.serving.response_checks import compare_predictions, get_predictions
@@ -27,9 +28,6 @@ PERCENTS: Final = (50, 80)
 RATED: Final = (LITSERVE, STARLETTE, HELEN)  # whom fixed rates are measured of
 RATED_AT: Final = 64  # connections of the closed loop that a rate is a share of
 RATE_CONNECTIONS: Final = 128
-PI_ENCODINGS: Final = (STREAM, "fp16")
-
-Load = Callable[[], tuple[LoadResult, float]]  # its figures, and how many windows were answered in all
 
 
 @dataclass
@@ -40,6 +38,11 @@ class Run:
     options: argparse.Namespace
     results: Results
     predictions: dict[str, tuple[str, list[Prediction]]] = field(default_factory=dict)
+
+    @property
+    def total_s(self) -> float:
+        """The length of a load of our own generator, its warm-up included."""
+        return float(self.options.warm_up + self.options.seconds)
 
     def measure(self) -> None:
         """Fill the results; what was measured before a failure stays in them.
@@ -74,27 +77,19 @@ class Run:
                 for name in over_http:
                     self._fixed_rates(server, running, name)
             if "pis" in parts and last and server.name == HELEN:
-                for name in PI_ENCODINGS:
-                    if name in encodings:
-                        self._count_pis(server, running, name)
+                for name in sorted({STREAM, "fp16"} & set(encodings)):
+                    self._count_pis(server, running, name)
 
     def _closed(self, server: Server, running: RunningServer, encoding: str, connections: int) -> LoadResult:
-        seconds, warm_up = self.options.seconds, self.options.warm_up
-
-        def load() -> tuple[LoadResult, float]:
-            if encoding == STREAM:
-                sending = send_closed_loop(
-                    StreamTarget(running.url), seconds=warm_up + seconds, connections=connections
-                )
-                responses = uvloop.run(sending)
-                return responses.summarize(warm_up, seconds), responses.statuses[200]
-            result = run_wrk(running.url, request, connections=connections, seconds=seconds)
-            return result, result.requests_per_s * seconds
-
-        if encoding != STREAM:
-            request = ENCODERS[encoding].encode(make_window(seed=0))
-            run_wrk(running.url, request, connections=connections, seconds=warm_up)
-        return self._add(LoadKey(server.name, encoding, at_connections(connections)), running, load)
+        key = LoadKey(server.name, encoding, at_connections(connections))
+        if encoding == STREAM:
+            target, seconds = StreamTarget(running.url), self.total_s
+            return self._generate(key, running, send_closed_loop(target, seconds=seconds, connections=connections))
+        run = partial(run_wrk, running.url, ENCODERS[encoding].encode(make_window(seed=0)), connections=connections)
+        run(seconds=self.options.warm_up)
+        before_s = get_session_cpu_s(running.pid)
+        result = run(seconds=self.options.seconds)
+        return self._add(key, running, before_s, result, result.requests_per_s * self.options.seconds)
 
     def _fixed_rates(self, server: Server, running: RunningServer, encoding: str) -> None:
         closed = self.results.get_median(LoadKey(server.name, encoding, at_connections(RATED_AT)))
@@ -117,21 +112,21 @@ class Run:
         self.results.pis[encoding] = capacity_search.search_capacity(measure)
 
     def _open(self, key: LoadKey, running: RunningServer, rate: float, connections: int) -> LoadResult:
-        seconds, warm_up = self.options.seconds, self.options.warm_up
         target: Target = StreamTarget(running.url, capacity_search.FRAMES)
         if key.encoding != STREAM:
             target = HttpTarget.post(running.url, ENCODERS[key.encoding].encode(make_window(seed=0)))
+        load = send_in_turn(target, rate=rate, seconds=self.total_s, connections=connections)
+        return self._generate(key, running, load)
 
-        def load() -> tuple[LoadResult, float]:
-            sending = send_in_turn(target, rate=rate, seconds=warm_up + seconds, connections=connections)
-            responses = uvloop.run(sending)
-            return responses.summarize(warm_up, seconds), responses.statuses[200]
-
-        return self._add(key, running, load)
-
-    def _add(self, key: LoadKey, running: RunningServer, load: Load) -> LoadResult:
+    def _generate(self, key: LoadKey, running: RunningServer, load: Coroutine[Any, Any, ResponseLog]) -> LoadResult:
         before_s = get_session_cpu_s(running.pid)
-        result, answered = load()
+        responses = uvloop.run(load)
+        result = responses.summarize(self.options.warm_up, self.options.seconds)
+        return self._add(key, running, before_s, result, responses.statuses[200])
+
+    def _add(
+        self, key: LoadKey, running: RunningServer, before_s: float, result: LoadResult, answered: float
+    ) -> LoadResult:
         spent_s = get_session_cpu_s(running.pid) - before_s
         self.results.add(key, Sample(result, spent_s * 1e6 / answered if answered else float("nan")))
         print(*key, result, flush=True)
