@@ -17,6 +17,7 @@ from typing import Final
 
 import yaml
 
+from benchmarks import BenchmarkError
 from benchmarks.tables import format_table
 from testkit.background_load import BackgroundLoad, background_load
 from testkit.processes import exit_on_sigterm
@@ -37,7 +38,8 @@ IsOver = Callable[[], bool]  # called again and again after a fault was injected
 
 def kill_all(title: str, service: RunningService) -> IsOver:
     """Kill every process with this title; over when there is another one."""
-    killed = set(service.pids(title))
+    if not (killed := set(service.pids(title))):
+        raise BenchmarkError(f"no process of the service is called {title}")
     for pid in killed:
         os.kill(pid, signal.SIGKILL)
     return lambda: bool(set(service.pids(title)) - killed)
