@@ -23,7 +23,7 @@ from benchmarks.tables import format_table, report_pass_fail
 from landmarks.synthetic import make_window
 from testkit.nginx import NAME, nginx_front
 from testkit.processes import exit_on_sigterm, get_memory_mib
-from testkit.programs import require_program
+from testkit.programs import find_program
 from testkit.service import RunningService, copied_models, running_service
 
 LIMIT_CONNECTIONS: Final = 64
@@ -137,7 +137,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60, help="of overload (60)")
     options = parser.parse_args()
     exit_on_sigterm()
-    require_program("nginx")
+    if find_program("nginx") is None:
+        raise SystemExit("nginx is not installed, it stands in front of the service: apt-get install nginx")
     with copied_models() as models, running_service(models, {}) as service:
         return uvloop.run(measure_front(service, options.seconds))
 
