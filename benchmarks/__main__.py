@@ -56,11 +56,11 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     add("--rounds", type=parse_count, default=2, help="times that every server is started (default 2)")
     add("--connections", type=parse_counts, default=[1, 16, 64, 256], help="default 1,16,64,256")
     for flag, known in (("--only", names), ("--parts", PARTS), ("--ways", ENCODINGS)):
-        add(flag, type=parse_some_of(known), default=list(known), help=f"default {','.join(known)}")
+        add(flag, type=parse_choices(known), default=list(known), help=f"default {','.join(known)}")
     return parser.parse_args(arguments)
 
 
-def parse_some_of(known: tuple[str, ...]) -> Callable[[str], list[str]]:
+def parse_choices(known: tuple[str, ...]) -> Callable[[str], list[str]]:
     """A parser of comma-separated words that are all known."""
 
     def parse(text: str) -> list[str]:

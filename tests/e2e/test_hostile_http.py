@@ -74,13 +74,13 @@ async def speak(url: str, parts: Sequence[bytes], expected: int) -> list[str]:
                 await writer.drain()
                 if len(parts) > 1:
                     await asyncio.sleep(0.005)
-            while len(statuses_in(received)) < expected and (more := await reader.read(65_536)):
+            while len(parse_statuses(received)) < expected and (more := await reader.read(65_536)):
                 received += more
     except ConnectionError:
         pass  # hung up while we were still sending; what came before counts
     finally:
         writer.close()
-    return statuses_in(received)
+    return parse_statuses(received)
 
 
 async def spoken(url: str, parts: Sequence[bytes], expected: list[str]) -> list[str]:
@@ -91,7 +91,7 @@ async def spoken(url: str, parts: Sequence[bytes], expected: list[str]) -> list[
     return found
 
 
-def statuses_in(received: bytes) -> list[str]:
+def parse_statuses(received: bytes) -> list[str]:
     """The statuses of the answers in what was received."""
     return [status.decode() for status in re.findall(rb"HTTP/1\.[01] (\d{3}) ", received)]
 

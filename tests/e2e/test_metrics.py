@@ -7,7 +7,7 @@ import pytest
 
 from testkit.load import EXAMPLE
 from testkit.service import RunningService
-from tests.unit.serve_app.observability.test_metrics import Samples, samples_in, value
+from tests.unit.serve_app.observability.test_metrics import Samples, parse_samples, value
 
 pytestmark = pytest.mark.e2e
 
@@ -17,7 +17,7 @@ STAGES = {"preprocess": ("Preprocess",), "inference": ("GestureGRU", "ShotTCN"),
 def scrape(service: RunningService) -> Samples:
     answer = httpx.get(f"{service.url}/metrics", timeout=30)
     assert answer.status_code == 200, answer.text
-    return samples_in(answer.text)
+    return parse_samples(answer.text)
 
 
 def test_what_passes_through_the_stages_is_counted_in_each(service: RunningService) -> None:

@@ -42,12 +42,15 @@ def wait_until_settled(client: InferenceServerClient) -> None:
             said = client.get_model_repository_index()
         except InferenceServerException as error:
             said = error
-        settled = isinstance(said, list) and served_of(said) == [("gesture", "1", "READY"), ("shot", "1", "READY")]
+        settled = isinstance(said, list) and get_served_model(said) == [
+            ("gesture", "1", "READY"),
+            ("shot", "1", "READY"),
+        ]
         in_a_row = in_a_row + 1 if settled else 0
         time.sleep(0.01 if settled else 0.2)
 
 
-def served_of(index: list[dict[str, str]]) -> list[tuple[str, str, str]]:
+def get_served_model(index: list[dict[str, str]]) -> list[tuple[str, str, str]]:
     return [(entry["name"], entry["version"], entry["state"]) for entry in index]
 
 
@@ -157,7 +160,7 @@ def test_a_model_that_there_is_not_is_a_404_in_words(triton: InferenceServerClie
 
 
 def test_the_index_lists_the_model_load_looks_again_and_unload_says_why_not(triton: InferenceServerClient) -> None:
-    index = served_of(triton.get_model_repository_index())
+    index = get_served_model(triton.get_model_repository_index())
     assert index == [("gesture", "1", "READY"), ("shot", "1", "READY")]
     triton.load_model("gesture")
     with pytest.raises(InferenceServerException, match="can't be unloaded here") as refused:

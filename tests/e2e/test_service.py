@@ -45,7 +45,7 @@ async def post_all(
         return await asyncio.gather(*(post(msgspec.json.encode(body)) for body in bodies))
 
 
-def labels_of(session: ModelSession, windows: Array) -> list[str]:
+def get_labels(session: ModelSession, windows: Array) -> list[str]:
     """The labels that the model file gives windows ``(N, T, F)`` when it is called directly."""
     logits = session.run({"sequence": windows, "presence": compute_presence(windows)})["logits"]
     return [session.card.class_labels[index] for index in logits.argmax(axis=-1)]
@@ -74,7 +74,7 @@ def test_health_and_metadata_name_the_bundled_model(service: RunningService) -> 
 
 def same_labels(service: RunningService, windows: Array) -> None:
     session = ModelSession.open(service.repository / "gesture" / "1")
-    expected = labels_of(session, windows)
+    expected = get_labels(session, windows)
     answers = asyncio.run(post_all(service, [{"sequence": window.tolist()} for window in windows]))
     assert Counter(answer.status_code for answer in answers) == {200: len(windows)}
     given = [answer.json()["prediction"] for answer in answers]
@@ -122,7 +122,7 @@ async def test_a_burst_of_good_and_bad_windows_gives_each_its_own_answer(service
             assert (answer.status_code, answer.json()["error"]) == (400, sentences[index])
         else:
             assert answer.status_code == 200, answer.text
-            assert answer.json()["prediction"] == labels_of(session, windows[index][None])[0]
+            assert answer.json()["prediction"] == get_labels(session, windows[index][None])[0]
 
 
 @pytest.mark.parametrize(

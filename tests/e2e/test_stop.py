@@ -56,12 +56,12 @@ def answer_to_rest(connection: socket.socket) -> str:
         return answer.readline().decode().strip()
 
 
-def console_of(service: RunningService) -> str:
+def read_console(service: RunningService) -> str:
     return service.console.read_text()
 
 
 def stopping_lines(service: RunningService) -> list[str]:
-    return [line for line in console_of(service).splitlines() if line.startswith("stopping: ")]
+    return [line for line in read_console(service).splitlines() if line.startswith("stopping: ")]
 
 
 def leftovers(service: RunningService) -> list[list[str]]:
@@ -69,7 +69,7 @@ def leftovers(service: RunningService) -> list[list[str]]:
 
 
 def assert_quiet_end(service: RunningService) -> None:
-    said = console_of(service)
+    said = read_console(service)
     assert len(stopping_lines(service)) == 1, said
     for noise in ("Traceback", "Aborted", "SIGTERM received", "failed to shut down", "ERROR"):
         assert noise not in said, said
@@ -79,7 +79,7 @@ def assert_quiet_end(service: RunningService) -> None:
 def test_sigterm_answers_what_is_under_way_closes_live_sessions_and_leaves_nothing_behind() -> None:
     with ExitStack() as stack:
         service = stack.enter_context(running_service(PROJECT_ROOT / "models"))
-        wait_until(lambda: f"ready: {service.url}\n" in console_of(service), "the line that names the address", 30)
+        wait_until(lambda: f"ready: {service.url}\n" in read_console(service), "the line that names the address", 30)
         requests = [stack.enter_context(half_sent(service)) for _ in range(3)]
         idle = stack.enter_context(httpx.Client())  # holds a connection open
         assert idle.get(f"{service.url}/health").status_code == 200

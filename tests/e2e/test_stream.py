@@ -36,16 +36,16 @@ def live_session(service: RunningService, **opening: Any) -> Iterator[ClientConn
     url = service.url.replace("http", "ws", 1) + "/stream"
     with connect(url, open_timeout=WAIT_S, proxy=None) as socket:
         socket.send(json.dumps(opening))
-        assert answer_of(socket)["type"] == "ready"
+        assert read_prediction(socket)["type"] == "ready"
         yield socket
 
 
-def answer_of(socket: ClientConnection) -> dict[str, Any]:
+def read_prediction(socket: ClientConnection) -> dict[str, Any]:
     answer: dict[str, Any] = json.loads(socket.recv(timeout=WAIT_S))
     return answer
 
 
-def probabilities_of(session: ModelSession, window: Array) -> Array:
+def compute_probabilities(session: ModelSession, window: Array) -> Array:
     """What the model file says when it is called directly."""
     logits = session.run({"sequence": window[None], "presence": compute_presence(window)[None]})["logits"][0]
     powers = np.exp((logits - logits.max()) / session.card.temperature)
@@ -83,16 +83,16 @@ def test_each_frame_s_window_gets_the_answer_of_the_model_file_called_directly(
             socket.send(message(count - 1))
             if count < 6 or count % 2:
                 continue
-            answer = answer_of(socket)
+            answer = read_prediction(socket)
             assert (answer["frame"], answer["frames"]) == (count, min(count, 30))
-            expected = probabilities_of(session, sent[max(0, count - 30) : count])
+            expected = compute_probabilities(session, sent[max(0, count - 30) : count])
             assert np.allclose(answer["probabilities"], expected, atol=1e-4)
             assert answer["prediction"] == session.card.class_labels[int(np.argmax(answer["probabilities"]))]
             names.add(answer["prediction"])
         socket.send('{"type":"reset"}')
         for index in range(6):
             socket.send(message(index))
-        answer = answer_of(socket)
+        answer = read_prediction(socket)
         assert (answer["frame"], answer["frames"]) == (106, 6), "of what was sent before the reset nothing is left"
     assert len(names) >= 3, "the windows are too much alike to prove anything"
 
@@ -115,7 +115,7 @@ def test_under_a_flood_every_due_window_is_answered_or_counted_as_skipped_and_th
         finally:
             for pid in models:
                 os.kill(pid, signal.SIGCONT)
-        while (answer := answer_of(socket))["frame"] != 1000:
+        while (answer := read_prediction(socket))["frame"] != 1000:
             answers.append(answer)
         assert answer["code"] == "invalid_input"
     numbers = [answer["frame"] for answer in answers]
@@ -123,7 +123,7 @@ def test_under_a_flood_every_due_window_is_answered_or_counted_as_skipped_and_th
     skipped = sum(answer["skipped"] for answer in answers)
     assert len(answers) + skipped == 295
     assert skipped > 200
-    newest = probabilities_of(session, hands[270:])
+    newest = compute_probabilities(session, hands[270:])
     assert np.allclose(answers[-1]["probabilities"], newest, atol=1e-4)
 
 
@@ -141,7 +141,7 @@ def test_a_message_that_is_none_ends_the_session_with_its_code_and_words(
 ) -> None:
     with live_session(service) as socket:
         socket.send(message)
-        told = answer_of(socket)
+        told = read_prediction(socket)
         assert (told["type"], told["code"]) == ("error", slug)
         with pytest.raises(ConnectionClosed) as closed:
             socket.recv(timeout=WAIT_S)
@@ -155,11 +155,11 @@ def test_a_frame_that_is_not_finite_is_named_and_the_session_goes_on(service: Ru
         spoilt = hands[0].copy()
         spoilt[17] = np.nan
         socket.send((7).to_bytes(4, "little") + spoilt.tobytes())
-        told = answer_of(socket)
+        told = read_prediction(socket)
         assert (told["code"], told["frame"]) == ("invalid_input", 7)
         assert told["error"] == "frames[0][17] is nan, expected a finite number"
         socket.send(hands.tobytes())
-        assert answer_of(socket)["frames"] == 12
+        assert read_prediction(socket)["frames"] == 12
 
 
 def test_one_session_too_many_is_refused_in_http_through_the_proxy(service: RunningService) -> None:
@@ -203,7 +203,7 @@ def test_a_killed_ingress_costs_a_live_client_a_reconnection_and_no_wrong_answer
             time.sleep(0.2)
             return False
         sent = metadata.shape.prepare(window.hands).astype("<f2").astype(np.float32)
-        assert np.allclose(reply.probabilities, probabilities_of(session, sent), atol=1e-4), newest
+        assert np.allclose(reply.probabilities, compute_probabilities(session, sent), atol=1e-4), newest
         if client._session is not None and client._session not in used:
             used.append(client._session)
         return True

@@ -66,7 +66,7 @@ def post(path: str, body: bytes) -> FuzzCase:
     return FuzzCase(path=path, body=body)
 
 
-def one_in(count: int) -> st.SearchStrategy[bool]:
+def draw_rarely(count: int) -> st.SearchStrategy[bool]:
     """True once in ``count`` times."""
     return st.integers(1, count).map(lambda number: number == count)
 
@@ -82,7 +82,7 @@ def mutated_bytes(draw: st.DrawFn, body: bytes) -> bytes:
     place, length = draw(st.integers(0, len(body))), draw(st.integers(1, 19))
     noise = st.binary(min_size=length, max_size=length)
     parts = st.sampled_from((b"", body[place : place + length] * 2, b"\x00", b"\xff\xfe", b'"', b"]"))
-    rest = b"" if draw(one_in(3)) else body[place + draw(st.sampled_from((0, length))) :]
+    rest = b"" if draw(draw_rarely(3)) else body[place + draw(st.sampled_from((0, length))) :]
     return body[:place] + draw(noise | parts) + rest
 
 
@@ -98,7 +98,7 @@ def mutated(draw: st.DrawFn, value: Any) -> Any:
             keys = list(parent) if isinstance(parent, dict) else range(len(parent))
             key = draw(st.sampled_from(keys))
             child = parent[key]
-            if not isinstance(child, dict | list) or not child or draw(one_in(5)):
+            if not isinstance(child, dict | list) or not child or draw(draw_rarely(5)):
                 break
             parent = child
         action = draw(st.sampled_from(("replace",) * 7 + ("remove", "add", "add")))
@@ -117,7 +117,7 @@ def mutated(draw: st.DrawFn, value: Any) -> Any:
 def encoded(draw: st.DrawFn, value: Any) -> bytes:
     """A value as JSON, with NaN and Infinity as Python writes them; now and then with bytes mutated."""
     body = json.dumps(value).replace(json.dumps(HUGE), "9" * 5000).encode("utf-8", "surrogatepass")
-    return draw(mutated_bytes(body)) if draw(one_in(10)) else body
+    return draw(mutated_bytes(body)) if draw(draw_rarely(10)) else body
 
 
 def mutated_json(value: Any) -> st.SearchStrategy[bytes]:
@@ -148,7 +148,7 @@ def poses(draw: st.DrawFn, count: int, points: int) -> dict[str, Any]:
     if draw(st.booleans()):
         release = start + draw(st.sampled_from((0.0, count * step, -1.0, 0.3)))
         body |= {"release_time_sec": release, "pre_ms": 60_000.0}
-    if draw(one_in(3)):
+    if draw(draw_rarely(3)):
         body |= {"width": draw(st.sampled_from((1, 100_000))), "height": draw(st.sampled_from((1, 100_000, 1080)))}
     return body
 
@@ -156,7 +156,7 @@ def poses(draw: st.DrawFn, count: int, points: int) -> dict[str, Any]:
 @st.composite
 def impossible_poses(draw: st.DrawFn) -> FuzzCase:
     """Frames of the right form whose poses no body takes: equal, far apart, on a line, unseen, at the ends of time."""
-    if draw(one_in(3)):
+    if draw(draw_rarely(3)):
         body = draw(poses(draw(st.sampled_from((1, 2, 3, 12, 30))), len(POSE_NAMES)))
     else:
         body = copy.deepcopy(SHOT)
@@ -185,7 +185,7 @@ def tensor_bytes(draw: st.DrawFn) -> FuzzCase:
     raw = draw(st.just(raw) | random_bytes(len(raw)) | mutated_bytes(raw))
     head_bytes = draw(encoded(draw(st.just(head) | mutated(head))))
     size = len(head_bytes)
-    claimed = size if draw(one_in(5)) is False else draw(st.sampled_from((0, 1, size - 1, 2**31, 2**70)))
+    claimed = size if draw(draw_rarely(5)) is False else draw(st.sampled_from((0, 1, size - 1, 2**31, 2**70)))
     return FuzzCase(path=INFER, headers=((HEADER_LENGTH, str(claimed)),), body=head_bytes + raw)
 
 
@@ -237,10 +237,10 @@ def stream(draw: st.DrawFn) -> FuzzCase:
 
     encoding, stride = draw(st.sampled_from(("json", "json", "fp16", "fp32"))), draw(st.sampled_from((0, 1, 3)))
     opening: Any = {"encoding": encoding, "stride": stride}
-    if draw(one_in(5)):
+    if draw(draw_rarely(5)):
         opening = draw(mutated(opening))
     first = text(opening)
-    if opening == {"encoding": "fp16", "stride": 1} or draw(one_in(3)):
+    if opening == {"encoding": "fp16", "stride": 1} or draw(draw_rarely(3)):
         size = draw(st.sampled_from((168, 168, 172, 336, 340, 168 * 30 + 4, 168 * 31, 0, 1, 167)))
         frames = draw(st.lists(random_bytes(size), min_size=8, max_size=8))
         return FuzzCase(path="/stream", messages=(first, *frames))
@@ -257,7 +257,7 @@ def stream(draw: st.DrawFn) -> FuzzCase:
 def with_odd_headers(draw: st.DrawFn, cases: st.SearchStrategy[FuzzCase]) -> FuzzCase:
     """One case in ten with one or two headers that lie or are too long, in latin-1."""
     case = draw(cases)
-    if not draw(one_in(10)):
+    if not draw(draw_rarely(10)):
         return case
     names = draw(st.lists(st.sampled_from(list(HEADERS)), min_size=1, max_size=2, unique=True))
     odd = [(name, draw(st.sampled_from(HEADERS[name])).encode("utf-8").decode("latin-1")) for name in names]

@@ -61,11 +61,11 @@ NOT_RUN = {
 NO_ANSWER_OF_THE_SERVICE = {"edge_client/README.md", "edge_client/README.es.md"}  # they show the client's own event
 
 
-def commands_of(name: str) -> list[str]:
+def list_commands(name: str) -> list[str]:
     return [command for block in list_blocks(name) if block.language == "bash" for command in block.commands]
 
 
-def links_of(name: str) -> list[tuple[str, str]]:
+def list_links(name: str) -> list[tuple[str, str]]:
     """The relative links of a page, each as a path from the project's root and an anchor."""
     links = [link.partition("#") for link in re.findall(r"\]\(([^)\s]+)\)", read_page(name)) if "://" not in link]
     return [(normpath(join(dirname(name), path)) if path else name, anchor) for path, _, anchor in links]
@@ -73,7 +73,7 @@ def links_of(name: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_every_link_leads_to_a_file_and_an_anchor_that_exist(name: str) -> None:
-    links = links_of(name)
+    links = list_links(name)
     assert links
     assert [path for path, _ in links if not (PROJECT_ROOT / path).exists()] == []
     anchored = [(path, anchor) for path, anchor in links if anchor]
@@ -82,7 +82,7 @@ def test_every_link_leads_to_a_file_and_an_anchor_that_exist(name: str) -> None:
 
 def test_every_page_of_the_documentation_is_there_and_linked() -> None:
     assert {path.stem for path in (PROJECT_ROOT / "docs").glob("*.md")} == DOCS
-    linked = {path for name in PAGES for path, _ in links_of(name) if path != name}
+    linked = {path for name in PAGES for path, _ in list_links(name) if path != name}
     assert set(PAGES) - linked == set()
 
 
@@ -130,13 +130,13 @@ def test_the_page_on_operations_names_every_alert_and_no_other() -> None:
 @pytest.mark.parametrize("name", READMES)
 def test_every_make_target_that_it_names_exists(name: str) -> None:
     targets = set(re.findall(r"^([a-z]+):", (PROJECT_ROOT / "Makefile").read_text(), flags=re.MULTILINE))
-    named = {word for line in commands_of(name) for word in re.findall(r"\bmake ([a-z]+)", line)}
+    named = {word for line in list_commands(name) for word in re.findall(r"\bmake ([a-z]+)", line)}
     assert named
     assert named <= targets
 
 
 def test_both_languages_give_the_same_commands() -> None:
-    assert commands_of("README.md") == commands_of("README.es.md")
+    assert list_commands("README.md") == list_commands("README.es.md")
 
 
 def reasons(command: str) -> list[str]:
@@ -150,7 +150,7 @@ def test_every_command_is_run_by_a_test_or_listed_with_the_reason(name: str) -> 
 
 
 def test_no_reason_stands_for_a_command_that_no_page_has() -> None:
-    used = {pattern for name in PAGES for command in commands_of(name) for pattern in reasons(command)}
+    used = {pattern for name in PAGES for command in list_commands(name) for pattern in reasons(command)}
     assert set(NOT_RUN) - used == set()
 
 

@@ -59,7 +59,7 @@ async def shots(request: Request) -> Response:
 async def docs(request: Request) -> Response:
     """A page of the routes, with examples to send, in Spanish or English."""
     language = choose_language(request)
-    return page(fill_in("docs.html", DOCS_WORDS[language] | {"language": language}), request, language)
+    return page(fill_template("docs.html", DOCS_WORDS[language] | {"language": language}), request, language)
 
 
 def choose_language(request: Request) -> Language:
@@ -69,7 +69,7 @@ def choose_language(request: Request) -> Language:
     return named or preferred_language(request.headers.get("accept-language", ""))
 
 
-def fill_in(name: str, words: Mapping[str, str]) -> str:
+def fill_template(name: str, words: Mapping[str, str]) -> str:
     """A page's text with its ``$words`` replaced."""
     template = Template((FOLDER / name).read_text(encoding="utf-8"))
     return template.substitute({word: escape(value) for word, value in words.items()})

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from serve_app.api.app_state import get_state
 from serve_app.api.health import get_model_state
-from serve_app.api.pages.endpoint import choose_language, fill_in, page
+from serve_app.api.pages.endpoint import choose_language, fill_template, page
 from serve_app.gestures.client import GestureClient
 from serve_app.shots.advice import Language
 from serve_app.shots.client import ShotClient
@@ -74,7 +74,7 @@ async def home(request: Request) -> Response:
         "gestures_says": gestures_in_words(service.gesture, words),
         "shot_model_says": shots_in_words(service.shots, words),
     }
-    return page(fill_in("home.html", told), request, language)
+    return page(fill_template("home.html", told), request, language)
 
 
 def gestures_in_words(pipeline: GestureClient, words: dict[str, str]) -> str:

@@ -20,7 +20,7 @@ from testkit.load import EXAMPLE
 from testkit.programs import require_program
 from testkit.service import free_ports
 from testkit.stages.local_stages import local_client, serving
-from tests.unit.serve_app.observability.test_metrics import samples_in
+from tests.unit.serve_app.observability.test_metrics import parse_samples
 
 DEPLOY = PROJECT_ROOT / "deploy"
 DASHBOARD = json.loads((DEPLOY / "grafana-dashboard.json").read_text())
@@ -34,7 +34,7 @@ DEADLINE_S = 180
 EXPRESSIONS = [target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", [])]
 
 
-def names_in(expression: str) -> set[str]:
+def parse_metric_names(expression: str) -> set[str]:
     """The service's own series in a PromQL expression."""
     return set(re.findall(r"\bhelen_\w+", expression))
 
@@ -54,11 +54,11 @@ async def test_every_panel_and_alert_is_about_series_that_a_scrape_has(repositor
             await ask_everything(client)
             return (await client.get("/metrics")).text
 
-    there = set(samples_in(await story()))
-    named = {name for expression in EXPRESSIONS for name in names_in(expression)}
+    there = set(parse_samples(await story()))
+    named = {name for expression in EXPRESSIONS for name in parse_metric_names(expression)}
     assert named
     assert named - there == set()
-    assert {name for rule in RULES for name in names_in(rule["expr"])} - there == set()
+    assert {name for rule in RULES for name in parse_metric_names(rule["expr"])} - there == set()
     # The other way: what is measured is shown, but for what only a look at one process needs.
     aside = re.compile(r"helen_process_(virtual|start|open|max)\w+|helen_\w+_(bucket|sum|count)")
     assert {name for name in there if not aside.fullmatch(name)} - named == set()
@@ -176,14 +176,14 @@ async def test_a_real_prometheus_scrapes_with_the_key_and_can_draw_every_panel(
         prometheus(shortened(tmp_path, url.removeprefix("http://"))) as server,
     ):
 
-        async def answer_of(query: str) -> list[Any]:
+        async def query_prometheus(query: str) -> list[Any]:
             asked = await server.get("/api/v1/query", params={"query": query})
             assert asked.status_code in (200, 503), asked.text  # 503: it is still starting
             found: list[Any] = asked.json()["data"]["result"] if asked.status_code == 200 else []
             return found
 
         async def scraped() -> bool:
-            return [sample["value"][1] for sample in await answer_of('up{job="helen"}')] == ["1"]
+            return [sample["value"][1] for sample in await query_prometheus('up{job="helen"}')] == ["1"]
 
         await until(scraped)
         async with httpx.AsyncClient(base_url=url, headers={"authorization": f"Bearer {KEY}"}) as client:
@@ -192,7 +192,7 @@ async def test_a_real_prometheus_scrapes_with_the_key_and_can_draw_every_panel(
 
                 async def has_samples(query: str = drawn) -> bool:
                     await ask_everything(client)
-                    found = await answer_of(query)
+                    found = await query_prometheus(query)
                     return bool(found) and all(sample["value"][1] != "NaN" for sample in found)
 
                 await until(has_samples)

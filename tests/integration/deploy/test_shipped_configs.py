@@ -18,7 +18,7 @@ STARTS_RAY = re.compile(r"\bray start\b|\"?\$ray\"? start|\bserve run serve_conf
 SAYS_TOKEN = re.compile(r"fastpath\.env|deploy/shell\.sh|RAY_AUTH_MODE=token")
 
 
-def commands_of(path: Path) -> str:
+def list_commands(path: Path) -> str:
     """A file without its comments, continued lines joined."""
     lines = [line for line in path.read_text().splitlines() if not line.lstrip().startswith("#")]
     return "\n".join(lines).replace("\\\n", " ")
@@ -29,20 +29,20 @@ def test_the_flags_that_all_share_turn_the_token_on() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in SHIPPED if STARTS_RAY.search(commands_of(path))], ids=lambda path: path.name
+    "path", [path for path in SHIPPED if STARTS_RAY.search(list_commands(path))], ids=lambda path: path.name
 )
 def test_whatever_starts_ray_asks_for_the_token(path: Path) -> None:
-    assert SAYS_TOKEN.search(commands_of(path)), f"{path.name} starts Ray without the token"
+    assert SAYS_TOKEN.search(list_commands(path)), f"{path.name} starts Ray without the token"
 
 
 def test_the_search_finds_the_files_that_start_ray() -> None:
-    found = {path.name for path in SHIPPED if STARTS_RAY.search(commands_of(path))}
+    found = {path.name for path in SHIPPED if STARTS_RAY.search(list_commands(path))}
     assert {"Makefile", "ec2-cluster.yaml", "helen-ray.service", "train_job.sh"} <= found
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
 def test_the_dashboard_is_never_bound_to_anything_but_loopback(path: Path) -> None:
-    text = commands_of(path)
+    text = list_commands(path)
     assert set(re.findall(r"--dashboard-host[= ]\"?([\w.:]+)", text)) <= {"127.0.0.1"}
     assert set(re.findall(r"dashboard_host\W+([\w.:]+)", text)) <= {"127.0.0.1"}
     for head in re.findall(r"start --head[^\n]*", text):

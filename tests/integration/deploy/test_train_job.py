@@ -95,13 +95,13 @@ def train(**environment: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def address_of(jobs: Jobs) -> str:
+def parse_address(jobs: Jobs) -> str:
     return f"http://127.0.0.1:{jobs.server_port}"
 
 
 def test_a_cluster_that_is_late_gets_the_job_once_and_its_log_is_followed(jobs: Jobs) -> None:
     jobs.failures = {"submit": 1, "logs": 1}
-    done = train(RAY_ADDRESS=address_of(jobs))
+    done = train(RAY_ADDRESS=parse_address(jobs))
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("epoch 1/2\n")
     (command,) = jobs.submitted
@@ -112,7 +112,7 @@ def test_a_cluster_that_is_late_gets_the_job_once_and_its_log_is_followed(jobs: 
 
 def test_a_cluster_that_takes_no_job_is_named_in_one_sentence(jobs: Jobs) -> None:
     jobs.failures["submit"] = 1000
-    done = train(RAY_ADDRESS=address_of(jobs), HELEN_JOB_SECONDS="0.1")
+    done = train(RAY_ADDRESS=parse_address(jobs), HELEN_JOB_SECONDS="0.1")
     assert done.returncode == 1
     (sentence,) = [line for line in done.stderr.splitlines() if line.startswith("The cluster")]
     assert sentence.startswith("The cluster did not take the job for 0.1 s: ")
@@ -122,7 +122,7 @@ def test_a_cluster_that_takes_no_job_is_named_in_one_sentence(jobs: Jobs) -> Non
 
 def test_a_job_that_fails_gives_its_log_and_its_reason(jobs: Jobs) -> None:
     jobs.status, jobs.log = "FAILED", "recordings has no .npz file\n"
-    done = train(RAY_ADDRESS=address_of(jobs))
+    done = train(RAY_ADDRESS=parse_address(jobs))
     assert done.returncode == 1
     assert "recordings has no .npz file" in done.stdout
     assert "The job failed: it ended" in done.stderr

@@ -13,7 +13,7 @@ DEPLOY = PROJECT_ROOT / "deploy"
 UNITS = ("helen-ray.service", "helen-serve.service")
 
 
-def settings_of(name: str) -> dict[str, str]:
+def read_settings(name: str) -> dict[str, str]:
     """A unit's settings; of one that is given several times, the values with spaces between."""
     found: dict[str, str] = {}
     text = (DEPLOY / name).read_text().replace("\\\n", " ")
@@ -51,16 +51,16 @@ def settings_of(name: str) -> dict[str, str]:
     ],
 )
 def test_the_units_say(unit: str, setting: str, value: str) -> None:
-    assert settings_of(unit)[setting] == value
+    assert read_settings(unit)[setting] == value
 
 
 def test_a_head_that_starts_anew_gets_the_service_again() -> None:
-    assert "helen-serve.service" in settings_of("helen-ray.service")["Wants"].split()
+    assert "helen-serve.service" in read_settings("helen-ray.service")["Wants"].split()
 
 
 def test_a_unit_has_more_time_to_stop_than_its_requests_to_be_answered() -> None:
     for unit in UNITS:
-        assert int(settings_of(unit)["TimeoutStopSec"]) >= 60
+        assert int(read_settings(unit)["TimeoutStopSec"]) >= 60
 
 
 def test_systemd_reads_them_and_finds_nothing_to_say(tmp_path: Path) -> None:
@@ -89,5 +89,5 @@ def test_systemd_reads_them_and_finds_nothing_to_say(tmp_path: Path) -> None:
 
 def test_the_files_that_they_start_are_there_and_can_be_run() -> None:
     assert shutil.which(str(DEPLOY / "serve_up.sh"))
-    assert "/opt/helen/deploy/fastpath.env" in settings_of("helen-serve.service")["EnvironmentFile"]
+    assert "/opt/helen/deploy/fastpath.env" in read_settings("helen-serve.service")["EnvironmentFile"]
     assert (DEPLOY / "fastpath.env").exists()

@@ -71,7 +71,7 @@ async def dumped(repository: Path, browser: str, profile: Path, page: str) -> st
         return out.decode()
 
 
-def document_of(page: str, repository: Path, profile: Path) -> str:
+def dump_document(page: str, repository: Path, profile: Path) -> str:
     """A page as Chromium has it after its scripts ran."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
@@ -85,7 +85,7 @@ def document_of(page: str, repository: Path, profile: Path) -> str:
 
 
 def test_a_browser_shows_the_example_judged(repository: Path, tmp_path: Path) -> None:
-    document = document_of("shots#example", repository, tmp_path / "profile")
+    document = dump_document("shots#example", repository, tmp_path / "profile")
     assert re.search(r"<div>\d+ ms<small>delay_ms</small></div>", document)
     assert document.count("<meter") == 4
     assert "1/20  0.000 s" in document

@@ -54,7 +54,7 @@ def run_until_killed(made: Path, storage: Path, *more: str, after_epoch: int) ->
     assert process.returncode == -signal.SIGKILL
 
 
-def weights_of(checkpoint: Path) -> dict[str, torch.Tensor]:
+def read_weights(checkpoint: Path) -> dict[str, torch.Tensor]:
     weights: dict[str, torch.Tensor] = torch.load(checkpoint, weights_only=True)["state_dict"]
     return weights
 
@@ -120,7 +120,7 @@ def test_a_killed_run_resumes_and_ends_with_the_weights_it_would_have_had(
     assert told[-1] == "5/5"
     assert "1/5" not in told, "it did not go on, it began again"
     for name in ("best.ckpt", "last.ckpt"):
-        expected, found = weights_of(whole / name), weights_of(tmp_path / name)
+        expected, found = read_weights(whole / name), read_weights(tmp_path / name)
         assert all(torch.equal(expected[key], found[key]) for key in expected), name
 
 

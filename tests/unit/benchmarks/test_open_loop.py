@@ -66,7 +66,7 @@ def run(answer: WindowPrediction, load: Load, *, delay_s: float = 0.0) -> tuple[
 
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(60), await loop.create_server(accept, "127.0.0.1", 0) as server:
-            responses = await load(target_of(server.sockets[0].getsockname()[1]))
+            responses = await load(parse_target(server.sockets[0].getsockname()[1]))
             for one in opened:
                 await one.ended.wait()
         return responses, asked
@@ -74,7 +74,7 @@ def run(answer: WindowPrediction, load: Load, *, delay_s: float = 0.0) -> tuple[
     return asyncio.run(both())
 
 
-def target_of(port: int) -> HttpTarget:
+def parse_target(port: int) -> HttpTarget:
     """A request of three bytes to a port, from two addresses."""
     request = EncodedRequest("/predict", {"X-Kind": "made"}, b"abc")
     return HttpTarget.post(f"http://127.0.0.1:{port}", request, addresses=["127.0.0.1", "127.0.0.2"])
@@ -165,7 +165,7 @@ async def test_connections_come_from_the_addresses_in_turn() -> None:
 
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(60), await loop.create_server(Listener, "127.0.0.1", 0) as server:
-            target = target_of(server.sockets[0].getsockname()[1])
+            target = parse_target(server.sockets[0].getsockname()[1])
             await send_when_free(target, rate=100, seconds=0.2, connections=3, drain_s=0.01)
         return seen
 
@@ -175,4 +175,4 @@ async def test_connections_come_from_the_addresses_in_turn() -> None:
 @pytest.mark.anyio
 async def test_a_server_that_is_not_there_is_an_error() -> None:
     with pytest.raises(BenchmarkError, match="accepted 0 of 1 connections"):
-        await send_in_turn(target_of(9), rate=1, seconds=1, connections=1)
+        await send_in_turn(parse_target(9), rate=1, seconds=1, connections=1)

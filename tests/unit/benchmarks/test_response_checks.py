@@ -20,14 +20,14 @@ GOOD: dict[str, Any] = {
 }
 
 
-def predictions_of(content: dict[str, Any], status: int = 200, encoding: str = "json") -> list[Prediction]:
+def make_predictions(content: dict[str, Any], status: int = 200, encoding: str = "json") -> list[Prediction]:
     """What a server that always answers the same predicts."""
     with http_service(lambda request: Reply(status, json.dumps(content).encode())) as service:
         return get_predictions("helen", service.url, ENCODERS[encoding])
 
 
 def test_the_five_fields_are_a_prediction() -> None:
-    assert [(one.prediction, one.top_index) for one in predictions_of(GOOD)] == [("hello", 1)] * len(SEEDS)
+    assert [(one.prediction, one.top_index) for one in make_predictions(GOOD)] == [("hello", 1)] * len(SEEDS)
 
 
 @pytest.mark.parametrize(
@@ -42,12 +42,12 @@ def test_the_five_fields_are_a_prediction() -> None:
 )
 def test_anything_else_is_rejected(status: int, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(BenchmarkError, match=message):
-        predictions_of(GOOD | changes, status)
+        make_predictions(GOOD | changes, status)
 
 
 def test_a_missing_field_is_named() -> None:
     with pytest.raises(BenchmarkError, match="missing required field `probabilities`"):
-        predictions_of({key: GOOD[key] for key in GOOD if key != "probabilities"})
+        make_predictions({key: GOOD[key] for key in GOOD if key != "probabilities"})
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_an_open_inference_response_without_tensors_is_rejected(
     status: int, content: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(BenchmarkError, match=message):
-        predictions_of(content, status, "fp16")
+        make_predictions(content, status, "fp16")
 
 
 def test_servers_of_one_model_may_differ_in_the_last_digits() -> None:

@@ -9,7 +9,7 @@ import pytest
 UNIT = Path(__file__).parents[3] / "deploy" / "helen-edge.service"
 
 
-def settings_of(unit: Path) -> dict[str, list[str]]:
+def read_settings(unit: Path) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for line in unit.read_text().splitlines():
         name, equals, value = line.partition("=")
@@ -31,11 +31,11 @@ def settings_of(unit: Path) -> dict[str, list[str]]:
     ],
 )
 def test_the_unit_says(name: str, value: str) -> None:
-    assert settings_of(UNIT)[name] == [value]
+    assert read_settings(UNIT)[name] == [value]
 
 
 def test_only_private_addresses_are_open() -> None:
-    allowed = " ".join(settings_of(UNIT)["IPAddressAllow"]).split()
+    allowed = " ".join(read_settings(UNIT)["IPAddressAllow"]).split()
     assert set(allowed) == {"localhost", "link-local", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"}
 
 

@@ -19,7 +19,7 @@ def play(windows: HandWindows, *frames: Array, start: int = 0) -> list[Window]:
     return [window for window in pushed if window is not None]
 
 
-def windows_of(stride: int = 1, shape: WindowShape = SHAPE) -> HandWindows:
+def make_windows(stride: int = 1, shape: WindowShape = SHAPE) -> HandWindows:
     return HandWindows(shape, stride=stride, lost_frames=8)
 
 
@@ -29,32 +29,32 @@ def windows_of(stride: int = 1, shape: WindowShape = SHAPE) -> HandWindows:
 def test_partial_windows_begin_at_half_the_length_but_at_six(seq_len: int, least: int, first: int) -> None:
     shape = WindowShape(seq_len, least, use_z=False, normalization="image")
     assert shape.first_frames == first
-    lengths = [window.stats.frames for window in play(windows_of(shape=shape), *[made_frame(made_hand())] * 40)]
+    lengths = [window.stats.frames for window in play(make_windows(shape=shape), *[made_frame(made_hand())] * 40)]
     assert lengths[0] == first
     assert max(lengths) == seq_len
 
 
 def test_a_window_comes_every_stride_frames() -> None:
-    times = [window.time_s for window in play(windows_of(stride=3), *[made_frame(made_hand())] * 30)]
+    times = [window.time_s for window in play(make_windows(stride=3), *[made_frame(made_hand())] * 30)]
     assert np.allclose(np.diff(times), 0.1)
 
 
 def test_a_window_holds_the_newest_frames_in_order() -> None:
     frames = [made_frame(right=made_hand(x=0.2 + index / 100)) for index in range(40)]
-    last = play(windows_of(), *frames)[-1]
+    last = play(make_windows(), *frames)[-1]
     assert last.hands.shape == (30, 126)
     assert np.allclose(last.hands, np.stack(frames[-30:]).reshape(30, 126))
     assert (last.presence == [0, 1]).all()
 
 
 def test_without_hands_there_is_no_window() -> None:
-    windows = windows_of()
+    windows = make_windows()
     assert play(windows, *[EMPTY] * 100) == []
     assert not windows.open
 
 
 def test_hands_out_of_view_for_eight_frames_begin_a_new_episode() -> None:
-    windows = windows_of()
+    windows = make_windows()
     hand = made_frame(made_hand())
     first = play(windows, *[hand] * 20)
     short_gap = play(windows, *[EMPTY] * 7, *[hand] * 3, start=20)
@@ -67,14 +67,14 @@ def test_hands_out_of_view_for_eight_frames_begin_a_new_episode() -> None:
 
 def test_presence_is_the_share_of_frames_with_a_hand() -> None:
     hand = made_frame(made_hand())
-    last = play(windows_of(), *[hand] * 10, *[EMPTY] * 5, *[hand] * 5)[-1]
+    last = play(make_windows(), *[hand] * 10, *[EMPTY] * 5, *[hand] * 5)[-1]
     assert last.stats.presence == pytest.approx(15 / 20)
     assert last.presence[:, 0].sum() == 15
 
 
 def test_while_hands_are_out_of_view_the_whole_sign_is_asked_again() -> None:
     frames = [made_frame(made_hand(x=0.3 + index / 100)) for index in range(20)]
-    windows = windows_of()
+    windows = make_windows()
     whole = play(windows, *frames)[-1]
     later = play(windows, *[EMPTY] * 7, start=20)
     assert len(later) == 7
@@ -87,12 +87,12 @@ def test_while_hands_are_out_of_view_the_whole_sign_is_asked_again() -> None:
 def test_area_is_the_crops_around_the_hands_in_view() -> None:
     large, small = made_hand(size=0.25), made_hand(x=0.2, size=0.1)
     sides = [float(np.ptp(hand[:, :2], axis=0).max()) for hand in (small, large)]
-    stats = play(windows_of(), *[made_frame(small, large)] * 15)[-1].stats
+    stats = play(make_windows(), *[made_frame(small, large)] * 15)[-1].stats
     assert stats.area == pytest.approx(sum((2 * side) ** 2 for side in sides), rel=1e-4)
 
 
 def test_a_hand_that_came_into_view_has_moved_and_one_that_stays_has_not() -> None:
-    windows = windows_of()
+    windows = make_windows()
     hand = made_frame(made_hand(size=0.2))
     stats = [window.stats for window in play(windows, *[hand] * 60)]
     assert stats[0].motion > 0.1

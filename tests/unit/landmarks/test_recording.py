@@ -32,7 +32,7 @@ def made_recording(windows: int = 3, frames: int = 8, fps: float = 30.0) -> Reco
     )
 
 
-def arrays_of(recording: Recording) -> dict[str, Any]:
+def make_arrays(recording: Recording) -> dict[str, Any]:
     return {
         "hands": recording.hands,
         "label": recording.label,
@@ -78,14 +78,14 @@ def test_nothing_else_is_left_in_the_folder(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_recording_is_refused(tmp_path: Path, change: dict[str, Any], sentence: str) -> None:
-    arrays = {name: array for name, array in {**arrays_of(made_recording()), **change}.items() if array is not None}
+    arrays = {name: array for name, array in {**make_arrays(made_recording()), **change}.items() if array is not None}
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(RecordingError, match=sentence):
         read_recording(tmp_path / "a.npz")
 
 
 def test_pickled_arrays_are_refused_without_advice_to_load_them(tmp_path: Path) -> None:
-    arrays = arrays_of(made_recording()) | {"label": np.array([{"code": 1}] * 3, dtype=object)}
+    arrays = make_arrays(made_recording()) | {"label": np.array([{"code": 1}] * 3, dtype=object)}
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(RecordingError, match="label holds Python objects, expected numbers or text") as refused:
         read_recording(tmp_path / "a.npz")
@@ -100,7 +100,7 @@ def as_npy(array: Any) -> bytes:
 
 def whole_file() -> bytes:
     file = io.BytesIO()
-    np.savez_compressed(file, **arrays_of(made_recording()))
+    np.savez_compressed(file, **make_arrays(made_recording()))
     return file.getvalue()
 
 
@@ -108,7 +108,7 @@ def with_member(name: str, content: bytes) -> bytes:
     """A recording's file with one array's bytes replaced."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for key, array in arrays_of(made_recording()).items():
+        for key, array in make_arrays(made_recording()).items():
             archive.writestr(f"{key}.npy", content if key == name else as_npy(array))
     return file.getvalue()
 
@@ -145,7 +145,7 @@ def test_another_file_is_refused_in_words_of_our_own(
 def test_a_file_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    np.savez_compressed(tmp_path / "a.npz", **arrays_of(made_recording()) | {"hands": np.zeros((3, 3000, 126))})
+    np.savez_compressed(tmp_path / "a.npz", **make_arrays(made_recording()) | {"hands": np.zeros((3, 3000, 126))})
     assert (tmp_path / "a.npz").stat().st_size < 100_000
     monkeypatch.setattr(array_file, "MAX_BYTES", 1_000_000)
     with pytest.raises(RecordingError, match=r"it has arrays of 90\d+ bytes, expected at most 1000000"):
@@ -157,7 +157,7 @@ def test_a_file_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64, np.int8])
 def test_numbers_of_another_type_are_read(tmp_path: Path, dtype: type[np.generic]) -> None:
-    np.savez(tmp_path / "a.npz", **arrays_of(made_recording()) | {"hands": np.ones((3, 8, 126), dtype)})
+    np.savez(tmp_path / "a.npz", **make_arrays(made_recording()) | {"hands": np.ones((3, 8, 126), dtype)})
     assert read_recording(tmp_path / "a.npz").hands.dtype == np.float32
 
 

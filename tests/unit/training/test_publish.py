@@ -132,7 +132,7 @@ def test_a_folder_that_would_not_serve_is_not_published(
     assert not (tmp_path / "repository").exists()
 
 
-def folder_of(path: Path, labels: tuple[str, ...]) -> Path:
+def make_folder(path: Path, labels: tuple[str, ...]) -> Path:
     data = linear_model(labels, seed=3)
     path.mkdir()
     (path / MODEL_FILE).write_bytes(data)
@@ -144,7 +144,7 @@ def test_labels_do_not_vanish_without_a_word(
     model: Path, empty: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     publish(model, empty)
-    fewer = folder_of(tmp_path / "fewer", (LABELS[0], "other"))
+    fewer = make_folder(tmp_path / "fewer", (LABELS[0], "other"))
     command = ["--model", str(fewer), "--repository", empty]
     with pytest.raises(SystemExit) as ended:
         main(command)
@@ -167,7 +167,7 @@ def test_a_version_that_is_no_model_does_not_hide_the_labels_before_it(model: Pa
     (repository / "gesture" / "2").mkdir()
     (repository / "gesture" / "2" / CARD_FILE).write_text("{}")
     (repository / "gesture" / "3").mkdir()
-    fewer = folder_of(tmp_path / "fewer", ("one",))
+    fewer = make_folder(tmp_path / "fewer", ("one",))
     with pytest.raises(ModelError, match="version 1 has 5 labels that this model lacks"):
         publish(fewer, str(repository))
     assert publish(fewer, str(repository), replace_labels=True)[1] == 4
@@ -175,7 +175,7 @@ def test_a_version_that_is_no_model_does_not_hide_the_labels_before_it(model: Pa
 
 def test_more_labels_or_another_order_need_no_word(model: Path, empty: str, tmp_path: Path) -> None:
     publish(model, empty)
-    assert publish(folder_of(tmp_path / "more", (*reversed(LABELS), "new")), empty)[1] == 2
+    assert publish(make_folder(tmp_path / "more", (*reversed(LABELS), "new")), empty)[1] == 2
 
 
 def test_a_repository_that_can_not_be_written_ends_with_a_sentence(model: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from landmarks.protocol.predictions import softmax
 from testkit.model_files import LABELS, build_card, linear_model, made_window, write_version
 
 
-def window_of(frames: int = 20, seed: int = 0) -> Window:
+def make_window_filled(frames: int = 20, seed: int = 0) -> Window:
     hands = made_window(frames, use_z=True, seed=seed)
     return Window(hands, np.ones((frames, 2), dtype=np.float32), WindowStats(1, frames, 1.0, 0.1, 0.1), 0.0)
 
@@ -44,7 +44,7 @@ def test_a_folder_with_an_odd_digit_for_a_name_is_no_version(tmp_path: Path) -> 
 
 def test_an_answer_is_the_models_softmax(repository: Path) -> None:
     device = LocalModel.open(repository / "gesture")
-    window = window_of()
+    window = make_window_filled()
     answer = device.predict(window)
     logits = device._session.run({"sequence": drop_z(window.hands)[None], "presence": window.presence[None]})["logits"]
     assert answer.labels == LABELS
@@ -60,14 +60,14 @@ def test_the_cards_temperature_divides_the_logits(tmp_path: Path) -> None:
     model = linear_model()
     write_version(tmp_path / "plain", 1, model)
     write_version(tmp_path / "warm", 1, model, msgspec.structs.replace(build_card(model), temperature=4.0))
-    plain = LocalModel.open(tmp_path / "plain" / "gesture").predict(window_of()).probabilities
-    warm = LocalModel.open(tmp_path / "warm" / "gesture").predict(window_of()).probabilities
+    plain = LocalModel.open(tmp_path / "plain" / "gesture").predict(make_window_filled()).probabilities
+    warm = LocalModel.open(tmp_path / "warm" / "gesture").predict(make_window_filled()).probabilities
     assert np.allclose(np.log(plain / plain[0]) / 4, np.log(warm / warm[0]), atol=1e-4)
 
 
 def test_a_longer_window_gives_its_newest_frames(repository: Path) -> None:
     device = LocalModel.open(repository / "gesture")
-    long = window_of(40)
+    long = make_window_filled(40)
     newest = Window(long.hands[-30:], long.presence[-30:], long.stats, 0.0)
     assert np.allclose(device.predict(long).probabilities, device.predict(newest).probabilities)
 

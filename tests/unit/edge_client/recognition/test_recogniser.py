@@ -36,7 +36,7 @@ def service(session: ModelSession) -> Iterator[HttpService]:
         yield running
 
 
-def live_of(url: str, device: LocalModel | None, *, timeout: float = 5.0) -> AsyncRecogniser:
+def make_recogniser(url: str, device: LocalModel | None, *, timeout: float = 5.0) -> AsyncRecogniser:
     return AsyncRecogniser(ServiceClient(Cloud(url=url, retries=0)), device, SETTINGS, timeout)
 
 
@@ -95,7 +95,7 @@ def hold_predictions(service: HttpService) -> threading.Event:
 
 
 def test_the_service_answers_while_it_is_there(service: HttpService, device: LocalModel) -> None:
-    with live_of(service.url, device) as live:
+    with make_recogniser(service.url, device) as live:
         feed = Feed(live)
         feed.until(lambda: feed.last_source() == "cloud")
         assert live.link.connection == "online"
@@ -105,7 +105,7 @@ def test_the_service_answers_while_it_is_there(service: HttpService, device: Loc
 
 
 def test_both_give_the_same_label_for_the_same_window(service: HttpService, device: LocalModel) -> None:
-    with live_of(service.url, None) as live:
+    with make_recogniser(service.url, None) as live:
         for step in range(1, 30):
             window = window_at(step / 15)
             wait_until(lambda: live.shape is not None)
@@ -117,7 +117,7 @@ def test_both_give_the_same_label_for_the_same_window(service: HttpService, devi
 
 def test_one_request_is_in_flight_and_the_newest_window_wins(service: HttpService) -> None:
     release = hold_predictions(service)
-    with live_of(service.url, None) as live:
+    with make_recogniser(service.url, None) as live:
         wait_until(lambda: live.shape is not None)
         live.submit(window_at(1.0))
         wait_until(lambda: service.paths().count("/predict") == 1)
@@ -131,7 +131,7 @@ def test_one_request_is_in_flight_and_the_newest_window_wins(service: HttpServic
 
 def test_submitting_does_not_wait_for_a_service_that_hangs(service: HttpService) -> None:
     release = hold_predictions(service)
-    with live_of(service.url, None) as live:
+    with make_recogniser(service.url, None) as live:
         wait_until(lambda: live.shape is not None)
         live.submit(window_at(1.0))
         wait_until(lambda: service.paths().count("/predict") == 1)
@@ -144,7 +144,7 @@ def test_submitting_does_not_wait_for_a_service_that_hangs(service: HttpService)
 def test_without_the_service_this_machine_answers(device: LocalModel) -> None:
     with http_service(lambda _: Reply()) as gone:
         url = gone.url
-    with live_of(url, device) as live:
+    with make_recogniser(url, device) as live:
         assert live.shape == device.shape
         feed = Feed(live)
         feed.until(lambda: len(feed.answers) >= 5 and live.link.connection == "offline")
@@ -155,7 +155,7 @@ def test_without_the_service_this_machine_answers(device: LocalModel) -> None:
 def test_without_the_service_and_a_model_there_is_no_answer_and_no_shape() -> None:
     with http_service(lambda _: Reply()) as gone:
         url = gone.url
-    with live_of(url, None) as live:
+    with make_recogniser(url, None) as live:
         wait_until(lambda: live.link.connection == "offline")
         assert live.shape is None
         live.submit(window_at(1.0))
@@ -164,7 +164,7 @@ def test_without_the_service_and_a_model_there_is_no_answer_and_no_shape() -> No
 
 def test_a_service_that_fails_hands_over_and_takes_over_again(service: HttpService, device: LocalModel) -> None:
     usual = service.answer
-    with live_of(service.url, device) as live:
+    with make_recogniser(service.url, device) as live:
         feed = Feed(live)
         feed.until(lambda: feed.last_source() == "cloud")
         service.answer = lambda _: Reply(500)
@@ -178,7 +178,7 @@ def test_a_service_that_fails_hands_over_and_takes_over_again(service: HttpServi
 def test_every_failed_window_is_answered_here(service: HttpService, device: LocalModel) -> None:
     usual = service.answer
     service.answer = lambda request: Reply(500) if request.path == "/predict" else usual(request)
-    with live_of(service.url, device) as live:
+    with make_recogniser(service.url, device) as live:
         wait_until(lambda: live.link.connection == "online")
         live.submit(window_at(1.0))
         answers = next_answers(live)
@@ -187,7 +187,7 @@ def test_every_failed_window_is_answered_here(service: HttpService, device: Loca
 
 def test_this_machine_answers_while_a_request_hangs(service: HttpService, device: LocalModel) -> None:
     release = hold_predictions(service)
-    with live_of(service.url, device, timeout=DEADLINE_S) as live:
+    with make_recogniser(service.url, device, timeout=DEADLINE_S) as live:
         wait_until(lambda: live.link.connection == "online")
         feed = Feed(live)
         feed.until(lambda: len(feed.answers) >= 3)
@@ -199,7 +199,7 @@ def test_this_machine_answers_while_a_request_hangs(service: HttpService, device
 
 def test_an_answer_that_a_newer_one_overtook_is_dropped(service: HttpService, device: LocalModel) -> None:
     release = hold_predictions(service)
-    with live_of(service.url, device, timeout=DEADLINE_S) as live:
+    with make_recogniser(service.url, device, timeout=DEADLINE_S) as live:
         wait_until(lambda: live.link.connection == "online")
         live.submit(window_at(1.0))
         feed = Feed(live)
@@ -212,7 +212,7 @@ def test_an_answer_that_a_newer_one_overtook_is_dropped(service: HttpService, de
 
 def test_a_service_that_asks_for_a_pause_gets_it(service: HttpService, device: LocalModel) -> None:
     usual = service.answer
-    with live_of(service.url, device) as live:
+    with make_recogniser(service.url, device) as live:
         wait_until(lambda: live.link.connection == "online")
         service.answer = lambda _: Reply(429, headers={"Retry-After": "9"})
         feed = Feed(live)
@@ -224,7 +224,7 @@ def test_a_service_that_asks_for_a_pause_gets_it(service: HttpService, device: L
 
 
 def test_closing_ends_the_threads(service: HttpService, device: LocalModel) -> None:
-    with live_of(service.url, device) as live:
+    with make_recogniser(service.url, device) as live:
         assert {"cloud", "device"} <= {thread.name for thread in threading.enumerate()}
         assert [worker.alive for worker in live.workers] == [True, True]
     assert not {"cloud", "device"} & {thread.name for thread in threading.enumerate()}

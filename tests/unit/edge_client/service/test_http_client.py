@@ -31,7 +31,7 @@ def service(session: ModelSession) -> Iterator[HttpService]:
         yield running
 
 
-def client_of(service: HttpService, **settings: Any) -> ServiceClient:
+def make_client(service: HttpService, **settings: Any) -> ServiceClient:
     return ServiceClient(Cloud(url=service.url, **settings))
 
 
@@ -46,7 +46,7 @@ def replies(service: HttpService, *scripted: Reply) -> None:
 
 
 def test_a_prediction_is_the_reply(service: HttpService) -> None:
-    reply = client_of(service).get_prediction_from_cloud(WINDOW, MASK)
+    reply = make_client(service).get_prediction_from_cloud(WINDOW, MASK)
     assert reply is not None
     assert set(reply) >= {"prediction", "probabilities", "top_index", "top_probability", "elapsed_ms", "model_version"}
     assert reply["prediction"] == LABELS[reply["top_index"]]
@@ -56,12 +56,12 @@ def test_a_prediction_is_the_reply(service: HttpService) -> None:
 
 
 def test_lists_are_taken_as_well_as_arrays(service: HttpService) -> None:
-    assert client_of(service).get_prediction_from_cloud(WINDOW.tolist(), MASK.tolist()) is not None
+    assert make_client(service).get_prediction_from_cloud(WINDOW.tolist(), MASK.tolist()) is not None
 
 
 def test_without_a_mask_none_is_sent(service: HttpService) -> None:
     replies(service, Reply(500))
-    client_of(service).get_prediction_from_cloud(WINDOW)
+    make_client(service).get_prediction_from_cloud(WINDOW)
     assert list(service.requests[-1].json()) == ["sequence"]
 
 
@@ -80,7 +80,7 @@ def test_metadata_is_cached_for_its_time(session: ModelSession) -> None:
 
 def test_metadata_survives_the_service(session: ModelSession) -> None:
     with http_service(model_answers(session)) as service:
-        client = client_of(service, retries=0, timeout=0.5)
+        client = make_client(service, retries=0, timeout=0.5)
         before = client.get_model_metadata()
     assert client.get_model_metadata(force_refresh=True) == before
 
@@ -96,14 +96,14 @@ def test_a_service_that_is_away_gives_none() -> None:
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_temporary_faults_are_asked_again(service: HttpService, status: int) -> None:
     replies(service, Reply(status), Reply(status))
-    assert client_of(service, retries=2).get_prediction_from_cloud(WINDOW, MASK) is not None
+    assert make_client(service, retries=2).get_prediction_from_cloud(WINDOW, MASK) is not None
     assert service.paths().count("/predict") == 3
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
 def test_lasting_faults_are_not_asked_again(service: HttpService, status: int) -> None:
     replies(service, Reply(status), Reply(status))
-    assert client_of(service, retries=2).get_prediction_from_cloud(WINDOW, MASK) is None
+    assert make_client(service, retries=2).get_prediction_from_cloud(WINDOW, MASK) is None
     assert service.paths().count("/predict") == 1
 
 
@@ -114,24 +114,24 @@ def test_what_haproxy_says_while_it_knows_no_replica_is_asked_again(
     monkeypatch.setattr("edge_client.service.http_client.PROXY_RETRY_DELAY_S", 0.0)
     said = Reply(status, b"no replica", {"Content-Type": "text/plain"})
     replies(service, said, said)
-    assert client_of(service, retries=2).get_prediction_from_cloud(WINDOW, MASK) is not None
+    assert make_client(service, retries=2).get_prediction_from_cloud(WINDOW, MASK) is not None
     replies(service, *[said] * 9)
-    assert client_of(service, retries=1).get_prediction_from_cloud(WINDOW, MASK) is None
+    assert make_client(service, retries=1).get_prediction_from_cloud(WINDOW, MASK) is None
     assert service.paths().count("/predict") == 3 + 2
 
 
 def test_an_answer_that_breaks_off_is_asked_for_again(service: HttpService) -> None:
     cut = Reply(200, b'{"prediction":', {"Content-Length": "500", "Connection": "close"})
     replies(service, cut)
-    assert client_of(service, retries=1).get_prediction_from_cloud(WINDOW, MASK) is not None
+    assert make_client(service, retries=1).get_prediction_from_cloud(WINDOW, MASK) is not None
     replies(service, cut, cut)
-    assert client_of(service, retries=1).get_prediction_from_cloud(WINDOW, MASK) is None
+    assert make_client(service, retries=1).get_prediction_from_cloud(WINDOW, MASK) is None
     assert service.paths().count("/predict") == 4
 
 
 def test_retries_are_limited(service: HttpService) -> None:
     replies(service, *[Reply(503)] * 9)
-    assert client_of(service, retries=1).get_prediction_from_cloud(WINDOW, MASK) is None
+    assert make_client(service, retries=1).get_prediction_from_cloud(WINDOW, MASK) is None
     assert service.paths().count("/predict") == 2
 
 
@@ -139,7 +139,7 @@ def test_retry_after_is_honoured(service: HttpService, monkeypatch: pytest.Monke
     slept: list[float] = []
     monkeypatch.setattr("urllib3.util.retry.time.sleep", slept.append)
     replies(service, Reply(429, headers={"Retry-After": "3"}))
-    assert client_of(service, retries=1).get_prediction_from_cloud(WINDOW, MASK) is not None
+    assert make_client(service, retries=1).get_prediction_from_cloud(WINDOW, MASK) is not None
     assert slept == [3]
 
 
@@ -147,7 +147,7 @@ def test_retry_after_has_a_limit(service: HttpService, monkeypatch: pytest.Monke
     slept: list[float] = []
     monkeypatch.setattr("urllib3.util.retry.time.sleep", slept.append)
     replies(service, Reply(429, headers={"Retry-After": "86400"}))
-    client_of(service, retries=1).get_prediction_from_cloud(WINDOW, MASK)
+    make_client(service, retries=1).get_prediction_from_cloud(WINDOW, MASK)
     assert slept == [10]
 
 
@@ -155,7 +155,7 @@ def test_a_fault_says_what_the_service_said(service: HttpService) -> None:
     body = b'{"error": "sequence has 3 frames", "code": "invalid_input", "request_id": "x"}'
     replies(service, Reply(429, body, {"Retry-After": "2"}))
     with pytest.raises(ServiceError, match="429: sequence has 3 frames") as caught:
-        client_of(service, retries=0).predict(WINDOW, MASK)
+        make_client(service, retries=0).predict(WINDOW, MASK)
     assert (caught.value.status, caught.value.retry_after_s) == (429, 2.0)
 
 
@@ -171,20 +171,20 @@ def test_a_timeout_gives_none(service: HttpService) -> None:
         return usual(request)
 
     service.answer = answer
-    assert client_of(service, retries=0).get_prediction_from_cloud(WINDOW, MASK, timeout=0.1) is None
+    assert make_client(service, retries=0).get_prediction_from_cloud(WINDOW, MASK, timeout=0.1) is None
     hold.set()
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"prediction": "hello"}', b'{"probabilities": "no"}'])
 def test_an_answer_that_is_none_gives_none(service: HttpService, body: bytes) -> None:
     replies(service, Reply(200, body))
-    assert client_of(service).get_prediction_from_cloud(WINDOW, MASK) is None
+    assert make_client(service).get_prediction_from_cloud(WINDOW, MASK) is None
 
 
 def test_an_answer_of_another_model_is_refused_and_its_metadata_asked_for(service: HttpService) -> None:
     other = {"prediction": "a", "probabilities": [1.0], "top_index": 0, "top_probability": 1.0, "elapsed_ms": 1.0}
     replies(service, Reply(200, msgspec.json.encode(other)))
-    client = client_of(service)
+    client = make_client(service)
     assert client.get_prediction_from_cloud(WINDOW, MASK) is None
     client.get_model_metadata()
     assert service.paths().count("/metadata") == 2
@@ -192,7 +192,7 @@ def test_an_answer_of_another_model_is_refused_and_its_metadata_asked_for(servic
 
 def test_a_refused_window_makes_the_metadata_be_asked_for_again(service: HttpService) -> None:
     replies(service, Reply(400))
-    client = client_of(service)
+    client = make_client(service)
     assert client.get_prediction_from_cloud(WINDOW, MASK) is None
     assert client.get_prediction_from_cloud(WINDOW, MASK) is not None
     assert service.paths() == ["/metadata", "/predict", "/metadata", "/predict"]
@@ -212,24 +212,24 @@ def test_a_window_that_the_model_cannot_take_is_never_sent(
     service: HttpService, sequence: Array, mask: Array | None, sentence: str
 ) -> None:
     with pytest.raises(ValueError, match=sentence):
-        client_of(service).get_prediction_from_cloud(sequence, mask)
+        make_client(service).get_prediction_from_cloud(sequence, mask)
     assert service.paths() == ["/metadata"]
 
 
 def test_the_key_goes_with_every_request(service: HttpService) -> None:
-    client_of(service, api_key="secret").get_prediction_from_cloud(WINDOW, MASK)
+    make_client(service, api_key="secret").get_prediction_from_cloud(WINDOW, MASK)
     assert [request.headers.get("X-API-Key") for request in service.requests] == ["secret", "secret"]
 
 
 def test_redirects_are_not_followed_with_the_key(service: HttpService) -> None:
     replies(service, Reply(307, headers={"Location": "http://127.0.0.1:9/"}))
-    assert client_of(service, api_key="secret").get_prediction_from_cloud(WINDOW, MASK) is None
+    assert make_client(service, api_key="secret").get_prediction_from_cloud(WINDOW, MASK) is None
 
 
 def test_connections_are_kept(session: ModelSession) -> None:
     ports: set[str] = set()
     with http_service(model_answers(session)) as service:
-        client = client_of(service)
+        client = make_client(service)
         for _ in range(5):
             assert client.get_prediction_from_cloud(WINDOW, MASK) is not None
         pool = client._pool.connection_from_url(service.url)
@@ -258,8 +258,8 @@ def compact(session: ModelSession) -> Iterator[HttpService]:
 
 
 def test_fp16_is_sent_where_the_service_takes_it_and_the_reply_is_the_same(compact: HttpService) -> None:
-    short = client_of(compact).get_prediction_from_cloud(WINDOW, MASK)
-    long = client_of(compact, encoding="json").get_prediction_from_cloud(WINDOW, MASK)
+    short = make_client(compact).get_prediction_from_cloud(WINDOW, MASK)
+    long = make_client(compact, encoding="json").get_prediction_from_cloud(WINDOW, MASK)
     assert short is not None
     assert long is not None
     posts = [request for request in compact.requests if request.method == "POST"]
@@ -272,14 +272,14 @@ def test_fp16_is_sent_where_the_service_takes_it_and_the_reply_is_the_same(compa
 
 
 def test_a_service_of_before_gets_json(service: HttpService) -> None:
-    assert client_of(service, encoding="fp16").get_prediction_from_cloud(WINDOW, MASK) is not None
+    assert make_client(service, encoding="fp16").get_prediction_from_cloud(WINDOW, MASK) is not None
     assert service.paths() == ["/metadata", "/predict"]
 
 
 def test_the_mask_hides_a_hand_in_fp16_too(compact: HttpService) -> None:
     left = np.array([[1.0, 0.0]] * len(WINDOW), np.float32)
-    short = client_of(compact).get_prediction_from_cloud(WINDOW, left)
-    long = client_of(compact, encoding="json").get_prediction_from_cloud(WINDOW * np.repeat(left, 42, axis=1))
+    short = make_client(compact).get_prediction_from_cloud(WINDOW, left)
+    long = make_client(compact, encoding="json").get_prediction_from_cloud(WINDOW * np.repeat(left, 42, axis=1))
     assert short is not None
     assert long is not None
     assert np.allclose(short["probabilities"], long["probabilities"], atol=5e-3)
@@ -288,14 +288,14 @@ def test_the_mask_hides_a_hand_in_fp16_too(compact: HttpService) -> None:
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_temporary_faults_are_asked_again_in_fp16_too(compact: HttpService, status: int) -> None:
     replies(compact, Reply(status), Reply(status))
-    assert client_of(compact, retries=2).get_prediction_from_cloud(WINDOW, MASK) is not None
+    assert make_client(compact, retries=2).get_prediction_from_cloud(WINDOW, MASK) is not None
     assert compact.paths().count("/v2/models/gesture/infer") == 3
 
 
 def test_a_service_rolled_back_to_one_without_tensors_gets_json_the_next_time(
     compact: HttpService, session: ModelSession
 ) -> None:
-    client = client_of(compact)
+    client = make_client(compact)
     assert client.get_prediction_from_cloud(WINDOW, MASK) is not None
     older = model_answers(session)
     compact.answer = lambda request: Reply(404) if request.path.startswith("/v2") else older(request)
@@ -306,5 +306,5 @@ def test_a_service_rolled_back_to_one_without_tensors_gets_json_the_next_time(
 
 def test_a_number_that_fp16_cannot_hold_is_never_sent(compact: HttpService) -> None:
     with pytest.raises(ValueError, match="sequence has the number 70000, expected finite ones of at most 65504"):
-        client_of(compact).get_prediction_from_cloud(np.full((10, 84), 70_000, np.float32))
+        make_client(compact).get_prediction_from_cloud(np.full((10, 84), 70_000, np.float32))
     assert compact.paths() == ["/metadata"]

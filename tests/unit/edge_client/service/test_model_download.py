@@ -19,7 +19,7 @@ def served(tmp_path: Path) -> Path:
     return write_version(tmp_path / "service", 1)
 
 
-def files_of(folder: Path, **changed: bytes) -> dict[str, bytes]:
+def list_files(folder: Path, **changed: bytes) -> dict[str, bytes]:
     return {path.name: changed.get(path.stem, path.read_bytes()) for path in folder.iterdir()}
 
 
@@ -36,18 +36,18 @@ def fetched(files: dict[str, bytes], folder: Path) -> list[str]:
 
 
 def test_the_fetched_model_answers_here(served: Path, tmp_path: Path) -> None:
-    paths = fetched(files_of(served), tmp_path / "pi" / "gesture")
+    paths = fetched(list_files(served), tmp_path / "pi" / "gesture")
     assert sorted(paths) == ["/models/gesture/card.json", "/models/gesture/model.onnx"]
     assert LocalModel.open(tmp_path / "pi" / "gesture").labels == LocalModel.open(served).labels
 
 
 def test_a_model_that_does_not_prove_itself_leaves_the_one_before_in_place(served: Path, tmp_path: Path) -> None:
     folder = tmp_path / "pi"
-    fetched(files_of(served), folder)
-    before = files_of(folder)
+    fetched(list_files(served), folder)
+    before = list_files(folder)
     with pytest.raises(ModelError, match="SHA-256"):
-        fetched(files_of(served, model=b"another model"), folder)
-    assert files_of(folder) == before
+        fetched(list_files(served, model=b"another model"), folder)
+    assert list_files(folder) == before
 
 
 def test_a_service_without_a_model_is_an_error_that_says_so(tmp_path: Path) -> None:
@@ -59,10 +59,10 @@ def test_a_service_without_a_model_is_an_error_that_says_so(tmp_path: Path) -> N
 def test_a_folder_that_cannot_be_written_is_an_error_that_says_so(served: Path, tmp_path: Path) -> None:
     (tmp_path / "pi").write_text("a file where the folder should be")
     with pytest.raises(ModelError, match="pi can't be written: "):
-        fetched(files_of(served), tmp_path / "pi")
+        fetched(list_files(served), tmp_path / "pi")
 
 
 @pytest.mark.parametrize("card", [b"[" * 100_000, '{"name":"mañana"}'.encode("latin-1"), b'{"x":' + b"[" * 100_000])
 def test_a_card_of_odd_bytes_is_an_error_that_says_so(served: Path, tmp_path: Path, card: bytes) -> None:
     with pytest.raises(ModelError, match=r"card\.json"):
-        fetched(files_of(served, card=card), tmp_path / "pi")
+        fetched(list_files(served, card=card), tmp_path / "pi")

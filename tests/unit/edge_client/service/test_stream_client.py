@@ -33,11 +33,11 @@ def device(repository: Path) -> LocalModel:
     return LocalModel.open(repository / "gesture")
 
 
-def client_of(service: LiveService, **settings: str) -> StreamClient:
+def make_client(service: LiveService, **settings: str) -> StreamClient:
     return StreamClient(Cloud(url=service.url, **settings))  # type: ignore[arg-type]
 
 
-def windows_of(device: LocalModel, in_view: list[tuple[int, int]], *, stride: int = 2, seed: int = 0) -> list[Window]:
+def make_windows(device: LocalModel, in_view: list[tuple[int, int]], *, stride: int = 2, seed: int = 0) -> list[Window]:
     """The windows of made hands: pairs of how many frames hands are in view, and then how many they aren't."""
     draw = np.random.default_rng(seed)
     kept = HandWindows(device.shape, stride=stride, lost_frames=8)
@@ -71,8 +71,8 @@ IN_VIEW = [(50, 3), (20, 7), (40, 12), (15, 20), (16, 1), (1, 1), (60, 8), (25, 
 def test_every_window_gets_the_answer_to_itself_and_every_frame_is_sent_once(
     service: LiveService, device: LocalModel, stride: int
 ) -> None:
-    client = client_of(service)
-    windows = windows_of(device, IN_VIEW, stride=stride)
+    client = make_client(service)
+    windows = make_windows(device, IN_VIEW, stride=stride)
     assert any(window.stats.complete for window in windows)
     for window in windows:
         _, reply = client.predict_window(window, TIMEOUT_S)
@@ -89,8 +89,8 @@ def open_frames(window: Window) -> range:
 
 
 def test_skipped_windows_lose_no_frame_and_a_gap_begins_anew(service: LiveService, device: LocalModel) -> None:
-    client = client_of(service)
-    windows = windows_of(device, [(200, 0)])
+    client = make_client(service)
+    windows = make_windows(device, [(200, 0)])
     for index in (0, 1, 7, 8, 60, 61, 30):
         _, reply = client.predict_window(windows[index], TIMEOUT_S)
         assert agrees(reply.probabilities, device.predict(as_sent(windows[index])).probabilities), index
@@ -99,7 +99,7 @@ def test_skipped_windows_lose_no_frame_and_a_gap_begins_anew(service: LiveServic
 
 
 def test_windows_that_stand_alone_are_sent_whole(service: LiveService, device: LocalModel) -> None:
-    client = client_of(service)
+    client = make_client(service)
     for seed in range(3):
         hands = np.random.default_rng(seed).uniform(0.1, 0.9, (10 + seed, 126)).astype(np.float32)
         window = Window(hands, compute_presence(hands), WindowStats(1, len(hands), 1.0, 0.1, 0.1), 0.0)
@@ -109,8 +109,8 @@ def test_windows_that_stand_alone_are_sent_whole(service: LiveService, device: L
 
 
 def test_a_broken_connection_costs_one_reconnection_and_no_answer(service: LiveService, device: LocalModel) -> None:
-    client = client_of(service)
-    windows = windows_of(device, [(90, 0)])
+    client = make_client(service)
+    windows = make_windows(device, [(90, 0)])
     for index, window in enumerate(windows):
         service.break_next = index == 10
         _, reply = client.predict_window(window, TIMEOUT_S)
@@ -120,9 +120,9 @@ def test_a_broken_connection_costs_one_reconnection_and_no_answer(service: LiveS
 
 
 def test_a_session_that_ended_for_being_idle_is_opened_anew(repository: Path, device: LocalModel) -> None:
-    windows = windows_of(device, [(40, 0)])
+    windows = make_windows(device, [(40, 0)])
     with live_service(repository, session_idle_s=0.2) as service:
-        client = client_of(service)
+        client = make_client(service)
         client.predict_window(windows[0], TIMEOUT_S)
         session = client._session
         assert session is not None
@@ -133,8 +133,8 @@ def test_a_session_that_ended_for_being_idle_is_opened_anew(repository: Path, de
 
 
 def test_a_window_that_the_service_refuses_does_not_end_the_session(service: LiveService, device: LocalModel) -> None:
-    client = client_of(service)
-    windows = windows_of(device, [(40, 0)])
+    client = make_client(service)
+    windows = make_windows(device, [(40, 0)])
     short = Window(windows[0].hands[:3], windows[0].presence[:3], windows[0].stats, 0.0)
     with pytest.raises(WindowRejected, match="asked for of 3 frames, expected 6 or more"):
         client.predict_window(short, TIMEOUT_S)
@@ -162,11 +162,11 @@ def test_a_service_that_opens_no_session_says_why(
     retry_after_s: float,
     sentence: str,
 ) -> None:
-    window = windows_of(device, [(40, 0)])[0]
+    window = make_windows(device, [(40, 0)])[0]
     with live_service(repository, keys, **arguments) as service:
-        first = client_of(service, api_key="right")
+        first = make_client(service, api_key="right")
         first.predict_window(window, TIMEOUT_S)
-        second = client_of(service, api_key=key)
+        second = make_client(service, api_key=key)
         with pytest.raises(ServiceError, match=sentence) as fault:
             second.predict_window(window, TIMEOUT_S)
         assert (fault.value.status, fault.value.retry_after_s) == (status, retry_after_s)
@@ -178,7 +178,7 @@ def test_without_a_service_there_is_no_answer_and_nobody_waits_longer_than_asked
     client = StreamClient(Cloud(url="http://127.0.0.1:9"))
     started_s = time.monotonic()
     with pytest.raises(ServiceError, match="can't be reached"):
-        client.predict_window(windows_of(device, [(40, 0)])[0], 5.0)
+        client.predict_window(make_windows(device, [(40, 0)])[0], 5.0)
     assert time.monotonic() - started_s < 30
     client.close()
 
@@ -186,7 +186,7 @@ def test_without_a_service_there_is_no_answer_and_nobody_waits_longer_than_asked
 def test_live_windows_are_answered_over_a_session_and_by_this_machine_when_it_is_gone(
     repository: Path, device: LocalModel
 ) -> None:
-    windows = iter(windows_of(device, [(2000, 0)]))
+    windows = iter(make_windows(device, [(2000, 0)]))
     answers: list[WindowPrediction] = []
 
     def answered_by(source: str) -> bool:
@@ -196,7 +196,7 @@ def test_live_windows_are_answered_over_a_session_and_by_this_machine_when_it_is
         return bool(answers) and answers[-1].source == source
 
     with live_service(repository) as service:
-        live = AsyncRecogniser(client_of(service), device, Device(failures=2, probe_every=0.05), TIMEOUT_S)
+        live = AsyncRecogniser(make_client(service), device, Device(failures=2, probe_every=0.05), TIMEOUT_S)
         wait_until(lambda: answered_by("cloud"))
     wait_until(lambda: answered_by("device"))
     live.close()

@@ -12,26 +12,26 @@ def seen(points: Array, side: Side, score: float = 0.95) -> SeenHand:
     return SeenHand(points, side, score)
 
 
-def x_of(hands: Array, side: int) -> float:
+def get_x(hands: Array, side: int) -> float:
     return float(hands[side, 0, 0])
 
 
 def test_a_hand_goes_to_the_side_that_its_label_names() -> None:
     raw, _ = HandednessTracker().update([seen(made_hand(0.3), "right")])
     assert not raw[0].any()
-    assert x_of(raw, 1) == pytest.approx(0.3)
+    assert get_x(raw, 1) == pytest.approx(0.3)
 
 
 def test_two_hands_with_one_label_the_surer_keeps_it() -> None:
     raw, _ = HandednessTracker().update([seen(made_hand(0.2), "right", 0.7), seen(made_hand(0.8), "right", 0.9)])
-    assert x_of(raw, 1) == pytest.approx(0.8)
-    assert x_of(raw, 0) == pytest.approx(0.2)
+    assert get_x(raw, 1) == pytest.approx(0.8)
+    assert get_x(raw, 0) == pytest.approx(0.2)
 
 
 def test_of_three_hands_the_surest_two_are_kept() -> None:
     hands = [seen(made_hand(0.2), "left", 0.9), seen(made_hand(0.5), "left", 0.3), seen(made_hand(0.8), "right", 0.9)]
     raw, _ = HandednessTracker().update(hands)
-    assert [x_of(raw, 0), x_of(raw, 1)] == pytest.approx([0.2, 0.8])
+    assert [get_x(raw, 0), get_x(raw, 1)] == pytest.approx([0.2, 0.8])
 
 
 @pytest.mark.parametrize("wrong_around", [0.0, 0.05, 0.1])
@@ -47,15 +47,15 @@ def test_crossing_hands_keep_their_sides(wrong_around: float) -> None:
         if step > 0.5:
             hands.reverse()
         raw, _ = tracks.update(hands)
-        assert x_of(raw, 0) == pytest.approx(left_x)
-        assert x_of(raw, 1) == pytest.approx(right_x)
+        assert get_x(raw, 0) == pytest.approx(left_x)
+        assert get_x(raw, 1) == pytest.approx(right_x)
 
 
 def test_hands_that_jump_towards_each_other_and_stop_keep_their_sides() -> None:
     tracks = HandednessTracker()
     for left_x, right_x in ((0.26, 0.72), (0.26, 0.72), (0.36, 0.58), (0.37, 0.57), (0.37, 0.57)):
         raw, _ = tracks.update([seen(made_hand(left_x), "left"), seen(made_hand(right_x, mirrored=True), "right")])
-        assert [x_of(raw, 0), x_of(raw, 1)] == pytest.approx([left_x, right_x])
+        assert [get_x(raw, 0), get_x(raw, 1)] == pytest.approx([left_x, right_x])
 
 
 @pytest.mark.parametrize("wrong_frames", [1, 3, 7])
@@ -111,8 +111,8 @@ def test_smoothing_is_the_weight_of_the_past() -> None:
     tracks = HandednessTracker(smoothing=0.35)
     tracks.update([seen(made_hand(0.4), "right")])
     raw, smoothed = tracks.update([seen(made_hand(0.5), "right")])
-    assert x_of(raw, 1) == pytest.approx(0.5)
-    assert x_of(smoothed, 1) == pytest.approx(0.5 - 0.35 * 0.1)
+    assert get_x(raw, 1) == pytest.approx(0.5)
+    assert get_x(smoothed, 1) == pytest.approx(0.5 - 0.35 * 0.1)
 
 
 def test_absent_hands_are_zeros() -> None:

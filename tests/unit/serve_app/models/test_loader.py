@@ -87,14 +87,14 @@ def serving(root: Path | str) -> ModelLoader:
     return model
 
 
-def version_of(model: ModelLoader) -> str | None:
+def get_version(model: ModelLoader) -> str | None:
     return model.current.version if model.current else None
 
 
 def test_the_newest_version_wins_by_number_and_not_by_name(repository: Path) -> None:
     write_version(repository, 9)
     write_version(repository, 10)
-    assert version_of(serving(repository)) == "10"
+    assert get_version(serving(repository)) == "10"
 
 
 def test_folders_that_are_no_version_are_not_looked_at(repository: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_published_version_is_taken_up_at_the_next_refresh(repository: Path) -
     model = serving(repository)
     write_version(repository, 2, linear_model(seed=2), build_card(linear_model(seed=2)))
     model.refresh()
-    assert version_of(model) == "2"
+    assert get_version(model) == "2"
     assert model.rejected_versions == {}
 
 
@@ -118,7 +118,7 @@ def test_a_broken_version_is_refused_with_its_reason_and_the_old_one_goes_on(
     model = serving(repository)
     spoil(write_version(repository, 2))
     model.refresh()
-    assert version_of(model) == "1"
+    assert get_version(model) == "1"
     (refusal,) = model.rejected_versions.values()
     assert reason in refusal
 
@@ -139,7 +139,7 @@ async def test_a_replica_starts_beside_a_broken_version_and_says_why_once(
 
 def test_a_broken_newest_version_does_not_keep_a_replica_from_starting(repository: Path) -> None:
     truncate(write_version(repository, 2))
-    assert version_of(serving(repository)) == "1"
+    assert get_version(serving(repository)) == "1"
 
 
 def test_a_version_that_was_still_being_copied_is_taken_up_when_it_is_complete(
@@ -152,10 +152,10 @@ def test_a_version_that_was_still_being_copied_is_taken_up_when_it_is_complete(
     model.refresh()
     (folder / MODEL_FILE).write_bytes(whole)
     model.refresh()
-    assert version_of(model) == "1", "a refused version is not read again at once"
+    assert get_version(model) == "1", "a refused version is not read again at once"
     monkeypatch.setattr("serve_app.models.loader.time.monotonic", lambda: 1e12)
     model.refresh()
-    assert version_of(model) == "2"
+    assert get_version(model) == "2"
     assert model.rejected_versions == {}
 
 
@@ -164,14 +164,14 @@ def test_deleting_the_newest_version_rolls_back(repository: Path) -> None:
     model = serving(repository)
     shutil.rmtree(folder)
     model.refresh()
-    assert version_of(model) == "1"
+    assert get_version(model) == "1"
 
 
 def test_a_repository_that_becomes_empty_leaves_the_model_as_it_is(repository: Path) -> None:
     model = serving(repository)
     shutil.rmtree(repository / "gesture")
     model.refresh()
-    assert version_of(model) == "1"
+    assert get_version(model) == "1"
 
 
 def test_a_pinned_version_is_served_until_the_pin_goes(repository: Path) -> None:
@@ -180,14 +180,14 @@ def test_a_pinned_version_is_served_until_the_pin_goes(repository: Path) -> None
     for pin, expected in ((1, "1"), ("latest", "2")):
         model.settings = ModelSettings.model_validate({"version": pin})
         model.refresh()
-        assert version_of(model) == expected
+        assert get_version(model) == expected
 
 
 def test_a_pin_to_a_version_that_is_not_there_keeps_the_model_and_says_so(repository: Path) -> None:
     model = serving(repository)
     model.settings = ModelSettings(version=7)
     model.refresh()
-    assert version_of(model) == "1"
+    assert get_version(model) == "1"
     assert model.rejected_versions == {str(repository): "version 7 is pinned, but the repository has [1]"}
 
 
@@ -203,7 +203,7 @@ def test_the_first_source_that_loads_wins_and_the_failed_ones_are_named(tmp_path
     broken.write_bytes(b"")
     model = ModelLoader("gesture", [str(tmp_path / "absent.pt"), str(broken), str(repository)])
     model.refresh()
-    assert version_of(model) == "1"
+    assert get_version(model) == "1"
     assert list(model.rejected_versions) == [str(broken)]
 
 
@@ -217,7 +217,7 @@ def test_a_repository_may_be_any_fsspec_uri(repository: Path) -> None:
     files = fsspec.filesystem("memory")
     for name in (MODEL_FILE, CARD_FILE):
         files.pipe(f"/bucket/gesture/3/{name}", (repository / "gesture" / "1" / name).read_bytes())
-    assert version_of(serving("memory://bucket")) == "3"
+    assert get_version(serving("memory://bucket")) == "3"
 
 
 def test_a_repository_that_can_not_be_opened_is_named(tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_a_single_file_replaced_in_place_is_taken_up(repository: Path) -> None:
     model = serving(folder / MODEL_FILE)
     replace_files(folder, seed=7)
     model.refresh()
-    assert version_of(model) == f"sha-{build_card(linear_model(seed=7)).sha256[:12]}"
+    assert get_version(model) == f"sha-{build_card(linear_model(seed=7)).sha256[:12]}"
 
 
 def test_a_version_replaced_by_a_broken_one_is_refused_and_the_one_in_memory_goes_on(repository: Path) -> None:
@@ -261,7 +261,7 @@ def test_a_version_replaced_by_a_broken_one_is_refused_and_the_one_in_memory_goe
     truncate(repository / "gesture" / "2")
     for _ in range(3):
         model.refresh()
-    assert version_of(model) == "2"
+    assert get_version(model) == "2"
     assert "SHA-256" in model.rejected_versions[f"{repository}:2"]
 
 
@@ -283,7 +283,7 @@ def test_a_repository_may_be_a_chained_uri(repository: Path) -> None:
     files = fsspec.filesystem("memory")
     for name in (MODEL_FILE, CARD_FILE):
         files.pipe(f"/chained/gesture/3/{name}", (repository / "gesture" / "1" / name).read_bytes())
-    assert version_of(serving("simplecache::memory://chained")) == "3"
+    assert get_version(serving("simplecache::memory://chained")) == "3"
 
 
 def test_a_gesture_model_is_no_shot_model(repository: Path) -> None:

@@ -14,7 +14,7 @@ from serve_app.models.repository import LoadedModel
 from testkit.model_files import write_version
 
 
-def version_of(model: ModelLoader) -> str | None:
+def get_version(model: ModelLoader) -> str | None:
     return model.current.version if model.current else None
 
 
@@ -57,7 +57,7 @@ def test_whatever_a_source_raises_the_next_one_is_tried_and_the_log_says_why_onc
     model._sources.insert(0, RaisingSource(at, error))
     for _ in range(3):
         model.refresh()
-    assert version_of(model) == "1"
+    assert get_version(model) == "1"
     (reason,) = model.rejected_versions.values()
     assert type(error).__name__ in reason and "\n" not in reason
     assert len([record for record in service_log.records if record.levelno >= logging.WARNING]) == 1
@@ -70,7 +70,7 @@ def test_a_source_that_can_not_be_listed_any_more_keeps_its_model(repository: Pa
     shutil.rmtree(repository / "gesture")
     (repository / "gesture").symlink_to(repository / "gesture")
     model.refresh()
-    assert version_of(model) == "1"
+    assert get_version(model) == "1"
     assert "can't be listed" in model.rejected_versions[str(repository)]
 
 
@@ -126,7 +126,7 @@ def test_a_wrong_path_is_logged_once_with_what_is_missing(
     model = ModelLoader("gesture", [str(tmp_path / below), str(repository)])
     for _ in range(3):
         model.refresh()
-    assert version_of(model) == "1"
+    assert get_version(model) == "1"
     (line,) = [record.getMessage() for record in service_log.records if record.levelno >= logging.WARNING]
     assert str(tmp_path / below) in line and reason in line
     assert model.rejected_versions == {}, "a place with nothing in it is not a refused model"
@@ -141,7 +141,7 @@ def test_a_missing_bucket_is_logged(repository: Path, service_log: pytest.LogCap
 def test_a_single_file_at_a_uri_is_said_to_be_none(repository: Path) -> None:
     model = ModelLoader("gesture", ["memory://bucket/model.onnx", str(repository)])
     model.refresh()
-    assert version_of(model) == "1"
+    assert get_version(model) == "1"
     assert "is a URI, expected a local file" in model.rejected_versions["memory://bucket/model.onnx"]
 
 
@@ -161,5 +161,5 @@ def test_a_path_that_is_no_file_is_refused_and_the_next_source_answers(
         path = tmp_path / f"{'x' * 300}{ending}"
     model = ModelLoader("gesture", [str(path), str(repository)])
     model.refresh()
-    assert version_of(model) == "1"
+    assert get_version(model) == "1"
     assert list(model.rejected_versions) == [str(path)]

@@ -27,7 +27,7 @@ async def serving(repository: Path, *keys: str) -> AsyncIterator[httpx.AsyncClie
         yield client
 
 
-def samples_in(text: str) -> Samples:
+def parse_samples(text: str) -> Samples:
     """Every sample of a scrape, by its name."""
     found: Samples = {}
     for family in text_string_to_metric_families(text):
@@ -40,7 +40,7 @@ async def scrape(client: httpx.AsyncClient, **headers: str) -> Samples:
     answer = await client.get("/metrics", headers=headers)
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
-    return samples_in(answer.text)
+    return parse_samples(answer.text)
 
 
 def value(samples: Samples, name: str, **labels: str) -> float:
@@ -192,7 +192,7 @@ def test_hands_are_counted_exactly_however_many_windows_came_between_two_scrapes
     for _ in range(windows):
         counts.record_presence("gesture", "pi", presence)
     for _ in range(2):
-        seen = samples_in(exposition([counts.snapshot()]).decode())
+        seen = parse_samples(exposition([counts.snapshot()]).decode())
         assert value(seen, "helen_window_frames_total", key="pi") == 15 * windows
         assert value(seen, "helen_hand_frames_total", hand="left") == 15 * windows
         assert value(seen, "helen_hand_frames_total", hand="right") == 5 * windows
@@ -200,27 +200,27 @@ def test_hands_are_counted_exactly_however_many_windows_came_between_two_scrapes
 
 def test_the_series_of_two_replicas_stay_apart() -> None:
     first, second = IngressMetrics().snapshot(), IngressMetrics().snapshot()
-    seen = samples_in(exposition([first, type(second)("preprocess", "elsewhere:1", second.families)]).decode())
+    seen = parse_samples(exposition([first, type(second)("preprocess", "elsewhere:1", second.families)]).decode())
     assert {labels["replica"] for labels, _ in seen["helen_websocket_sessions"]} == {first.replica, "elsewhere:1"}
     assert value(seen, "helen_replicas", stage="preprocess") == 2
 
 
 def test_a_batch_that_fails_is_a_rise_from_zero() -> None:
     counts = ModelMetrics("gesture")
-    before = samples_in(exposition([counts.snapshot()]).decode())
+    before = parse_samples(exposition([counts.snapshot()]).decode())
     assert before["helen_failed_batches_total"][0][1] == 0
     counts.record_failed_batch()
-    assert value(samples_in(exposition([counts.snapshot()]).decode()), "helen_failed_batches_total") == 1
+    assert value(parse_samples(exposition([counts.snapshot()]).decode()), "helen_failed_batches_total") == 1
 
 
 def test_a_model_that_was_replaced_is_no_longer_served() -> None:
     counts = ModelMetrics("gesture")
     counts.set_served_version("1", 0.2, 0)
     counts.set_served_version("2", 0.3, 1)
-    seen = samples_in(exposition([counts.snapshot()]).decode())
+    seen = parse_samples(exposition([counts.snapshot()]).decode())
     assert [labels["version"] for labels, _ in seen["helen_model_served"]] == ["2"]
     counts.set_served_version(None, 0.0, 2)
-    assert "helen_model_served" not in samples_in(exposition([counts.snapshot()]).decode())
+    assert "helen_model_served" not in parse_samples(exposition([counts.snapshot()]).decode())
 
 
 def test_every_family_has_a_help_and_one_type() -> None:

@@ -26,7 +26,7 @@ def written(path: Path, frames: int = 21, fps: float = 30.0, height: float = 0.5
     write_labelled(LabelledWindow(track, **said), path)  # type: ignore[arg-type]
 
 
-def arrays_of(folder: Path) -> ShotWindows:
+def make_arrays(folder: Path) -> ShotWindows:
     return stack_windows([file.window for file in read_files(folder)])
 
 
@@ -37,7 +37,7 @@ def test_files_become_arrays_and_what_nobody_said_is_nan(tmp_path: Path) -> None
     written(tmp_path / "a.json", labels=NONE_HOLDS | {"brazo_no_alineado": True}, targets={"ite": 70.0})
     written(tmp_path / "b.labeled.json", targets={"ite": 10.0, "delay_ms": 90.0})
     written(tmp_path / "c.json", labels={"baja_transferencia": True, "brazo_no_alineado": False})
-    shots = arrays_of(tmp_path)
+    shots = make_arrays(tmp_path)
     assert shots.x.shape == (3, 21, 33, 3) and shots.x.dtype == np.float32
     np.testing.assert_array_equal(shots.labels, [[0, 0, 0, 1], [np.nan] * 4, [1, np.nan, np.nan, 0]])
     np.testing.assert_array_equal(shots.targets, [[70, np.nan], [10, 90], [np.nan, np.nan]])
@@ -46,7 +46,7 @@ def test_files_become_arrays_and_what_nobody_said_is_nan(tmp_path: Path) -> None
 @pytest.mark.parametrize(("frames", "fps"), [(41, 60.0), (21, 30.0), (11, 15.0)])
 def test_any_frame_rate_comes_to_thirty(tmp_path: Path, frames: int, fps: float) -> None:
     written(tmp_path / "a.json", frames, fps, labels=NONE_HOLDS)
-    x = arrays_of(tmp_path).x
+    x = make_arrays(tmp_path).x
     assert x.shape[1] == 21
     np.testing.assert_allclose(x[0, :, 0, 0], np.linspace(0.2, 0.8, 21), atol=1e-4)
 
@@ -54,7 +54,7 @@ def test_any_frame_rate_comes_to_thirty(tmp_path: Path, frames: int, fps: float)
 def test_a_shorter_window_ends_in_frames_that_are_not_seen(tmp_path: Path) -> None:
     written(tmp_path / "a.json", 21, labels=NONE_HOLDS)
     written(tmp_path / "b.json", 11, labels=NONE_HOLDS)
-    short = arrays_of(tmp_path).x[1]
+    short = make_arrays(tmp_path).x[1]
     assert (short[11:, :, 2] == 0).all() and (short[:11, :, 2] > 0).all()
     np.testing.assert_array_equal(short[20, :, :2], short[10, :, :2])
 
@@ -75,7 +75,7 @@ def test_files_that_teach_nothing_are_named(tmp_path: Path) -> None:
 
 def test_a_window_is_cut_as_it_says(tmp_path: Path) -> None:
     written(tmp_path / "a.json", 61, labels=NONE_HOLDS, window=ShotWindow(4.0, 500, 200))
-    x = arrays_of(tmp_path).x
+    x = make_arrays(tmp_path).x
     assert x.shape[1] == 22  # 0.7 s, both ends included
     np.testing.assert_allclose(x[0, [0, -1], 0, 0], [0.35, 0.56], atol=1e-4)
 

@@ -26,7 +26,7 @@ def only_right(frames: int) -> torch.Tensor:
     return torch.tensor([0.0, 1.0]).expand(1, frames, 2)
 
 
-def right_of(features: torch.Tensor) -> torch.Tensor:
+def get_right_hand(features: torch.Tensor) -> torch.Tensor:
     return features[0, :, ONE_HAND:]
 
 
@@ -38,13 +38,13 @@ def test_there_are_116_features_a_frame() -> None:
 def test_an_absent_hand_has_zeros_everywhere() -> None:
     features = PointFeatures()(torch.rand(1, 4, 84), only_right(4))
     assert torch.equal(features[0, :, :ONE_HAND], torch.zeros(4, ONE_HAND))
-    assert (right_of(features)[:, PRESENCE] == 1).all()
+    assert (get_right_hand(features)[:, PRESENCE] == 1).all()
 
 
 def test_the_points_are_seen_from_the_wrist_and_measured_in_hand_sizes() -> None:
     hand = square_hand(0.5, 0.4, 0.1)
     size = math.sqrt(float(((hand - hand.mean(0)) ** 2).sum(-1).mean()))
-    features = right_of(PointFeatures()(window(hand), only_right(1)))
+    features = get_right_hand(PointFeatures()(window(hand), only_right(1)))
     expected = 0.5 * (hand[1:] - hand[0]) / size
     torch.testing.assert_close(features[0, REACH:TRACK], expected.flatten())
 
@@ -52,7 +52,7 @@ def test_the_points_are_seen_from_the_wrist_and_measured_in_hand_sizes() -> None
 def test_the_wrist_is_placed_in_the_image_and_against_the_window_mean() -> None:
     hands = square_hand(0.5, 0.4, 0.1), square_hand(0.6, 0.4, 0.1)
     size = math.sqrt(float(((hands[0] - hands[0].mean(0)) ** 2).sum(-1).mean()))
-    features = right_of(PointFeatures()(window(*hands), only_right(2)))
+    features = get_right_hand(PointFeatures()(window(*hands), only_right(2)))
     torch.testing.assert_close(
         features[:, PLACE:SIZE], 4 * torch.tensor([[0.4 - 0.5, 0.3 - 0.5], [0.5 - 0.5, 0.3 - 0.5]])
     )
@@ -60,14 +60,16 @@ def test_the_wrist_is_placed_in_the_image_and_against_the_window_mean() -> None:
 
 
 def test_a_hand_that_doubles_is_told_from_the_mean_size() -> None:
-    features = right_of(PointFeatures()(window(square_hand(0.5, 0.5, 0.1), square_hand(0.5, 0.5, 0.2)), only_right(2)))
+    features = get_right_hand(
+        PointFeatures()(window(square_hand(0.5, 0.5, 0.1), square_hand(0.5, 0.5, 0.2)), only_right(2))
+    )
     torch.testing.assert_close(features[:, SIZE], torch.tensor([math.log(1 / 1.5), math.log(2 / 1.5)]))
 
 
 def test_speed_is_zero_at_first_then_the_change_a_frame_in_hand_sizes_up_to_three() -> None:
     hands = square_hand(0.5, 0.4, 0.1), square_hand(0.6, 0.4, 0.1), square_hand(0.6, 1.4, 0.1)
     size = math.sqrt(float(((hands[0] - hands[0].mean(0)) ** 2).sum(-1).mean()))
-    speed = right_of(PointFeatures()(window(*hands), only_right(3)))[:, SPEED:PRESENCE]
+    speed = get_right_hand(PointFeatures()(window(*hands), only_right(3)))[:, SPEED:PRESENCE]
     assert (speed[0] == 0).all()
     torch.testing.assert_close(speed[1].view(6, 2), torch.tensor([0.1 / size, 0.0]).expand(6, 2))
     torch.testing.assert_close(speed[2].view(6, 2), torch.tensor([0.0, 3.0]).expand(6, 2))
@@ -76,7 +78,7 @@ def test_speed_is_zero_at_first_then_the_change_a_frame_in_hand_sizes_up_to_thre
 def test_a_hand_that_comes_back_has_no_speed_in_that_frame() -> None:
     hands = window(square_hand(0.5, 0.4, 0.1), square_hand(0.5, 0.4, 0.1), square_hand(0.6, 0.4, 0.1))
     presence = torch.tensor([[[0.0, 1.0], [0.0, 0.0], [0.0, 1.0]]])
-    assert (right_of(PointFeatures()(hands, presence))[:, SPEED:PRESENCE] == 0).all()
+    assert (get_right_hand(PointFeatures()(hands, presence))[:, SPEED:PRESENCE] == 0).all()
 
 
 @pytest.mark.parametrize("dx, dy, factor", [(0.2, 0.0, 1.0), (0.0, 0.0, 2.0), (-0.1, 0.3, 0.5)])

@@ -212,11 +212,11 @@ async def test_a_model_with_other_labels_ends_the_sessions_so_that_none_reads_an
         await socket.opened()
         card = stages.model_status.card
         assert card is not None
-        stages.model_status = replace(stages.model_status, version="2", card=type(card)(**{**vars_of(card)}))
+        stages.model_status = replace(stages.model_status, version="2", card=type(card)(**{**describe_session(card)}))
         await app.state.service.gesture.refresh()
         socket.send(b"".join(PACKED[:6]))
         assert (await socket.answer())["frame"] == 6, "another version of the same shape is no reason to end"
-        other = {**vars_of(card), "class_labels": tuple(reversed(card.class_labels))}
+        other = {**describe_session(card), "class_labels": tuple(reversed(card.class_labels))}
         stages.model_status = replace(stages.model_status, version="3", card=type(card)(**other))
         await app.state.service.gesture.refresh()
         socket.send(PACKED[6])
@@ -318,7 +318,7 @@ async def test_what_was_refused_is_told_before_the_session_is_closed(repository:
         assert (await closed_with(socket))[0] == 1007
 
 
-def failures_of(app: Starlette) -> float:
+def count_failures(app: Starlette) -> float:
     value = app.state.service.metrics.registry.get_sample_value("helen_task_failures_total", {"task": "session"})
     assert isinstance(value, float)
     return value
@@ -336,7 +336,7 @@ async def test_a_server_that_refuses_an_answer_costs_that_answer_alone_and_is_co
             await asyncio.sleep(0.001)
         socket.send(PACKED[6])
         assert (await socket.answer())["frame"] == 7
-        assert failures_of(app) == 1
+        assert count_failures(app) == 1
 
     assert "a state of its own" in caplog.text
 
@@ -354,7 +354,7 @@ async def test_a_session_that_fails_is_told_so_and_closed(repository: Path, monk
             told = await socket.answer()
             assert (told["code"], "bug" in told["error"]) == ("internal", False)
             assert (await closed_with(socket))[0] == 1011
-            assert failures_of(app) == 1
+            assert count_failures(app) == 1
         assert not app.state.service.sessions
 
 
@@ -372,7 +372,7 @@ async def test_a_client_that_reads_nothing_doesn_t_keep_its_session(
                 await asyncio.sleep(0.01)
 
 
-def vars_of(card: Any) -> dict[str, Any]:
+def describe_session(card: Any) -> dict[str, Any]:
     return {name: getattr(card, name) for name in card.__struct_fields__}
 
 
