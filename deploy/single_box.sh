@@ -66,7 +66,10 @@ environment() {
 # The bundled model is copied once; what is published later lives beside it, where an upgrade doesn't reach.
 repository() {
   install -d -m 0755 "$models"
-  [ -d "$models/gesture" ] || cp -r "$root/models/gesture" "$models/gesture"
+  local model
+  for model in gesture shot; do
+    [ -d "$models/$model" ] || cp -r "$root/models/$model" "$models/$model"
+  done
 }
 
 keys() {

@@ -52,6 +52,7 @@ def test_the_box_gets_the_program_a_model_keys_units_and_nginx(box: Path) -> Non
         "opt/helen/constraints.txt",
         "etc/helen/serve_config.yaml",
         "var/lib/helen/models/gesture/1/model.onnx",
+        "var/lib/helen/models/shot/1/model.onnx",
         "etc/systemd/system/helen-ray.service",
         "etc/systemd/system/helen-serve.service",
     ):
