@@ -1,6 +1,7 @@
 """What a connection of a load and its target are to the generator."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
@@ -9,7 +10,7 @@ from benchmarks.load.results import ResponseLog
 OnFree = Callable[[Any], Any]  # called with the connection when nothing is due on it any more
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.Protocol, ABC):
     """One HTTP connection or live session; ``lost`` when nothing can be sent on it any more."""
 
     def __init__(self, responses: ResponseLog, on_free: OnFree) -> None:
@@ -22,9 +23,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
+    @abstractmethod
     def send(self, due_s: float) -> None:
         """Send what was due at ``due_s`` (``perf_counter``)."""
-        raise NotImplementedError
 
     def close(self) -> None:
         self._transport.close()

@@ -14,9 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, WebSocketRoute
 
 from landmarks.protocol.open_inference import HEADER_LENGTH
-from serve_app.api import analyze, metrics, open_inference, predict
-from serve_app.api import health as system
-from serve_app.api import model_files as models
+from serve_app.api import analyze, health, metrics, model_files, open_inference, predict
 from serve_app.api.app_state import AppState
 from serve_app.api.auth.api_keys import ApiKeyStore
 from serve_app.api.auth.middleware import ApiKeyMiddleware
@@ -42,8 +40,8 @@ PAGES_READ = ("Retry-After", "X-Request-Id", "ETag", HEADER_LENGTH)
 ROUTES: tuple[Route | WebSocketRoute, ...] = (
     PREDICT,
     INFER,
-    Route("/health", system.health, methods=["GET"]),
-    Route("/metadata", system.metadata, methods=["GET"]),
+    Route("/health", health.health, methods=["GET"]),
+    Route("/metadata", health.metadata, methods=["GET"]),
     Route("/v2/models/{name}/versions/{version}/infer", open_inference.infer, methods=["POST"]),
     *(
         Route(f"/v2/models/{{name}}{version}{path}", endpoint, methods=["GET"])
@@ -59,7 +57,7 @@ ROUTES: tuple[Route | WebSocketRoute, ...] = (
     WebSocketRoute("/stream", stream.Stream()),
     Route("/analyze", analyze.analyze, methods=["POST"]),
     Route("/api/analyze", analyze.analyze, methods=["POST"]),
-    Route("/models/{name}/{file}", models.model_file, methods=["GET"]),
+    Route("/models/{name}/{file}", model_files.model_file, methods=["GET"]),
     Route("/", home.home, methods=["GET"]),
     Route("/shots", pages.shots, methods=["GET"]),
     Route("/shots/{file}", pages.file, methods=["GET"], include_in_schema=False),
