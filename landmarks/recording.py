@@ -28,6 +28,7 @@ from landmarks.files.atomic import replace_file
 from landmarks.hands import FEATURE_DIM_XY, FEATURE_DIM_XYZ, Array
 
 Texts = npt.NDArray[np.str_]
+Arrays = Mapping[str, npt.NDArray[Any]]
 
 TEXTS: Final = ("label", "signer", "session")
 MAX_FRAMES: Final = 1_000_000
@@ -87,14 +88,7 @@ def write_recording(recording: Recording, path: Path) -> None:
         OSError: it can't be written; a file that had the name is unchanged.
     """
     with replace_file(path) as file:
-        np.savez_compressed(
-            file,
-            hands=recording.hands.astype(np.float32),
-            label=recording.label,
-            signer=recording.signer,
-            session=recording.session,
-            fps=np.float32(recording.fps),
-        )
+        np.savez_compressed(file, allow_pickle=False, **recording_arrays(recording))
 
 
 def read_recording(path: Path) -> Recording:
@@ -103,11 +97,30 @@ def read_recording(path: Path) -> Recording:
     Raises:
         RecordingError: when it can't be read or isn't a recording.
     """
-    found = _read_columns(path, ("hands", *TEXTS, "fps"))
+    arrays = _read_columns(path, ("hands", *TEXTS, "fps"))
     try:
-        return Recording(found["hands"], found["label"], found["signer"], found["session"], float(found["fps"]))
+        return make_recording(arrays)
     except RecordingError as error:
         raise RecordingError(f"{path}: {error}") from error
+
+
+def make_recording(arrays: Arrays) -> Recording:
+    """A recording of the arrays that the table above names.
+
+    Raises:
+        RecordingError: an array isn't as the table says.
+    """
+    label, signer, session = (arrays[name] for name in TEXTS)
+    return Recording(_numbers(arrays, "hands"), label, signer, session, _fps(arrays))
+
+
+def recording_arrays(recording: Recording) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of a recording as its file holds them."""
+    return {
+        "hands": recording.hands.astype(np.float32),
+        **{name: getattr(recording, name) for name in TEXTS},
+        "fps": np.float32(recording.fps),
+    }
 
 
 def read_labelled_hands(path: Path, *, max_bytes: int | None = None) -> LabelledHands:
@@ -116,34 +129,37 @@ def read_labelled_hands(path: Path, *, max_bytes: int | None = None) -> Labelled
     Raises:
         RecordingError: when it can't be read, takes more than ``max_bytes``, or an array isn't as the table says.
     """
-    found = _read_columns(path, ("hands", "label"), optional=("signer", "session", "fps"), limit=max_bytes)
-    texts = {name: _texts(found[name]) for name in TEXTS if name in found}
-    fps = float(found["fps"]) if "fps" in found else None
+    arrays = _read_columns(path, ("hands", "label"), optional=("signer", "session", "fps"), limit=max_bytes)
+    texts = {name: _texts(arrays[name]) for name in TEXTS if name in arrays}
     try:
-        return LabelledHands(found["hands"], texts["label"], texts.get("signer"), texts.get("session"), fps)
+        hands, fps = _numbers(arrays, "hands"), _fps(arrays) if "fps" in arrays else None
+        return LabelledHands(hands, texts["label"], texts.get("signer"), texts.get("session"), fps)
     except RecordingError as error:
         raise RecordingError(f"{path}: {error}") from error
 
 
 def _read_columns(
     path: Path, names: Collection[str], *, optional: Collection[str] = (), limit: int | None = None
-) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of a file, ``hands`` and ``fps`` being float32."""
+) -> Arrays:
     try:
-        arrays = read_arrays(path, names, optional=optional, max_bytes=limit)
+        return read_arrays(path, names, optional=optional, max_bytes=limit)
     except ArrayFileError as error:
         raise RecordingError(f"{path} can't be read as a recording: {error}") from error
-    arrays |= {name: _numbers(arrays[name], name, path) for name in ("hands", "fps") if name in arrays}
-    if "fps" in arrays and arrays["fps"].shape != ():
-        raise RecordingError(f"{path}: fps has shape {arrays['fps'].shape}, expected one number")
-    return arrays
 
 
-def _numbers(array: npt.NDArray[Any], name: str, path: Path) -> Array:
+def _numbers(arrays: Arrays, name: str) -> Array:
+    array = arrays[name]
     if array.dtype.kind not in "fiu":
-        raise RecordingError(f"{path}: {name} has the type {array.dtype}, expected numbers")
+        raise RecordingError(f"{name} has the type {array.dtype}, expected numbers")
     with np.errstate(over="ignore"):  # beyond float32 it is infinite, which is rejected
         return array.astype(np.float32)
+
+
+def _fps(arrays: Arrays) -> float:
+    fps = _numbers(arrays, "fps")
+    if fps.shape != ():
+        raise RecordingError(f"fps has shape {fps.shape}, expected one number")
+    return float(fps)
 
 
 def _texts(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

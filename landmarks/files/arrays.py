@@ -3,11 +3,12 @@
 What the arrays mean is up to the caller, such as ``recording.py``.
 """
 
+import io
 import math
 import zipfile
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +21,9 @@ class ArrayFileError(Exception):
 
 
 def read_arrays(
-    path: Path, names: Collection[str], *, optional: Collection[str] = (), max_bytes: int | None = None
+    source: Path | bytes, names: Collection[str], *, optional: Collection[str] = (), max_bytes: int | None = None
 ) -> dict[str, npt.NDArray[Any]]:
-    """The named arrays of a file, and those of ``optional`` that it has; others in it aren't read.
+    """The named arrays of a file (its path or its bytes), and those of ``optional`` that it has; others aren't read.
 
     Raises:
         ArrayFileError: the file can't be read, isn't an ``.npz`` file, lacks a name, holds Python objects, is damaged,
@@ -30,12 +31,12 @@ def read_arrays(
     """
     limit = MAX_BYTES if max_bytes is None else max_bytes
     try:
-        size = path.stat().st_size
+        size = len(source) if isinstance(source, bytes) else source.stat().st_size
         if size > limit:
             raise ArrayFileError(f"it has {size} bytes, expected at most {limit}")
-        with path.open("rb") as file:
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
             if not zipfile.is_zipfile(file):
-                raise ArrayFileError(f"it is {_beginning(path)}, expected a whole .npz file of NumPy")
+                raise ArrayFileError(f"it is {_describe_beginning(file)}, expected a whole .npz file of NumPy")
             with zipfile.ZipFile(file) as archive:
                 there = set(archive.namelist())
                 missing = sorted(name for name in names if f"{name}.npy" not in there)
@@ -80,7 +81,7 @@ def _check_header(archive: zipfile.ZipFile, name: str) -> None:
             raise ArrayFileError(f"{name} has {there} bytes, expected {math.prod(shape) * dtype.itemsize}")
 
 
-def _beginning(path: Path) -> str:
-    with path.open("rb") as file:
-        start = file.read(12)
+def _describe_beginning(file: BinaryIO) -> str:
+    file.seek(0)
+    start = file.read(12)
     return f"a file that begins with {start!r}" if start else "an empty file"

@@ -68,7 +68,8 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     ``feature_dim`` numbers a frame and ``min_seq_len..seq_len`` frames a window are what clients may send, prepared
     as ``normalization`` says: ``image`` is raw MediaPipe landmarks (the model normalises them itself), ``hand_box``
     is ``landmarks.hands.hand_box_normalise``. ``temperature`` divides the logits before the softmax; its bounds leave
-    the quotient of any float32 logit that a network gives finite.
+    the quotient of any float32 logit that a network gives finite. ``embedding_dim`` is the width of the output
+    ``embedding``, unit vectors in which alike windows lie close together; a model without one carries no vocabulary.
     """
 
     card_version: Literal[1] = 1
@@ -82,6 +83,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     normalization: Normalization
     temperature: Annotated[float, msgspec.Meta(ge=0.01, le=100)] = 1.0
     threads: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
+    embedding_dim: Annotated[int, msgspec.Meta(ge=1, le=4096)] | None = None
     training: Training
     evaluation: tuple[Evaluation, ...] = ()
     sha256: Sha256

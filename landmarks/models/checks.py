@@ -12,13 +12,14 @@ import numpy as np
 from landmarks.hands import Array, feature_dim
 from landmarks.models.card import MODEL_FILE, ModelCard, ModelError
 from landmarks.pose import POSE_POINTS
-from landmarks.protocol.tensors import LOGITS, POSES, PREDS, PRESENCE, SEQUENCE, TensorSpec
+from landmarks.protocol.tensors import EMBEDDING, LOGITS, POSES, PREDS, PRESENCE, SEQUENCE, TensorSpec
 from landmarks.shots.keypoints import SHOT_LABELS, SHOT_TARGETS
 
 Kind = Literal["gesture", "shot"]
 
 MAX_BATCH: Final = 32
 MAX_FRAMES: Final = 8192
+UNIT_TOLERANCE: Final = 0.01
 
 # The axes of each input after batch and frames, and of each output after the batch; 0 is the card's own number.
 INPUTS: Final[dict[Kind, dict[str, tuple[int, ...]]]] = {
@@ -39,7 +40,7 @@ def check_tensors(card: ModelCard, inputs: Sequence[TensorSpec], outputs: Sequen
             the card says, or the card's ``feature_dim`` or ``class_labels`` are not those of its kind.
     """
     kind = _get_kind([spec.name for spec in inputs])
-    missing = [name for name in OUTPUTS[kind] if name not in {spec.name for spec in outputs}]
+    missing = [name for name in list_output_axes(card, kind) if name not in {spec.name for spec in outputs}]
     if missing:
         found = [spec.name for spec in outputs]
         raise ModelError(f"{MODEL_FILE} gives the tensors {found}, expected {missing[0]} among those of a {kind} model")
@@ -65,6 +66,12 @@ def check_tensors(card: ModelCard, inputs: Sequence[TensorSpec], outputs: Sequen
     return kind
 
 
+def list_output_axes(card: ModelCard, kind: Kind) -> dict[str, tuple[int, ...]]:
+    """The outputs that a model must have by its card, and their axes after the batch."""
+    axes = {name: tuple(axis or card.num_classes for axis in tail) for name, tail in OUTPUTS[kind].items()}
+    return axes if card.embedding_dim is None else axes | {EMBEDDING: (card.embedding_dim,)}
+
+
 def check_range(card: ModelCard, kind: Kind, run: Callable[[Mapping[str, Array]], Mapping[str, Array]]) -> None:
     """Run a model over what its card allows: few and many frames, one window and a batch, with hands and without.
 
@@ -81,8 +88,8 @@ def check_range(card: ModelCard, kind: Kind, run: Callable[[Mapping[str, Array]]
         except ModelError as error:
             promised = f"{card.min_seq_len} to {card.seq_len}"
             raise ModelError(f"{MODEL_FILE} can't answer {windows}, its card promises {promised}: {error}") from error
-        for name, tail in OUTPUTS[kind].items():
-            expected = (batch, *(axis or card.num_classes for axis in tail))
+        for name, axes in list_output_axes(card, kind).items():
+            expected = (batch, *axes)
             if outputs[name].shape != expected:
                 shape = list(outputs[name].shape)
                 raise ModelError(f"{MODEL_FILE} gives {name} of shape {shape} for {windows}, expected {list(expected)}")
@@ -92,6 +99,10 @@ def check_range(card: ModelCard, kind: Kind, run: Callable[[Mapping[str, Array]]
                 raise ModelError(f"{MODEL_FILE} gives {name} {found} for {windows}, expected float32 [{batch}, …]")
             if not np.isfinite(output).all():
                 raise ModelError(f"{MODEL_FILE} gives {name} that are not finite for {windows}")
+        if card.embedding_dim is not None:
+            lengths = np.linalg.norm(outputs[EMBEDDING], axis=-1)
+            if np.abs(lengths - 1).max() > UNIT_TOLERANCE:
+                raise ModelError(f"{MODEL_FILE} gives {EMBEDDING} of length {lengths.max():.3g}, expected unit vectors")
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             if not np.isfinite(outputs[LOGITS] / np.float32(card.temperature)).all():
                 raise ModelError(f"the logits divided by the card's temperature {card.temperature:g} are not finite")

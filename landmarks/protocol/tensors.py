@@ -22,6 +22,7 @@ Datatype = Literal["FP32", "FP16", "BYTES"]
 SEQUENCE: Final = "sequence"  # float32 (B, T, F): windows of hands
 PRESENCE: Final = "presence"  # float32 (B, T, 2): which hand is there
 POSES: Final = "x"  # float32 (B, T, 33, 3): windows of bodies
+EMBEDDING: Final = "embedding"  # float32 (B, E), unit vectors
 LOGITS: Final = "logits"  # float32 (B, C), C being the card's class_labels
 PREDS: Final = "preds"  # float32 (B, 2): ite and delay_ms of a shot
 PROBABILITIES: Final = "probabilities"  # float32 (B, C), of the service

@@ -1,0 +1,199 @@
+"""Vocabulary: a person's own gestures, taught from a few recordings without training.
+
+It keeps its recordings, so that another base model embeds them anew. ``prototypes.py`` holds the arithmetic, and
+``vocabulary_files.py`` reads and writes it.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from landmarks.files.arrays import read_arrays
+from landmarks.hands import Array, drop_z
+from landmarks.models.prototypes import Embed, Indices, PrototypeHead, build_head, embed_windows
+from landmarks.models.session import ModelSession
+from landmarks.protocol.predictions import softmax
+from landmarks.protocol.tensors import EMBEDDING, PRESENCE, SEQUENCE
+from landmarks.recording import TEXTS, Recording, recording_arrays
+
+NONE: Final = "none"
+MAX_GESTURES: Final = 64
+MAX_RECORDINGS: Final = 512
+MAX_FRAMES: Final = 60
+MAX_LABEL_CHARACTERS: Final = 64
+BACKGROUND: Final = Path(__file__).with_name("background.npz")
+# Odds of a kept word beyond these tell nothing more.
+MAX_LOG_ODDS: Final = 30.0
+
+
+class VocabularyError(Exception):
+    """A vocabulary can't be read or made; the message names the field, what was found and what was expected."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vocabulary:
+    """Recordings of gestures, the head taught from them, and the SHA-256 of the base model whose embedding it reads."""
+
+    recording: Recording
+    base: str
+    head: PrototypeHead
+    keep: tuple[str, ...] = ()
+
+    @property
+    def gestures(self) -> tuple[str, ...]:
+        """The labels that were taught, in alphabetical order."""
+        return list_gestures(self.recording)
+
+    @property
+    def class_labels(self) -> tuple[str, ...]:
+        """The labels of its predictions: what was taught, what is kept of the base, and ``none``."""
+        return (*self.gestures, *self.keep, NONE)
+
+    def compute_logits(self, embedding: Array, logits: Array, labels: Sequence[str], temperature: float) -> Array:
+        """Logits ``(B, C)`` in the order of ``class_labels``.
+
+        Args:
+            embedding: the base's ``(B, E)``.
+            logits: the base's ``(B, labels)``.
+            labels: the base's labels.
+            temperature: of the base's logits.
+        """
+        columns = [self.head.compute_logits(embedding)]
+        if self.keep:
+            chosen = [tuple(labels).index(label) for label in self.keep]
+            probability = softmax(logits / temperature)[:, chosen].astype(np.float64)
+            odds = np.log(np.maximum(probability, 1e-12)) - np.log(np.maximum(1 - probability, 1e-12))
+            columns.append(np.clip(odds, -MAX_LOG_ODDS, MAX_LOG_ODDS).astype(np.float32))
+        columns.append(np.zeros((len(embedding), 1), np.float32))
+        return np.concatenate(columns, axis=1)
+
+
+def list_gestures(recording: Recording) -> tuple[str, ...]:
+    """The labels of a recording in alphabetical order, without ``none``."""
+    return tuple(label for label in np.unique(recording.label).tolist() if label != NONE)
+
+
+def teach(recording: Recording, session: ModelSession, keep: Sequence[str] = ()) -> Vocabulary:
+    """A vocabulary from recordings of gestures, and perhaps of ``none``.
+
+    Raises:
+        VocabularyError: too few, too many or too long recordings, a label that can't be one, a model without an
+            embedding, or a label to keep that the model doesn't have.
+    """
+    check_recording(recording)
+    check_base(session, keep, list_gestures(recording))
+    embed = make_embed(session)
+    windows = [fit_window(window, session) for window in recording.hands]
+    gestures = list_gestures(recording)
+    shown = recording.label != NONE
+    background = embed_background(session)
+    if not shown.all():
+        rest = [window for window, is_gesture in zip(windows, shown, strict=True) if not is_gesture]
+        background = np.concatenate([background, embed_windows(rest, embed)])
+    chosen = [window for window, is_gesture in zip(windows, shown, strict=True) if is_gesture]
+    target: Indices = np.searchsorted(np.asarray(gestures), recording.label[shown]).astype(np.int64)
+    return Vocabulary(recording, session.card.sha256, build_head(chosen, target, embed, background), tuple(keep))
+
+
+def adapt(vocabulary: Vocabulary, session: ModelSession) -> Vocabulary:
+    """The same gestures over another base model; kept labels that it lacks are left out.
+
+    Raises:
+        VocabularyError: the model has no embedding.
+    """
+    if vocabulary.base == session.card.sha256:
+        return vocabulary
+    keep = tuple(label for label in vocabulary.keep if label in session.card.class_labels)
+    return teach(vocabulary.recording, session, keep)
+
+
+def check_recording(recording: Recording) -> None:
+    """Reject what can't be taught from.
+
+    Raises:
+        VocabularyError: no gesture, too many recordings or frames, or a label that can't be one.
+    """
+    count, frames = recording.hands.shape[:2]
+    gestures = list_gestures(recording)
+    if not 1 <= len(gestures) <= MAX_GESTURES:
+        raise VocabularyError(f"label names {len(gestures)} gestures, expected 1 to {MAX_GESTURES} besides {NONE}")
+    if count > MAX_RECORDINGS:
+        raise VocabularyError(f"hands has {count} recordings, expected at most {MAX_RECORDINGS}")
+    if frames > MAX_FRAMES:
+        raise VocabularyError(f"hands has {frames} frames a recording, expected at most {MAX_FRAMES}")
+    for label in gestures:
+        if not label.strip() or len(label) > MAX_LABEL_CHARACTERS or not label.isprintable():
+            shown = repr(label[: MAX_LABEL_CHARACTERS + 1])
+            raise VocabularyError(f"label is {shown}, expected 1 to {MAX_LABEL_CHARACTERS} printable characters")
+    empty = ~recording.hands.any(axis=(1, 2)) & (recording.label != NONE)
+    if empty.any():
+        at = int(np.flatnonzero(empty)[0])
+        raise VocabularyError(
+            f"hands[{at}], a recording of {recording.label[at]}, shows no hand, expected at least one"
+        )
+
+
+def check_base(session: ModelSession, keep: Sequence[str], gestures: Sequence[str]) -> None:
+    """Reject a model that can't carry a vocabulary.
+
+    Raises:
+        VocabularyError: it has no embedding, lacks a label to keep, or one is taught as well.
+    """
+    if session.card.embedding_dim is None:
+        raise VocabularyError(
+            f"the model {session.card.name} has the outputs {list(session.output_names)}, expected {EMBEDDING} among"
+            " them: export it again"
+        )
+    for label in keep:
+        if label not in session.card.class_labels or label == NONE:
+            raise VocabularyError(f"keep has {label!r}, expected labels of the base: {list(session.card.class_labels)}")
+        if label in gestures:
+            raise VocabularyError(f"keep has {label!r}, which is taught as well: leave one out")
+
+
+def make_embed(session: ModelSession) -> Embed:
+    """A model's embedding as a function of ``sequence`` and ``presence``."""
+
+    def embed(sequence: Array, presence: Array) -> Array:
+        return session.run({SEQUENCE: sequence, PRESENCE: presence})[EMBEDDING]
+
+    return embed
+
+
+def fit_window(window: Array, session: ModelSession) -> Array:
+    """A recorded window ``(T, 126)`` as the model's clients send it, ``(T', F)``; the newest frames of a longer one."""
+    window = window[-session.card.seq_len :]
+    return window if session.card.use_z else drop_z(window)
+
+
+@lru_cache(4)
+def embed_background(session: ModelSession) -> Array:
+    """Movements that are nobody's gestures, as the model embeds them: ``(K, E)``."""
+    hands = read_arrays(BACKGROUND, ("hands",))["hands"].astype(np.float32)
+    return embed_windows([fit_window(window, session) for window in hands], make_embed(session))
+
+
+def compute_digest(vocabulary: Vocabulary) -> str:
+    """The first 8 hexadecimal digits of what tells its predictions from another vocabulary's."""
+    recording = recording_arrays(vocabulary.recording)
+    content = hashlib.sha256(repr((vocabulary.keep, recording["label"].tolist())).encode())
+    content.update(recording["hands"].tobytes())
+    return content.hexdigest()[:8]
+
+
+def remove_label(recording: Recording, label: str) -> Recording:
+    """A recording without the windows of one label.
+
+    Raises:
+        VocabularyError: nothing has that label, or no other gesture would be left.
+    """
+    others = recording.label != label
+    if others.all() or not (recording.label[others] != NONE).any():
+        found = list(list_gestures(recording))
+        raise VocabularyError(f"{label!r} can't be forgotten, the gestures are {found}: expected one of several")
+    return replace(recording, **{name: getattr(recording, name)[others] for name in ("hands", *TEXTS)})
