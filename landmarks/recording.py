@@ -10,6 +10,9 @@ One ``.npz`` file, never pickled, with these arrays:
 | ``session`` | ``(N,)`` text           | which sitting, to keep sittings apart                                  |
 | ``fps``     | ``()`` float32          | frames a second                                                        |
 
+Files from elsewhere may hold windows of different lengths: zeros at their ends, and ``length`` ``(N,)``, the number of
+frames that each has.
+
 Landmarks are as the tracker returned them, before smoothing or any feature: x to the right and y down in 0..1 of the
 image, z relative to the wrist. This module reads and writes; it records nothing (``edge_client/recording/recorder.py``
 does).
@@ -53,11 +56,21 @@ class LabelledHands:
     signer: Texts | None
     session: Texts | None
     fps: float | None
+    length: npt.NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         if self.hands.ndim != 3 or self.hands.shape[2] not in (FEATURE_DIM_XY, FEATURE_DIM_XYZ):
             raise RecordingError(f"hands has shape {self.hands.shape}, expected (N, T, 84) or (N, T, 126)")
         _check_columns(self.hands, self.fps, {name: getattr(self, name) for name in TEXTS})
+        if self.length is not None and (
+            self.length.shape != self.hands.shape[:1] or self.length.dtype.kind not in "iu"
+        ):
+            found = f"{self.length.dtype} {self.length.shape}"
+            raise RecordingError(f"length is {found}, expected one whole number for each of {len(self.hands)} windows")
+        if self.length is not None and not ((self.length >= 1) & (self.length <= self.hands.shape[1])).all():
+            raise RecordingError(
+                f"length has {self.length.min()} to {self.length.max()}, expected 1 to {self.hands.shape[1]}"
+            )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,11 +142,13 @@ def read_labelled_hands(path: Path, *, max_bytes: int | None = None) -> Labelled
     Raises:
         RecordingError: when it can't be read, takes more than ``max_bytes``, or an array isn't as the table says.
     """
-    arrays = _read_columns(path, ("hands", "label"), optional=("signer", "session", "fps"), limit=max_bytes)
+    arrays = _read_columns(path, ("hands", "label"), optional=("signer", "session", "fps", "length"), limit=max_bytes)
     texts = {name: _texts(arrays[name]) for name in TEXTS if name in arrays}
     try:
         hands, fps = _numbers(arrays, "hands"), _fps(arrays) if "fps" in arrays else None
-        return LabelledHands(hands, texts["label"], texts.get("signer"), texts.get("session"), fps)
+        return LabelledHands(
+            hands, texts["label"], texts.get("signer"), texts.get("session"), fps, arrays.get("length")
+        )
     except RecordingError as error:
         raise RecordingError(f"{path}: {error}") from error
 

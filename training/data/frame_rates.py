@@ -111,6 +111,11 @@ def stretch(hands: Array, frames: int) -> Array:
     return out
 
 
+def stretch_each(hands: Array, length: npt.NDArray[np.int64], frames: int) -> Array:
+    """As ``stretch``, for windows ``(N, T, F)`` of which only the first ``length`` ``(N,)`` frames count."""
+    return np.concatenate([stretch(window[None, :count], frames) for window, count in zip(hands, length, strict=True)])
+
+
 def resample(points: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
     """Points ``(B, T, parts, N, D)`` at source times ``(B, L)``: linear between two frames that both show the part.
 

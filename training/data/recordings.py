@@ -4,6 +4,7 @@ As ``edge_client record`` writes them (keypoint JSON holds bodies, not hands); n
 networks.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -11,8 +12,16 @@ from typing import Final
 import numpy as np
 
 from landmarks.recording import RecordingError, read_labelled_hands
-from training.data.frame_rates import FrameRateError, RecordedWindows, check_length, unify_frame_rates
-from training.data.windows import GROUPS, DataError, Windows, check_apart
+from training.data.frame_rates import (
+    SEQ_LEN,
+    FrameRateError,
+    RecordedWindows,
+    check_length,
+    stretch,
+    stretch_each,
+    unify_frame_rates,
+)
+from training.data.windows import GROUPS, NONE, DataError, Windows, check_apart
 
 MAX_FILE_BYTES: Final = 16 * 2**30
 
@@ -99,6 +108,47 @@ def read_split(data_dir: Path) -> tuple[Windows, Windows]:
     return train, replace(validation, target=target, class_labels=train.class_labels)
 
 
+def add_other_signs(windows: Windows, labels: Sequence[str] | None, folders: Sequence[Path]) -> Windows:
+    """Windows whose model tells other signs from its own: those of ``folders``, and labels that are not in ``labels``.
+
+    The result has ``SEQ_LEN`` frames, ``none`` as its last label, and the others as ``other_labels``, each named by its
+    folder.
+
+    Raises:
+        DataError: the labels to recognise lack ``none``, one of them isn't in the data, or a folder can't be read.
+    """
+    chosen = tuple(labels or windows.class_labels)
+    unknown = sorted(set(chosen) - set(windows.class_labels))
+    if unknown or NONE not in chosen:
+        found = f"{unknown}, which nobody recorded" if unknown else f"no {NONE}"
+        raise DataError(f"the labels to recognise have {found}: expected {NONE} among them, which other signs count as")
+    names = np.asarray(windows.class_labels)[windows.target].astype(object)
+    points, group = [stretch(windows.points, SEQ_LEN)], [windows.group]
+    names = [np.array([name if name in chosen else f"other {name}" for name in names], dtype=np.str_)]
+    for folder in folders:
+        for part in _read_files(folder, GROUPS):
+            if part.hands.shape[-1] != windows.points.shape[-1]:
+                found, expected = part.hands.shape[-1], windows.points.shape[-1]
+                raise DataError(
+                    f"{part.file} has {found} numbers a frame, expected {expected} as the data to recognise"
+                )
+            points.append(stretch(part.hands, SEQ_LEN))
+            names.append(np.char.add(f"{folder.name} ", part.label))
+            group.append(np.char.add(f"{folder.name} ", part.group))
+    label = np.concatenate(names)
+    class_labels = (*sorted(set(chosen) - {NONE}), NONE)
+    other_labels = tuple(sorted(set(label.tolist()) - set(class_labels)))
+    index = {name: number for number, name in enumerate((*class_labels, *other_labels))}
+    return replace(
+        windows,
+        points=np.concatenate(points),
+        target=np.array([index[name] for name in label.tolist()], dtype=np.int64),
+        class_labels=class_labels,
+        group=np.concatenate(group),
+        other_labels=other_labels,
+    )
+
+
 def _read_file(file: Path, groups: tuple[str, ...]) -> RecordedWindows:
     try:
         found = read_labelled_hands(file, max_bytes=MAX_FILE_BYTES)
@@ -109,4 +159,5 @@ def _read_file(file: Path, groups: tuple[str, ...]) -> RecordedWindows:
         ((key, column) for key in groups if (column := columns[key]) is not None),
         (None, np.full(len(found.hands), "unknown")),
     )
-    return RecordedWindows(file, found.hands, found.label, group, grouped_by, found.fps)
+    hands = found.hands if found.length is None else stretch_each(found.hands, found.length, SEQ_LEN)
+    return RecordedWindows(file, hands, found.label, group, grouped_by, found.fps if found.length is None else None)

@@ -17,6 +17,8 @@ from training.data.skeletons import TWO_HANDS, SkeletonLayout
 Split = Literal["signer", "session", "random", "none"]
 SPLITS: Final[tuple[Split, ...]] = ("signer", "session", "random", "none")
 GROUPS: Final = ("signer", "session")
+# The label of everything that is no gesture.
+NONE: Final = "none"
 
 
 class DataError(Exception):
@@ -29,7 +31,8 @@ class Windows:
 
     F is 84 or 126 for two hands (x, y and perhaps z), and a body's joints times 3 for a body; ``layout`` says which.
     ``group`` ``(N,)`` names the person or session of each window; ``grouped_by`` says which of the two it is, or is
-    None where the recordings don't tell.
+    None where the recordings don't tell. ``other_labels`` are signs that the model has no label for: their targets go on
+    behind ``class_labels``, of which ``none`` is then the last.
     """
 
     points: Array
@@ -38,6 +41,7 @@ class Windows:
     group: npt.NDArray[np.str_]
     grouped_by: str | None
     layout: SkeletonLayout = TWO_HANDS
+    other_labels: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.target)
@@ -51,7 +55,7 @@ class Windows:
     @property
     def digest(self) -> str:
         """SHA-256 of all that training sees of the windows: their numbers, targets, labels and layout."""
-        description = (self.points.shape, self.points.dtype.str, self.class_labels, self.layout)
+        description = (self.points.shape, self.points.dtype.str, self.class_labels, self.layout, *self.other_labels)
         content = hashlib.sha256(repr(description).encode())
         for array in (self.points, self.target):
             content.update(np.ascontiguousarray(array).data)

@@ -16,14 +16,15 @@ import msgspec
 import numpy as np
 import onnxruntime as ort
 import torch
+from torch import Tensor, nn
 
 from landmarks.files.atomic import replace_file
 from landmarks.hands import Array, compute_presence, drop_z, hand_box_normalise
 from landmarks.models.card import CARD_FILE, Evaluation, Golden, ModelCard, ModelError, compute_sha256, encode_card
 from landmarks.models.session import ModelSession
 from landmarks.pose import POSE_POINTS
-from landmarks.protocol.tensors import LOGITS, POSES, PREDS, PRESENCE, SEQUENCE
-from training.engine.checkpoints import Checkpoint
+from landmarks.protocol.tensors import EMBEDDING, LOGITS, POSES, PREDS, PRESENCE, SEQUENCE
+from training.engine.checkpoints import Checkpoint, CheckpointMetadata
 from training.engine.shot_card import make_shot_card
 from training.networks.architectures import Network
 from training.networks.bigru import LegacyGRU, TrimmedLegacyGRU
@@ -57,12 +58,12 @@ class Signature:
 
 
 def get_signature(network: Network | ShotTCN) -> Signature:
-    """``sequence`` and ``presence`` to ``logits`` for gestures, ``x`` to ``logits`` and ``preds`` for shots."""
+    """Gestures: ``sequence`` and ``presence`` to ``logits`` and ``embedding``; shots: ``x`` to ``logits`` and ``preds``."""
     if isinstance(network, ShotTCN):
         # delay_ms counts hundreds.
         return Signature((POSES,), {LOGITS: 1e-5, PREDS: 1e-3}, sample_poses)
     inputs = (SEQUENCE,) if isinstance(network, LegacyGRU) else (SEQUENCE, PRESENCE)
-    return Signature(inputs, {LOGITS: 1e-5}, partial(sample_hands, width=network.config.input_dim))
+    return Signature(inputs, {LOGITS: 1e-5, EMBEDDING: 1e-5}, partial(sample_hands, width=network.config.input_dim))
 
 
 def export(
@@ -87,7 +88,7 @@ def export(
             evaluation=evaluation,
         )
     else:
-        card = make_gesture_card(model, checkpoint, name, note, evaluation)
+        card = make_gesture_card(model, checkpoint.network, checkpoint.metadata, name, note, evaluation)
     ModelSession(model, card)
     write_model(output, model, card)
     return card
@@ -106,18 +107,23 @@ def write_model(output: Path, model: bytes, card: ModelCard) -> None:
 
 
 def make_gesture_card(
-    model: bytes, checkpoint: Checkpoint, name: str, note: str, evaluation: Sequence[Evaluation]
+    model: bytes,
+    network: Network,
+    metadata: CheckpointMetadata,
+    name: str,
+    note: str,
+    evaluation: Sequence[Evaluation],
 ) -> ModelCard:
     """The card of a gesture model, its golden output as torch computes it.
 
     Raises:
         ModelError: the checkpoint's fields don't make a valid card.
     """
-    metadata, what = checkpoint.metadata, "hand gestures, from windows of two tracked hands."
+    what = "hand gestures, from windows of two tracked hands."
     window = make_golden_input(metadata.use_z, metadata.normalization == "hand_box", metadata.seq_len)
     presence = compute_presence(window)
     with torch.no_grad():
-        logits = checkpoint.network(torch.from_numpy(window)[None], torch.from_numpy(presence)[None])[0]
+        logits, embedding = network.predict(torch.from_numpy(window)[None], torch.from_numpy(presence)[None])
     try:
         card = ModelCard(
             name=name,
@@ -128,18 +134,32 @@ def make_gesture_card(
             feature_dim=window.shape[-1],
             use_z=metadata.use_z,
             normalization=metadata.normalization,
+            embedding_dim=embedding.shape[-1],
             training=metadata.training,
             evaluation=tuple(evaluation),
             sha256=compute_sha256(model),
             golden=Golden(
                 inputs={SEQUENCE: round_values(window), PRESENCE: presence.tolist()},
-                outputs={LOGITS: round_values(logits.numpy())},
+                outputs={LOGITS: round_values(logits[0].numpy()), EMBEDDING: round_values(embedding[0].numpy())},
             ),
         )
         # The card as it will be read back: this is where its bounds are checked.
         return msgspec.json.decode(msgspec.json.encode(card), type=ModelCard)
     except (ValueError, msgspec.MsgspecError) as error:
         raise ModelError(f"the checkpoint doesn't make a valid card: {error}") from error
+
+
+class ServedNetwork(nn.Module):
+    """A network with all outputs of its model file, in the order of its signature."""
+
+    def __init__(self, network: Network | ShotTCN) -> None:
+        super().__init__()
+        self.network = TrimmedLegacyGRU(network) if isinstance(network, LegacyGRU) else network
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        network = self.network
+        outputs: tuple[Tensor, ...] = network(*inputs) if isinstance(network, ShotTCN) else network.predict(*inputs)
+        return outputs
 
 
 def to_onnx(network: Network | ShotTCN) -> bytes:
@@ -153,7 +173,7 @@ def to_onnx(network: Network | ShotTCN) -> bytes:
         # GRU node, says on every call that it is the older one, and that it can't follow the shape checks of nn.GRU.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            (TrimmedLegacyGRU(network) if isinstance(network, LegacyGRU) else network).eval(),
+            ServedNetwork(network).eval(),
             tuple(torch.from_numpy(array) for array in feed.values()),
             file,  # type: ignore[arg-type] # the older exporter writes to open files too
             dynamo=False,
@@ -173,14 +193,14 @@ def check_parity(
     Raises:
         ExportError: one is as large as its signature allows, or larger.
     """
+    served = network if isinstance(network, ShotTCN) else network.predict
     signature, rng = get_signature(network), np.random.default_rng(0)
     session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
     worst = dict.fromkeys(signature.outputs, 0.0)
     for batch, time in shapes:
         feed = signature.make_feed(batch, time, rng)
         with torch.no_grad():
-            expected = network(*(torch.from_numpy(array) for array in feed.values()))
-        expected = expected if isinstance(expected, tuple) else (expected,)
+            expected = served(*(torch.from_numpy(array) for array in feed.values()))
         found = session.run(list(worst), feed)
         for name, ours, theirs in zip(worst, found, expected, strict=True):
             worst[name] = float(np.maximum(worst[name], np.abs(ours - theirs.numpy()).max()))

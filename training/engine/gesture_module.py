@@ -4,7 +4,7 @@
 """
 
 import math
-from typing import Any
+from typing import Any, Final
 
 import lightning as L
 import numpy as np
@@ -16,14 +16,17 @@ from torchmetrics.functional.classification import multiclass_accuracy
 from landmarks.hands import Array, drop_z, hand_box_normalise
 from training.data.skeletons import TWO_HANDS, SkeletonLayout
 from training.data.windows import Windows
-from training.engine.augmentation import augment
+from training.engine.augmentation import Augmentation, augment
 from training.engine.checkpoints import CheckpointMetadata
 from training.engine.config import TrainingConfig
-from training.engine.module import TrainingModule, fit
+from training.engine.module import VALIDATION_BATCH, TrainingModule, fit
 from training.engine.static_negatives import find_static_labels, make_static_windows
 from training.networks.architectures import Network, build_architecture, find_none_label
 from training.networks.bigru import LegacyGRU
-from training.networks.ensemble import GestureEnsemble
+from training.networks.shot_tcn import ShotTCN
+
+# Enough of them for the covariance of a few hundred numbers.
+WHITENING_WINDOWS: Final = 2000
 
 Batch = tuple[Tensor, Tensor, Tensor]
 
@@ -57,18 +60,11 @@ class GestureModule(TrainingModule):
                 static = make_static_windows(hands[chosen], presence[chosen], config.augmentation.noise, rng)
                 hands, presence = torch.cat([hands, static[0]]), torch.cat([presence, static[1]])
                 target = torch.cat([target, torch.full_like(target[chosen], self.none)])
-        loss = torch.stack([self._loss(logits, target) for logits in self._logits(hands, presence)]).sum()
+        loss = torch.stack([self._loss(logits, target) for logits in self.network.member_logits(hands, presence)]).sum()
         self.log(
             "train_loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(target), sync_dist=True
         )
         return loss
-
-    def _logits(self, hands: Tensor, presence: Tensor) -> Tensor:
-        """Logits ``(outputs, B, classes)``: one output a network, but of an ensemble that of each member."""
-        if isinstance(self.network, GestureEnsemble):
-            return self.network.member_logits(hands, presence)
-        logits: Tensor = self.network(hands, presence)
-        return logits[None]
 
     def _loss(self, logits: Tensor, target: Tensor) -> Tensor:
         smoothing = self.config.label_smoothing
@@ -77,9 +73,39 @@ class GestureModule(TrainingModule):
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         hands, presence, target = batch
         logits = self.network(hands, presence)
+        target = target.clamp(max=logits.shape[-1] - 1)  # signs without a label are none, the last one
         accuracy = multiclass_accuracy(logits, target, num_classes=logits.shape[-1], average="micro")
         metrics = {"val_accuracy": accuracy, "val_loss": nn.functional.cross_entropy(logits, target)}
         self.log_dict(metrics, prog_bar=True, batch_size=len(target), sync_dist=True)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self._fit_whitening()
+        super().on_save_checkpoint(checkpoint)
+
+    def on_train_end(self) -> None:
+        """Leave the network with the embedding of its last weights."""
+        self._fit_whitening()
+
+    def _fit_whitening(self) -> None:
+        """Fit each reader's whitening on augmented windows, the same at every call."""
+        network, config = self.network, self.config
+        if isinstance(network, LegacyGRU | ShotTCN):
+            return
+        rng = torch.Generator().manual_seed(self.seed)
+        chosen = torch.randperm(len(self.windows), generator=rng)[:WHITENING_WINDOWS]
+        points, target = torch.from_numpy(self.windows.points)[chosen], torch.from_numpy(self.windows.target)[chosen]
+        strength = config.augmentation or Augmentation()
+        training, states = network.training, []
+        network.eval()
+        with torch.no_grad():
+            for batch in points.split(VALIDATION_BATCH):
+                hands, presence = augment(
+                    batch, config.lengths, config.augmentation or Augmentation(), rng, self.windows.layout
+                )
+                states.append(torch.stack(network.pool(hands, presence)))
+            for reader, mine in zip(network.readers, torch.cat(states, dim=1), strict=True):
+                reader.whitening.fit(mine, target)
+        network.train(training)
 
     def configure_optimizers(self) -> Any:
         config = self.config
@@ -101,7 +127,7 @@ class GestureModule(TrainingModule):
 def build_network(config: TrainingConfig, windows: Windows) -> Network:
     """A fresh network for the labels of ``windows``, its feature scale taken from them."""
     layout = windows.layout
-    network = build_architecture(config.architecture, len(windows.class_labels), layout)
+    network = build_architecture(config.architecture, len(windows.class_labels), layout, len(windows.other_labels))
     if not isinstance(network, LegacyGRU):
         points = torch.from_numpy(select_dims(windows.points, layout))
         network.features.set_scale(points, torch.from_numpy(windows.presence))
@@ -115,7 +141,7 @@ def select_dims(points: Array, layout: SkeletonLayout) -> Array:
 
 def compute_class_weights(windows: Windows, config: TrainingConfig) -> Tensor:
     """``(N / (C n_c)) ^ power`` for each class c of n_c windows, capped, and 0 for a class without windows."""
-    counts = np.bincount(windows.target, minlength=len(windows.class_labels))
+    counts = np.bincount(windows.target, minlength=len(windows.class_labels) + len(windows.other_labels))
     even = len(windows) / (len(counts) * np.maximum(counts, 1))
     weight = np.minimum(even**config.class_weight_power, config.class_weight_cap) * (counts > 0)
     return torch.from_numpy(weight.astype(np.float32))

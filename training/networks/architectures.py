@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from training.data.skeletons import TWO_HANDS, SkeletonLayout
+from training.data.windows import NONE
 from training.networks.bigru import GestureGRU, GRUConfig, LegacyGRU
 from training.networks.ensemble import EnsembleConfig, GestureEnsemble
 from training.networks.tcn import GestureTCN, TCNConfig
-
-# The label of everything that is no gesture.
-NONE: Final = "none"
 
 Network = GestureEnsemble | GestureGRU | GestureTCN | LegacyGRU
 GESTURE_NETWORKS: Final[dict[str, type[Network]]] = {
@@ -35,10 +33,12 @@ def resolve_architecture(name: str) -> str:
     return EARLIER_NAMES.get(name, name)
 
 
-def build_architecture(architecture: str, classes: int, layout: SkeletonLayout = TWO_HANDS) -> Network:
-    """A fresh gesture network of an architecture."""
+def build_architecture(
+    architecture: str, classes: int, layout: SkeletonLayout = TWO_HANDS, other_classes: int = 0
+) -> Network:
+    """A fresh gesture network of an architecture, with labels for ``classes`` and none for ``other_classes``."""
     kind: Any = GESTURE_NETWORKS[architecture]
-    config = NETWORK_CONFIGS[architecture](layout.width, classes)
+    config = NETWORK_CONFIGS[architecture](layout.width, classes, other_classes=other_classes)
     network: Network = kind(config) if architecture == "legacy_bigru" else kind(config, layout)
     return network
 

@@ -5,21 +5,25 @@ they know nothing of files or losses.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from training.data.skeletons import TWO_HANDS, SkeletonLayout
 from training.networks.features import ScaledFeatures
-from training.networks.sizes import check_sizes
+from training.networks.sizes import check_other_classes, check_sizes
+from training.networks.whitening import Whitening
 
 HEAD_DROPOUT: Final = 0.4
 
 
 @dataclass(frozen=True)
 class GRUConfig:
-    """Sizes of a recurrent network, named as in the source system's checkpoints."""
+    """Sizes of a recurrent network, named as in the source system's checkpoints.
+
+    ``other_classes`` are signs that it learns to tell apart beside its ``num_classes`` labels, and has no label for.
+    """
 
     input_dim: int
     num_classes: int
@@ -27,11 +31,23 @@ class GRUConfig:
     num_layers: int = 2
     dropout: float = 0.3
     bidirectional: bool = True
+    other_classes: int = 0
 
     def __post_init__(self) -> None:
         check_sizes(self, input_dim=4096, num_classes=10_000, hidden_dim=4096, num_layers=16)
+        check_other_classes(self.other_classes)
         if not isinstance(self.bidirectional, bool):
             raise ValueError(f"bidirectional is {self.bidirectional!r}, expected true or false")
+
+
+class Classes(Protocol):
+    """How many classes a network has: those with a label, of which ``none`` is the last, and others."""
+
+    @property
+    def num_classes(self) -> int: ...
+
+    @property
+    def other_classes(self) -> int: ...
 
 
 class GRUReader(nn.Module):
@@ -41,13 +57,20 @@ class GRUReader(nn.Module):
         super().__init__()
         self.gru = _gru(config, width)
         pooled = 2 * config.hidden_dim * (2 if config.bidirectional else 1)
-        self.head = gesture_head(pooled, config.num_classes)
+        self.head = gesture_head(pooled, config.num_classes + config.other_classes)
+        self.whitening = Whitening(pooled)
 
-    def forward(self, frames: Tensor) -> Tensor:
+    def read(self, frames: Tensor) -> Tensor:
+        """The normalised states ``(B, pooled)`` that the linear layer reads."""
         states, last = self.gru(frames.transpose(0, 1))
         directions = 2 if self.gru.bidirectional else 1
         ends = last[-directions:].transpose(0, 1).flatten(1)
-        logits: Tensor = self.head(torch.cat([ends, states.mean(dim=0)], dim=-1))
+        pooled: Tensor = self.head[0](torch.cat([ends, states.mean(dim=0)], dim=-1))
+        return pooled
+
+    def classify(self, pooled: Tensor) -> Tensor:
+        """Pooled states to logits of all classes, ``(B, num_classes + other_classes)``."""
+        logits: Tensor = self.head[1:](pooled)
         return logits
 
 
@@ -59,8 +82,38 @@ class GestureGRU(GRUReader):
         self.config = config
         self.features = ScaledFeatures(layout)
 
-    def forward(self, sequence: Tensor, presence: Tensor) -> Tensor:  # type: ignore[override] # not frames: landmarks
-        return super().forward(self.features(sequence, presence))
+    def forward(self, sequence: Tensor, presence: Tensor) -> Tensor:
+        return self.predict(sequence, presence)[0]
+
+    def predict(self, sequence: Tensor, presence: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits ``(B, num_classes)`` and embedding ``(B, pooled)``."""
+        (pooled,) = self.pool(sequence, presence)
+        return merge_other_classes(self.classify(pooled), self.config), self.whitening(pooled)
+
+    @property
+    def readers(self) -> tuple[GRUReader, ...]:
+        """What is trained on a prediction of its own: the network itself, as an ensemble's members are."""
+        return (self,)
+
+    def pool(self, sequence: Tensor, presence: Tensor) -> list[Tensor]:
+        """The states ``(B, pooled)`` of the only member."""
+        return [self.read(self.features(sequence, presence))]
+
+    def member_logits(self, sequence: Tensor, presence: Tensor) -> Tensor:
+        """``(1, B, all classes)``, as of an ensemble of one."""
+        return torch.stack([self.classify(states) for states in self.pool(sequence, presence)])
+
+
+def merge_other_classes(logits: Tensor, config: Classes) -> Tensor:
+    """Logits of all classes to those of the labels: signs without a label are no prediction, whatever is likeliest.
+
+    What is left is their odds against the label ``none``, the last one: it gets the probability of the other classes.
+    """
+    if not config.other_classes:
+        return logits
+    labels = logits[:, : config.num_classes - 1]
+    rest = logits[:, config.num_classes - 1 :].logsumexp(dim=-1, keepdim=True)
+    return torch.cat([labels, rest], dim=-1)
 
 
 def gesture_head(width: int, classes: int) -> nn.Sequential:
@@ -84,9 +137,17 @@ class LegacyGRU(nn.Module):
         self.linear = nn.Linear(width, config.num_classes)
 
     def forward(self, sequence: Tensor, presence: Tensor | None = None) -> Tensor:
+        return self.predict(sequence)[0]
+
+    def predict(self, sequence: Tensor, presence: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Logits ``(B, num_classes)`` and embedding ``(B, pooled)``."""
         states, _ = self.gru(sequence.transpose(0, 1))
-        logits: Tensor = self.linear(self.dropout(self.norm(states[-1])))
-        return logits
+        pooled = self.norm(states[-1])
+        return self.linear(self.dropout(pooled)), nn.functional.normalize(pooled, dim=-1)
+
+    def member_logits(self, sequence: Tensor, presence: Tensor | None = None) -> Tensor:
+        """``(1, B, num_classes)``, as of an ensemble of one."""
+        return self.predict(sequence)[0][None]
 
 
 class TrimmedLegacyGRU(nn.Module):
@@ -110,7 +171,8 @@ class TrimmedLegacyGRU(nn.Module):
         self.back = _one_direction(weights, width, config.hidden_dim, f"_l{top}_reverse") if directions == 2 else None
         self.norm, self.linear = network.norm, network.linear
 
-    def forward(self, sequence: Tensor) -> Tensor:
+    def predict(self, sequence: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits ``(B, num_classes)`` and embedding ``(B, pooled)``."""
         states = sequence.transpose(0, 1)
         if self.lower is not None:
             states, _ = self.lower(states)
@@ -118,8 +180,8 @@ class TrimmedLegacyGRU(nn.Module):
         if self.back is not None:
             _, one_step = self.back(states[-1:])
             last = torch.cat([last, one_step], dim=-1)
-        logits: Tensor = self.linear(self.norm(last[0]))
-        return logits
+        pooled = self.norm(last[0])
+        return self.linear(pooled), nn.functional.normalize(pooled, dim=-1)
 
 
 def _gru(config: GRUConfig, width: int) -> nn.GRU:

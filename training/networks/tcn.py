@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from training.data.skeletons import TWO_HANDS, SkeletonLayout
-from training.networks.bigru import gesture_head
+from training.networks.bigru import gesture_head, merge_other_classes
 from training.networks.features import PRESENT_FROM, ScaledFeatures
-from training.networks.sizes import check_sizes
+from training.networks.sizes import check_other_classes, check_sizes
+from training.networks.whitening import Whitening
 
 KERNEL: Final = 3
 
@@ -48,9 +49,11 @@ class TCNConfig:
     channels: int = 128
     num_blocks: int = 4
     dropout: float = 0.2
+    other_classes: int = 0
 
     def __post_init__(self) -> None:
         check_sizes(self, input_dim=4096, num_classes=10_000, channels=4096, num_blocks=12)
+        check_other_classes(self.other_classes)
 
 
 class GestureTCN(nn.Module):
@@ -68,14 +71,32 @@ class GestureTCN(nn.Module):
         self.blocks = nn.ModuleList(
             DilatedBlock(config.channels, 2**step, config.dropout) for step in range(config.num_blocks)
         )
-        self.head = gesture_head(2 * config.channels, config.num_classes)
+        self.head = gesture_head(2 * config.channels, config.num_classes + config.other_classes)
+        self.whitening = Whitening(2 * config.channels)
 
     def forward(self, sequence: Tensor, presence: Tensor) -> Tensor:
+        return self.predict(sequence, presence)[0]
+
+    def predict(self, sequence: Tensor, presence: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits ``(B, num_classes)`` and embedding ``(B, pooled)``."""
+        (pooled,) = self.pool(sequence, presence)
+        return merge_other_classes(self.head[1:](pooled), self.config), self.whitening(pooled)
+
+    def pool(self, sequence: Tensor, presence: Tensor) -> list[Tensor]:
+        """The states ``(B, pooled)`` of the only member."""
         mask = (presence.amax(dim=-1) >= PRESENT_FROM).to(sequence.dtype)[:, None]
         frames = torch.relu(self.enter(self.features(sequence, presence).transpose(1, 2))) * mask
         for block in self.blocks:
             frames = block(frames, mask)
         mean = frames.sum(dim=-1) / mask.sum(dim=-1).clamp(min=1.0)
         # After a ReLU and the mask nothing is below 0, so a frame that doesn't count is never the largest.
-        logits: Tensor = self.head(torch.cat([mean, frames.amax(dim=-1)], dim=-1))
-        return logits
+        return [self.head[0](torch.cat([mean, frames.amax(dim=-1)], dim=-1))]
+
+    @property
+    def readers(self) -> "tuple[GestureTCN, ...]":
+        """What is trained on a prediction of its own: the network itself."""
+        return (self,)
+
+    def member_logits(self, sequence: Tensor, presence: Tensor) -> Tensor:
+        """``(1, B, all classes)``, as of an ensemble of one."""
+        return torch.stack([self.head[1:](states) for states in self.pool(sequence, presence)])
