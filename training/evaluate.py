@@ -23,7 +23,7 @@ from tqdm import tqdm  # type: ignore[import-untyped] # its stubs are a package 
 if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from training.command_line import DATA_DIR, reproducible_command, whole_number
+from training.command_line import DATA_DIR, make_parser, reproducible_command, whole_number
 from training.data.windows import DataError
 from training.engine.config import CONFIGS
 from training.evaluation.cross_validation import RECORDED, Fold, Progress, inner_folds, predict, train_fold
@@ -121,7 +121,7 @@ def _choose_experiments(
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=(__doc__ or "").split("\n")[0])
+    parser = make_parser("evaluate", __doc__)
     parser.add_argument(
         "--experiments", "--rows", nargs="+", default=[], help="which of them, as NAME or NAME:SEEDS (default: all)"
     )

@@ -6,7 +6,6 @@ Both see the same noisy poses of one camera. Made players are drawn anew, bodies
 on; ``--data_dir`` takes a folder of labelled windows instead. The free throws come from ``HELEN_DATA_DIR``.
 """
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -33,7 +32,7 @@ from landmarks.shots.keypoints import SHOT_LABELS, resample_to_30_fps
 from landmarks.shots.kinematics import MotionError, compute_image_motion
 from landmarks.shots.release import ShotError
 from landmarks.shots.rules import judge_shot
-from training.command_line import reproducible_command, whole_number
+from training.command_line import make_parser, reproducible_command, whole_number
 from training.data import spl_dataset
 from training.data.shot_windows import ShotDataError, check_scales, read_files
 from training.data.spl_dataset import compute_rank_correlation
@@ -146,9 +145,7 @@ def make_evaluations(data: str, protocol: str, scores: dict[str, dict[str, float
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line; ends with code 1 and one sentence where it can't be done."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.evaluate_shots", description=(__doc__ or "").split("\n")[0]
-    )
+    parser = make_parser("evaluate_shots", __doc__)
     parser.add_argument("--model", type=Path, default=Path("models/shot/1"), help="folder of model.onnx and card.json")
     parser.add_argument("--data_dir", type=Path, help="folder of labelled windows (default: made players)")
     parser.add_argument("--shots", type=whole_number(2), default=1000, help="how many made players (default 1000)")

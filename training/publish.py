@@ -7,7 +7,6 @@ its bare file, ``--model tcn_baseline.onnx --name shot``, and gets its card here
 a local folder or an fsspec URI, takes the version up by itself. This module only adds; rolling back is the service's.
 """
 
-import argparse
 import os
 import shutil
 import sys
@@ -36,6 +35,7 @@ from landmarks.models.card import (
 )
 from landmarks.models.repository import parse_versions
 from landmarks.models.session import MAX_MODEL_BYTES, ModelSession
+from training.command_line import make_parser
 from training.engine.shot_card import make_shot_card
 
 
@@ -180,7 +180,7 @@ def _versions(files: fsspec.AbstractFileSystem, folder: str) -> list[int]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line: exits with 1 and one sentence when it can't."""
-    parser = argparse.ArgumentParser(prog="python -m training.publish", description=(__doc__ or "").split("\n")[0])
+    parser = make_parser("publish", __doc__)
     parser.add_argument(
         "--model", type=Path, required=True, help="folder with model.onnx and card.json, or a shot model's .onnx"
     )
