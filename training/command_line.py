@@ -1,10 +1,10 @@
-"""Command lines: the numbers that flags take, and the command that made a file, for cards and reports."""
+"""Command lines: the numbers that flags take, the tables that are printed, and the command that made a file."""
 
 import argparse
 import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -28,6 +28,12 @@ def make_parser(command: str, documentation: str | None) -> argparse.ArgumentPar
     return argparse.ArgumentParser(
         prog=f"python -m training.{command}", description=(documentation or "").split("\n")[0]
     )
+
+
+def format_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table in Markdown."""
+    head, *body = (f"| {' | '.join(cells)} |" for cells in (columns, *rows))
+    return [head, "|---" * len(columns) + "|", *body]
 
 
 def whole_number(lowest: int) -> Callable[[str], int]:

@@ -32,7 +32,7 @@ from training.evaluation.latency import format_costs
 from training.evaluation.metrics import Predictions, pool
 from training.evaluation.prediction_cache import PredictionCache
 from training.evaluation.report import write_report
-from training.evaluation.results import ExperimentResult, FoldResult, format_table
+from training.evaluation.results import ExperimentResult, FoldResult, format_results
 from training.networks.architectures import resolve_architecture
 
 
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         tqdm.write(f"{name}: {results[name].summary}", file=sys.stdout)
     progress.bar.close()
     details = [detail for result in results.values() for detail in result.details]
-    sys.stdout.write("\n".join(["", *format_table(results), "", *details, *format_costs(), ""]))
+    sys.stdout.write("\n".join(["", *format_results(results), "", *details, *format_costs(), ""]))
     if options.output:
         write_report(options.output, results, reproducible_command("training.evaluate", arguments))
 

@@ -21,6 +21,7 @@ from fsspec.implementations.local import LocalFileSystem
 if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from landmarks.files.atomic import replace_file
 from landmarks.models.card import (
     CARD_FILE,
     MAX_CARD_BYTES,
@@ -128,10 +129,8 @@ def _add_folder(files: fsspec.AbstractFileSystem, folder: str, model: bytes, car
     hidden.mkdir()
     try:
         for name, data in ((MODEL_FILE, model), (CARD_FILE, card)):
-            with (hidden / name).open("xb") as file:
+            with replace_file(hidden / name) as file:
                 file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
         _flush_folder(hidden)
         while True:
             version = max(_versions(files, folder), default=0) + 1

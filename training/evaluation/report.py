@@ -15,7 +15,7 @@ from landmarks.models.card import Evaluation
 from training.evaluation.cross_validation import RECORDED
 from training.evaluation.latency import format_costs
 from training.evaluation.metrics import BINS, Predictions, pool
-from training.evaluation.results import ACCEPT_FROM, SHARPNESS, ExperimentResult, format_table
+from training.evaluation.results import ACCEPT_FROM, SHARPNESS, ExperimentResult, format_results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +34,7 @@ def write_report(folder: Path, results: Mapping[str, ExperimentResult], command:
     entries: dict[str, list[Evaluation]] = {}
     for result in results.values():
         entries.setdefault(result.experiment.config.architecture, []).extend(result.card_entries(command))
-    lines = ["# Held-out figures", "", f"`{command}` printed them.", "", *format_table(results), ""]
+    lines = ["# Held-out figures", "", f"`{command}` printed them.", "", *format_results(results), ""]
     lines += [
         "The command selects nothing on what is held out: epochs are fixed, and it is looked at once, at the end."
     ]

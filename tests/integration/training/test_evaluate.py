@@ -19,7 +19,7 @@ from training.evaluation.experiments import VIEWS, Experiment, make_experiment
 from training.evaluation.metrics import Predictions
 from training.evaluation.prediction_cache import CODE, PredictionCache
 from training.evaluation.report import write_report
-from training.evaluation.results import ACCEPT_FROM, SHARPNESS, ExperimentResult, FoldResult, format_table
+from training.evaluation.results import ACCEPT_FROM, SHARPNESS, ExperimentResult, FoldResult, format_results
 from training.export_onnx import read_evaluation
 
 
@@ -105,7 +105,7 @@ def made_result(*, unknown: bool = False) -> ExperimentResult:
 
 
 def test_a_row_of_the_table_has_what_was_before_what_is_wanted_and_each_seed() -> None:
-    line = format_table({"made": made_result()})[-1]
+    line = format_results({"made": made_result()})[-1]
     assert line.startswith("| made | made, made up | bigru | 50 | 60 | pooled accuracy 75.0 (75.0 75.0); ")
 
 
