@@ -76,11 +76,6 @@ def extract(
     return track, "; ".join(problem for problem in problems if problem)
 
 
-def frames_with_a_person(track: PoseTrack) -> int:
-    """In how many frames a person was found."""
-    return int(track.points[..., 2].any(axis=1).sum())
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line; ends with code 1 and one sentence where it can't be done, or was done in part."""
     parser = make_parser("extract_keypoints", __doc__)
@@ -103,9 +98,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
     seconds = time.perf_counter() - started
     count = len(track.times)
+    seen = int(track.points[..., 2].any(axis=1).sum())
     sys.stdout.write(
-        f"{options.output_path}: a person in {frames_with_a_person(track)} of {count} frames"
-        f" ({frames_with_a_person(track) / count:.1%}), {seconds:.1f} s, {count / seconds:.1f} frames/s\n"
+        f"{options.output_path}: a person in {seen} of {count} frames ({seen / count:.1%}),"
+        f" {seconds:.1f} s, {count / seconds:.1f} frames/s\n"
     )
     if problem:
         sys.exit(f"extract_keypoints: {problem}")

@@ -39,22 +39,14 @@ FORMATS: Final = {
     "ite rank": "{:.2f}",
     "hand": "{:.0%}",
 }
-# The recording's joints by the pose's parts. It has no mouth and one eye point a side; knuckles are those of the first
-# and fifth finger.
-PARTS: Final = {
+# The recording's joints that aren't called as the pose's parts are. It has no mouth and one eye point a side; knuckles
+# are those of the first and fifth finger.
+JOINTS: Final = {
     "eye_inner": "EYE",
-    "eye": "EYE",
     "eye_outer": "EYE",
-    "ear": "EAR",
-    "shoulder": "SHOULDER",
-    "elbow": "ELBOW",
-    "wrist": "WRIST",
     "pinky": "5THFINGER",
     "index": "1STFINGER",
     "thumb": "1STFINGER",
-    "hip": "HIP",
-    "knee": "KNEE",
-    "ankle": "ANKLE",
     "heel": "CALC",
     "foot_index": "1STTOE",
 }
@@ -65,7 +57,7 @@ def name_recorded_joint(name: str) -> str:
     if name == "nose" or name.startswith("mouth"):
         return "NOSE"
     side, part = name.split("_", 1)
-    return f"{side[0].upper()}_{PARTS[part]}"
+    return f"{side[0]}_{JOINTS.get(part, part)}".upper()
 
 
 def read_free_throws(folder: Path) -> tuple[Floats, Floats]:

@@ -179,8 +179,7 @@ def _read(checkpoint: str) -> dict[str, Any]:
 
 
 def _numbered(name: str, number: int) -> str:
-    stem, _, ending = name.rpartition(".")
-    return f"{stem}-{number}.{ending}"
+    return name.replace(".", f"-{number}.")
 
 
 def silence_lightning_warnings() -> None:
