@@ -54,10 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         results[name] = ExperimentResult(experiment, runs)
         tqdm.write(f"{name}: {results[name].summary}", file=sys.stdout)
     progress.bar.close()
-    details = [detail for result in results.values() for detail in result.details]
-    sys.stdout.write("\n".join(["", *format_results(results), "", *details, *format_costs(), ""]))
+    details = [*(line for result in results.values() for line in result.details), *format_costs()]
+    sys.stdout.write("\n".join(["", *format_results(results), "", *details, ""]))
     if options.output:
-        write_report(options.output, results, reproducible_command("training.evaluate", arguments))
+        write_report(options.output, results, details, reproducible_command("training.evaluate", arguments))
 
 
 def _count_trainings(experiment: Experiment, seeds: int) -> int:

@@ -52,17 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = make_parser("prepare_windows", __doc__)
     parser.add_argument("--input_json", type=Path, required=True)
     parser.add_argument("--output_json", type=Path, required=True)
-    parser.add_argument(
-        "--release_time_sec",
-        type=seconds,
-        help="when the ball leaves the hand; found when not given",
-    )
-    parser.add_argument(
-        "--pre_ms",
-        type=milliseconds,
-        default=PRE_MS,
-        help="kept before the release (default 500)",
-    )
+    parser.add_argument("--release_time_sec", type=seconds, help="when the ball leaves the hand; found when not given")
+    parser.add_argument("--pre_ms", type=milliseconds, default=PRE_MS, help="kept before the release (default 500)")
     parser.add_argument("--post_ms", type=milliseconds, default=POST_MS, help="kept after it (default 200)")
     options = parser.parse_args(arguments)
     try:

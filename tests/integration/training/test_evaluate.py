@@ -211,9 +211,9 @@ def test_each_fold_is_calibrated_by_the_people_it_trained_with() -> None:
 
 def test_the_report_draws_known_and_unknown_signs_and_holds_figures_only(tmp_path: Path) -> None:
     results = {"asl": made_result(), "unknown": made_result(unknown=True)}
-    write_report(tmp_path, results, "python -m training.evaluate")
+    write_report(tmp_path, results, ["by fold"], "python -m training.evaluate")
     text = (tmp_path / "report.md").read_text()
-    assert text.endswith("```\n")
+    assert text.endswith("```\nby fold\n```\n")
     assert "Drawn for the experiment asl, signs accepted for the experiment unknown." in text
     assert "none 80, hello 100, yes 0" in text
     entries = msgspec.json.decode((tmp_path / "evaluation.json").read_bytes(), type=dict[str, list[Evaluation]])
