@@ -16,7 +16,7 @@ from landmarks.protocol.tensors import PRESENCE, ProtocolError
 from serve_app.api.app_state import AppState, get_state
 from serve_app.api.auth.middleware import get_key_name
 from serve_app.api.deadline import within_deadline
-from serve_app.api.infer_request import parse_tensor_rows, select_outputs
+from serve_app.api.infer_request import IndexRequest, LoadRequest, parse_tensor_rows, select_outputs
 from serve_app.api.json_responses import elapsed_ms, json_response
 from serve_app.api.request_body import read_body
 from serve_app.batching.model_client import BatchingModelClient
@@ -25,18 +25,6 @@ from serve_app.validation import Decoded, decode_json
 
 SERVER = {"name": "helen", "version": "1", "extensions": ["binary_tensor_data", "model_repository"]}
 PLATFORM = "onnxruntime_onnx"
-
-
-class IndexRequest(msgspec.Struct):
-    """The body of ``POST /v2/repository/index``."""
-
-    ready: bool = False
-
-
-class LoadRequest(msgspec.Struct):
-    """The body of ``POST /v2/repository/models/{name}/load``."""
-
-    parameters: dict[str, Any] = {}
 
 
 _index_decoder = msgspec.json.Decoder(IndexRequest)

@@ -33,7 +33,7 @@ from serve_app.api.docs.responses import (
     ServerMetadataResponse,
     UnhealthyResponse,
 )
-from serve_app.api.open_inference import IndexRequest, LoadRequest
+from serve_app.api.infer_request import IndexRequest, LoadRequest
 from serve_app.gestures.request import PredictRequest
 from serve_app.shots.advice import LANGUAGES
 from serve_app.shots.request import AnalyzeRequest
