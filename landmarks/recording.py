@@ -16,7 +16,7 @@ does).
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,10 +90,8 @@ def write_recording(recording: Recording, path: Path) -> None:
         np.savez_compressed(
             file,
             hands=recording.hands.astype(np.float32),
-            label=recording.label,
-            signer=recording.signer,
-            session=recording.session,
             fps=np.float32(recording.fps),
+            **{name: getattr(recording, name) for name in TEXTS},
         )
 
 
@@ -181,10 +179,6 @@ def join_recordings(first: Recording, second: Recording) -> Recording:
             f"windows of {first.hands.shape[1]} frames at {first.fps:.4g} fps and of {second.hands.shape[1]} at "
             f"{second.fps:.4g} can't share a file"
         )
-    return Recording(
-        np.concatenate([first.hands, second.hands]),
-        np.concatenate([first.label, second.label]),
-        np.concatenate([first.signer, second.signer]),
-        np.concatenate([first.session, second.session]),
-        first.fps,
-    )
+    pairs = {name: [getattr(first, name), getattr(second, name)] for name in ("hands", *TEXTS)}
+    joined: dict[str, Any] = {name: np.concatenate(pair) for name, pair in pairs.items()}
+    return replace(first, **joined)

@@ -6,24 +6,24 @@ replica boundary on their way.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
+
+RETRY_SOON: Final = {"Retry-After": "1"}  # seconds
 
 
 class RequestError(Exception):
     """A request that gets no response: an HTTP status, a slug for machines and one message for people.
 
-    Subclasses name theirs where they are declared; ``retry_after_s`` becomes the ``Retry-After`` header, beside
-    ``headers``.
+    Subclasses name theirs where they are declared; ``headers`` are the response's.
     """
 
     status = 500
     code = "internal"
-    retry_after_s: int | None = None
     headers: Mapping[str, str] = MappingProxyType({})
 
-    def __init_subclass__(cls, *, status: int, code: str, retry_after_s: int | None = None) -> None:
+    def __init_subclass__(cls, *, status: int, code: str, headers: Mapping[str, str] = MappingProxyType({})) -> None:
         super().__init_subclass__()
-        cls.status, cls.code, cls.retry_after_s = status, code, retry_after_s
+        cls.status, cls.code, cls.headers = status, code, headers
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -43,7 +43,7 @@ class InvalidInput(RequestError, status=400, code="invalid_input"):
     """The body is readable but isn't a window: the message names the field, what was found and what was expected."""
 
 
-class Unauthorized(RequestError, status=401, code="unauthorized"):
+class Unauthorized(RequestError, status=401, code="unauthorized", headers={"WWW-Authenticate": "Bearer"}):
     """The service has API keys, and the request carries none."""
 
 
@@ -75,13 +75,13 @@ class UnsupportedContentType(RequestError, status=415, code="unsupported_content
     """The body is declared as something other than JSON."""
 
 
-class UnsupportedEncoding(RequestError, status=415, code="unsupported_encoding"):
+class UnsupportedEncoding(
+    RequestError, status=415, code="unsupported_encoding", headers={"Accept-Encoding": "gzip, deflate"}
+):
     """The body is compressed in a way that isn't read here; the answer's header says which are."""
 
-    headers = MappingProxyType({"Accept-Encoding": "gzip, deflate"})
 
-
-class Overloaded(RequestError, status=429, code="overloaded", retry_after_s=1):
+class Overloaded(RequestError, status=429, code="overloaded", headers=RETRY_SOON):
     """More requests wait than the service admits; the client may come back at once or a second later."""
 
 
@@ -89,7 +89,7 @@ class Unsupported(RequestError, status=501, code="unsupported"):
     """Something that the protocol knows and this service doesn't do."""
 
 
-class NotReady(RequestError, status=503, code="not_ready", retry_after_s=1):
+class NotReady(RequestError, status=503, code="not_ready", headers=RETRY_SOON):
     """A model that the answer needs can't answer (yet)."""
 
 

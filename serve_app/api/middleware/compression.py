@@ -32,12 +32,10 @@ class CompressionMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            for name, value in scope["headers"]:
-                if name == b"accept-encoding":
-                    encoding = preferred_encoding(value[:LONGEST])
-                    if encoding is not None:
-                        send = compress_responses(send, encoding)
-                    break
+            accepted = dict(scope["headers"]).get(b"accept-encoding", b"")
+            encoding = preferred_encoding(accepted[:LONGEST])
+            if encoding is not None:
+                send = compress_responses(send, encoding)
         await self._app(scope, receive, send)
 
 
