@@ -77,16 +77,8 @@ class StreamSession:
 
     def ready(self, version: str | None) -> ReadyMessage:
         """The answer to the opening message; ``version`` is the model's."""
-        opening = self._opening
-        return ReadyMessage(
-            version=version,
-            model=opening.model,
-            encoding=opening.encoding,
-            stride=opening.stride,
-            min_frames=self._first,
-            reset_after=opening.reset_after,
-            **msgspec.structs.asdict(WindowSpec.read(self._card)),
-        )
+        agreed = msgspec.structs.asdict(self._opening) | msgspec.structs.asdict(WindowSpec.read(self._card))
+        return ReadyMessage(**agreed | {"version": version, "min_frames": self._first})
 
     def feed_binary(self, message: bytes) -> None:
         """Take the frames of a binary message, oldest first.
