@@ -15,10 +15,10 @@ image, z relative to the wrist. This module reads and writes; it records nothing
 does).
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,8 @@ from landmarks.files.atomic import replace_file
 from landmarks.hands import FEATURE_DIM_XY, FEATURE_DIM_XYZ, Array
 
 Texts = npt.NDArray[np.str_]
+
+Columns = TypeVar("Columns")
 
 TEXTS: Final = ("label", "signer", "session")
 MAX_FRAMES: Final = 1_000_000
@@ -49,9 +51,9 @@ class LabelledHands:
 
     hands: Array
     label: Texts
-    signer: Texts | None
-    session: Texts | None
-    fps: float | None
+    signer: Texts | None = None
+    session: Texts | None = None
+    fps: float | None = None
 
     def __post_init__(self) -> None:
         if self.hands.ndim != 3 or self.hands.shape[2] not in (FEATURE_DIM_XY, FEATURE_DIM_XYZ):
@@ -90,10 +92,8 @@ def write_recording(recording: Recording, path: Path) -> None:
         np.savez_compressed(
             file,
             hands=recording.hands.astype(np.float32),
-            label=recording.label,
-            signer=recording.signer,
-            session=recording.session,
             fps=np.float32(recording.fps),
+            **{name: getattr(recording, name) for name in TEXTS},
         )
 
 
@@ -103,11 +103,7 @@ def read_recording(path: Path) -> Recording:
     Raises:
         RecordingError: when it can't be read or isn't a recording.
     """
-    found = _read_columns(path, ("hands", *TEXTS, "fps"))
-    try:
-        return Recording(found["hands"], found["label"], found["signer"], found["session"], float(found["fps"]))
-    except RecordingError as error:
-        raise RecordingError(f"{path}: {error}") from error
+    return _build(Recording, path, _read_columns(path, ("hands", *TEXTS, "fps")))
 
 
 def read_labelled_hands(path: Path, *, max_bytes: int | None = None) -> LabelledHands:
@@ -117,25 +113,29 @@ def read_labelled_hands(path: Path, *, max_bytes: int | None = None) -> Labelled
         RecordingError: when it can't be read, takes more than ``max_bytes``, or an array isn't as the table says.
     """
     found = _read_columns(path, ("hands", "label"), optional=("signer", "session", "fps"), limit=max_bytes)
-    texts = {name: _texts(found[name]) for name in TEXTS if name in found}
-    fps = float(found["fps"]) if "fps" in found else None
+    return _build(LabelledHands, path, found | {name: _texts(found[name]) for name in TEXTS if name in found})
+
+
+def _build(kind: Callable[..., Columns], path: Path, columns: Mapping[str, Any]) -> Columns:
     try:
-        return LabelledHands(found["hands"], texts["label"], texts.get("signer"), texts.get("session"), fps)
+        return kind(**columns)
     except RecordingError as error:
         raise RecordingError(f"{path}: {error}") from error
 
 
 def _read_columns(
     path: Path, names: Collection[str], *, optional: Collection[str] = (), limit: int | None = None
-) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of a file, ``hands`` and ``fps`` being float32."""
+) -> dict[str, Any]:
+    """The arrays of a file, ``hands`` being float32, and ``fps`` a number."""
     try:
-        arrays = read_arrays(path, names, optional=optional, max_bytes=limit)
+        arrays: dict[str, Any] = read_arrays(path, names, optional=optional, max_bytes=limit)
     except ArrayFileError as error:
         raise RecordingError(f"{path} can't be read as a recording: {error}") from error
     arrays |= {name: _numbers(arrays[name], name, path) for name in ("hands", "fps") if name in arrays}
-    if "fps" in arrays and arrays["fps"].shape != ():
-        raise RecordingError(f"{path}: fps has shape {arrays['fps'].shape}, expected one number")
+    if "fps" in arrays:
+        if arrays["fps"].shape != ():
+            raise RecordingError(f"{path}: fps has shape {arrays['fps'].shape}, expected one number")
+        arrays["fps"] = float(arrays["fps"])
     return arrays
 
 
@@ -181,10 +181,6 @@ def join_recordings(first: Recording, second: Recording) -> Recording:
             f"windows of {first.hands.shape[1]} frames at {first.fps:.4g} fps and of {second.hands.shape[1]} at "
             f"{second.fps:.4g} can't share a file"
         )
-    return Recording(
-        np.concatenate([first.hands, second.hands]),
-        np.concatenate([first.label, second.label]),
-        np.concatenate([first.signer, second.signer]),
-        np.concatenate([first.session, second.session]),
-        first.fps,
-    )
+    pairs = {name: [getattr(first, name), getattr(second, name)] for name in ("hands", *TEXTS)}
+    joined: dict[str, Any] = {name: np.concatenate(pair) for name, pair in pairs.items()}
+    return replace(first, **joined)

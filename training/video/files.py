@@ -100,7 +100,7 @@ class VideoFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, *_: object) -> None:
         self._capture.release()
 
 
