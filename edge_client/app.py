@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import msgspec
-
 from edge_client.capture.frames import SourceError
 from edge_client.capture.hand_tracker import open_tracker
 from edge_client.capture.live_source import LiveSource
@@ -94,8 +92,9 @@ def play_demo(settings: Settings, *, with_screen: bool, rounds: int) -> Pipeline
     with tempfile.TemporaryDirectory(prefix="helen-demo-") as scratch:
         path = Path(scratch) / "made.npz"
         write_recording(recording, path)
-        capture = msgspec.structs.replace(settings.capture, source=str(path))
-        return run_client(msgspec.structs.replace(settings, capture=capture), with_screen=with_screen, printed=True)
+        capture = settings.capture.model_copy(update={"source": str(path)})
+        made = settings.model_copy(update={"capture": capture})
+        return run_client(made, with_screen=with_screen, printed=True)
 
 
 @contextlib.contextmanager

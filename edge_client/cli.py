@@ -147,9 +147,7 @@ def read_settings(options: argparse.Namespace) -> Settings:
     Raises:
         SettingsError: as ``load_settings``.
     """
-    flags = {
-        field.path: value for field in setting_fields() if (value := getattr(options, field.path, None)) is not None
-    }
+    flags = {path: value for path, _ in setting_fields() if (value := getattr(options, path)) is not None}
     file = getattr(options, "file", None)
     if file is not None:
         flags["capture.source"] = file
@@ -159,10 +157,10 @@ def read_settings(options: argparse.Namespace) -> Settings:
 def _add_settings(command: argparse.ArgumentParser) -> None:
     command.add_argument("--settings", type=Path, metavar="FILE", help="settings file (TOML)")
     group = command.add_argument_group("settings")
-    for field in setting_fields():
-        names = [*SHORT_FLAGS.get(field.path, ()), field.flag]
+    for path, field in setting_fields():
+        flag = "--" + path.replace(".", "-").replace("_", "-")
         described = f"{field.description} ({field.default!r})".replace("%", "%%")
-        group.add_argument(*names, dest=field.path, metavar="VALUE", help=described)
+        group.add_argument(*SHORT_FLAGS.get(path, ()), flag, dest=path, metavar="VALUE", help=described)
 
 
 def _print(text: str, stream: object = None) -> None:

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
 import numpy as np
 
 from edge_client.recognition.circuit_breaker import CircuitBreaker
@@ -220,6 +219,6 @@ def open_local_model(settings: Settings) -> LocalModel | None:
 
 def open_recogniser(settings: Settings) -> AsyncRecogniser:
     """The service and the local model, as the settings say. Live windows aren't retried: the next one is on its way."""
-    cloud = msgspec.structs.replace(settings.cloud, retries=0)
+    cloud = settings.cloud.model_copy(update={"retries": 0})
     service = StreamClient(cloud) if cloud.transport == "stream" else ServiceClient(cloud)
     return AsyncRecogniser(service, open_local_model(settings), settings.device, settings.cloud.timeout)
