@@ -209,7 +209,7 @@ class ServiceClient:
         limit: int = MAX_REPLY_BYTES,
     ) -> tuple[bytes, Mapping[str, str]]:
         """The body and the headers of an answer of status 200."""
-        url = self._settings.base_url + path
+        url = self._settings.url + path
         timeout_s = self._settings.timeout if timeout is None else timeout
         for left in range(self._settings.retries, -1, -1):
             try:

@@ -110,7 +110,7 @@ class FrameSession:
     """
 
     def __init__(self, settings: Cloud, deadline_s: float) -> None:
-        self._url = "ws" + settings.base_url[len("http") :] + PATH
+        self._url = "ws" + settings.url[len("http") :] + PATH
         self._number = 0
         self._held = 0
         self._episode = -1

@@ -39,7 +39,7 @@ def load_settings(
     variables = {path: environment[name] for name, path in ENVIRONMENT.items() if environment.get(name)}
     layers = [group_by_table(flags or {}), group_by_table(variables), read_tables(file) if file else {}]
 
-    class LayeredSettings(Settings):
+    class Layers(BaseSettings, extra="allow"):
         @classmethod
         def settings_customise_sources(
             cls, settings_cls: type[BaseSettings], *_: Any, **__: Any
@@ -47,7 +47,7 @@ def load_settings(
             return tuple(InitSettingsSource(settings_cls, layer) for layer in layers)
 
     try:
-        return LayeredSettings()
+        return Settings.model_validate(Layers().model_extra)
     except ValidationError as error:
         raise SettingsError(f"{file or 'the settings'}: {describe_error(error.errors()[0])}") from error
 

@@ -7,7 +7,6 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from edge_client.settings.values import (
     BaseUrl,
@@ -19,7 +18,6 @@ from edge_client.settings.values import (
     Share,
     SourceName,
     Url,
-    strip_url,
 )
 
 ENVIRONMENT: Final = {
@@ -139,11 +137,6 @@ class Cloud(Group):
         default="", description="sent as X-API-Key; better set by HELEN_API_KEY than here", repr=False
     )
 
-    @property
-    def base_url(self) -> str:
-        """``url`` without what a route can't be put behind."""
-        return strip_url(self.url)
-
 
 class Device(Group):
     """The same model on this machine, for when the service is away."""
@@ -181,10 +174,8 @@ class Screen(Group):
     rate: float = Field(default=15.0, description="pictures of the hands a second", gt=0, le=60)
 
 
-class Settings(BaseSettings):
-    """All groups, each a table of the TOML file. Without ``load_settings``, only what it is given and the defaults."""
-
-    model_config = SettingsConfigDict(frozen=True, case_sensitive=True, hide_input_in_errors=True)
+class Settings(Group):
+    """All groups."""
 
     capture: Capture = Capture()
     tracking: Tracking = Tracking()
@@ -193,9 +184,3 @@ class Settings(BaseSettings):
     device: Device = Device()
     publish: Publish = Publish()
     screen: Screen = Screen()
-
-    @classmethod
-    def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings,)

@@ -66,25 +66,19 @@ def check_url(url: str) -> str:
 
 
 def check_base_url(url: str) -> str:
-    """The URL that a service's routes are put behind, checked to have neither a query nor one of these routes.
+    """The URL that a service's routes are put behind, without a slash at its end.
 
     Raises:
-        ValueError: as ``check_url``, or it can't have a route behind it.
+        ValueError: as ``check_url``, or it has a query, a fragment, or one of these routes already.
     """
-    url = check_url(url)
-    parts = urlsplit(url)
-    base = strip_url(url)
+    parts = urlsplit(check_url(url))
+    base = parts._replace(query="", fragment="").geturl().rstrip("/")
     if parts.query or parts.fragment:
         raise ValueError(f"is {url!r}, expected no query and no fragment ({base})")
     for route in SERVICE_ROUTES:
         if base.endswith(route):
             raise ValueError(f"ends in {route}, expected the service's base URL ({base.removesuffix(route)})")
-    return url
-
-
-def strip_url(url: str) -> str:
-    """A URL without what no route can be put behind."""
-    return url.partition("?")[0].partition("#")[0].rstrip("/")
+    return base
 
 
 def check_header(text: str) -> str:
