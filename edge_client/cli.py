@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_client.capture.frames import SourceError
-from edge_client.service.http_client import ServiceClient, ServiceError
+from edge_client.service.http_client import ServiceClient
+from edge_client.service.replies import ServiceError
 from edge_client.settings import Settings, SettingsError, load_settings
 from edge_client.settings_file import setting_fields, settings_toml
 from landmarks.models.card import ModelError
@@ -100,7 +101,7 @@ def _run_command(options: argparse.Namespace) -> int:
     if options.command in ("run", "replay"):
         from edge_client.app import run_client
 
-        pipeline = run_client(settings, with_screen=options.ui, printed=True)
+        pipeline = run_client(settings, with_screen=options.ui)
         _print(f"{pipeline.frames} frames, a hand in {pipeline.frames_with_hand}, {pipeline.events} events", sys.stderr)
         return 0
     if options.command == "demo":
@@ -113,7 +114,7 @@ def _run_command(options: argparse.Namespace) -> int:
         from edge_client.ui.server import serve_screen
 
         _print(f"local screen: http://{settings.screen.host}:{settings.screen.port}", sys.stderr)
-        serve_screen(settings.screen.host, settings.screen.port, names=settings.screen.hosts)
+        serve_screen(settings.screen)
         return 0
     if options.command == "record":
         from edge_client.recording.recorder import RecordingPlan, record_windows

@@ -84,7 +84,6 @@ class Pipeline:
         self._tracks = HandednessTracker(settings.tracking.smoothing, settings.tracking.lost_frames)
         self._windows: HandWindows | None = None
         self._trigger: Trigger | None = None
-        self._labels: tuple[str, ...] = ()
         self._prediction: WindowPrediction | None = None
         self._smoothed: SmoothedPrediction | None = None
         self._started_s: float | None = None
@@ -128,9 +127,8 @@ class Pipeline:
         events = []
         for raw in self._recogniser.collect():
             probabilities = temperature_scale(raw.probabilities, self._settings.trigger.sharpness)
-            if self._trigger is None or raw.labels != self._labels:
+            if self._trigger is None or raw.labels != self._trigger.labels:
                 self._trigger = Trigger(self._settings.trigger, raw.labels)
-                self._labels = raw.labels
             window = raw.window
             self._prediction = replace(raw, probabilities=probabilities)
             self._smoothed, gesture = self._trigger.observe(window.stats, probabilities, window.time_s)

@@ -82,13 +82,20 @@ class Publisher:
                     self.worker.stopping.set()
                 return
             event = self._queue.popleft()
+        reason = "a fault of the client"
         try:
-            self._send(event)
-        except Exception:
-            self.delivery.failed += 1
-            raise
+            reason = self._post(event)
+        finally:
+            self.delivery.sent += not reason
+            self.delivery.failed += bool(reason)
+        if reason:
+            level = logging.WARNING if self._reachable else logging.DEBUG
+            target = self._settings.url
+            log.log(level, "event %d (%s) not delivered to %s: %s", event.sequence, event.gesture, target, reason)
+        self._reachable = not reason
 
-    def _send(self, event: Event) -> None:
+    def _post(self, event: Event) -> str:
+        """Why an event was not delivered; empty where it was."""
         try:
             answer = self._pool.request(
                 "POST",
@@ -102,20 +109,7 @@ class Publisher:
             with contextlib.suppress(ResponseError):  # its status says enough; a long body must not hold us up
                 read_body(answer, MAX_REPLY_BYTES, self._settings.timeout)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            self._record_failure(event, quote_text(str(error)) or type(error).__name__)
-            return
+            return quote_text(str(error)) or type(error).__name__
         if 300 <= answer.status < 400:
-            self._record_failure(event, f"it {describe_redirect(answer.status, answer.headers.get('Location'))}")
-            return
-        if answer.status >= 400:
-            self._record_failure(event, f"it answered {answer.status}")
-            return
-        self.delivery.sent += 1
-        self._reachable = True
-
-    def _record_failure(self, event: Event, reason: str) -> None:
-        self.delivery.failed += 1
-        level = logging.WARNING if self._reachable else logging.DEBUG
-        target = self._settings.url
-        log.log(level, "event %d (%s) not delivered to %s: %s", event.sequence, event.gesture, target, reason)
-        self._reachable = False
+            return f"it {describe_redirect(answer.status, answer.headers.get('Location'))}"
+        return f"it answered {answer.status}" if answer.status >= 400 else ""

@@ -54,7 +54,7 @@ class Trigger:
 
     def __init__(self, thresholds: Thresholds, labels: Sequence[str]) -> None:
         self._thresholds = thresholds
-        self._labels = tuple(labels)
+        self.labels = tuple(labels)
         self._outputs: deque[Array] = deque(maxlen=thresholds.mean_of)
         self._present = HysteresisThreshold(thresholds.presence_on, thresholds.presence_off)
         self._near = HysteresisThreshold(thresholds.area_on, thresholds.area_off)
@@ -77,8 +77,8 @@ class Trigger:
         Raises:
             ValueError: when there isn't one probability a label.
         """
-        if probabilities.shape != (len(self._labels),):
-            raise ValueError(f"expected {len(self._labels)} probabilities, one a label, found {probabilities.shape}")
+        if probabilities.shape != (len(self.labels),):
+            raise ValueError(f"expected {len(self.labels)} probabilities, one a label, found {probabilities.shape}")
         if stats.episode != self._episode:
             self._begin_episode(stats.episode)
         if stats.complete and not self._complete:
@@ -118,7 +118,7 @@ class Trigger:
         second = float(mean[order[-2]]) if len(mean) > 1 else 0.0
         positive = mean[mean > 0]
         entropy = float(-(positive * np.log(positive)).sum())
-        return SmoothedPrediction(self._labels[order[-1]], best, best - second, entropy)
+        return SmoothedPrediction(self.labels[order[-1]], best, best - second, entropy)
 
     def _starts(self, smoothed: SmoothedPrediction, time_s: float) -> bool:
         thresholds = self._thresholds
@@ -130,7 +130,7 @@ class Trigger:
             return False
         if smoothed.entropy > thresholds.entropy_on:
             return False
-        votes = self._votes if self._voted == self._labels.index(smoothed.label) else 0
+        votes = self._votes if self._voted == self.labels.index(smoothed.label) else 0
         return votes >= (thresholds.early_votes if smoothed.probability >= thresholds.early else thresholds.votes)
 
     def _has_ended(self, smoothed: SmoothedPrediction) -> bool:

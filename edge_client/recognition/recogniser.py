@@ -17,8 +17,9 @@ from edge_client.recognition.circuit_breaker import CircuitBreaker
 from edge_client.recognition.local_model import LocalModel
 from edge_client.runtime.newest_slot import NewestSlot
 from edge_client.runtime.worker import STALL_S, Worker
-from edge_client.service.http_client import ServiceClient, ServiceError
+from edge_client.service.http_client import ServiceClient
 from edge_client.service.model_metadata import ModelMetadata
+from edge_client.service.replies import ServiceError
 from edge_client.service.stream_client import StreamClient
 from edge_client.settings import Device, Settings
 from edge_client.types import Connection, LinkState, Window, WindowPrediction, WindowShape
@@ -90,10 +91,8 @@ class AsyncRecogniser:
     @property
     def shape(self) -> WindowShape | None:
         """What windows must be like: as the service says, else as the local model says, else not known yet."""
-        metadata = self._metadata
-        if metadata is not None:
-            return metadata.shape
-        return self._local.shape if self._local else None
+        model = self._metadata or self._local
+        return model.shape if model else None
 
     def submit(self, window: Window) -> None:
         """Hand over a window; returns at once."""

@@ -17,6 +17,7 @@ from edge_client.service.connections import BoundedRetry, create_tls_context, de
 from edge_client.service.model_metadata import ModelMetadata, check_window
 from edge_client.service.replies import (
     ResponseError,
+    ServiceError,
     decode_reply,
     describe_redirect,
     parse_retry_after,
@@ -41,15 +42,6 @@ RETRY_STATUSES: Final = (429, 502, 503, 504)
 # its start, and where the last replica died. The service's own 404 and 500 are JSON, and are meant.
 PROXY_ERROR_STATUSES: Final = (404, 500)
 PROXY_RETRY_DELAY_S: Final = 0.5
-
-
-class ServiceError(Exception):
-    """The service gave no answer: one sentence, its HTTP status if it had one, and when it wants to be asked again."""
-
-    def __init__(self, message: str, *, status: int | None = None, retry_after_s: float = 0.0) -> None:
-        super().__init__(message)
-        self.status = status
-        self.retry_after_s = retry_after_s
 
 
 class ServiceClient:
@@ -124,10 +116,7 @@ class ServiceClient:
         if cached is not None and not force_refresh and self._clock() < cached[1]:
             return cached[0]
         data, _ = self._request("GET", "/metadata", timeout=timeout)
-        try:
-            metadata = decode_reply(data, ModelMetadata)
-        except ResponseError as error:
-            raise ServiceError(str(error)) from error
+        metadata = decode_reply(data, ModelMetadata)
         self._cached = metadata, self._clock() + self._settings.metadata_ttl
         return metadata
 
@@ -190,8 +179,6 @@ class ServiceClient:
             if fault.status in (400, 404):
                 self.invalidate_metadata()  # the window was right by what we know, so what we know is old
             raise
-        except ResponseError as fault:
-            raise ServiceError(str(fault)) from fault
         if len(reply.probabilities) != metadata.num_classes:
             self.invalidate_metadata()
             found, expected = len(reply.probabilities), metadata.num_classes

@@ -17,7 +17,16 @@ READ_BYTES: Final = 64 * 1024
 LONGEST_QUOTE: Final = 300
 
 
-class ResponseError(ValueError):
+class ServiceError(Exception):
+    """The service gave no answer: one sentence, its HTTP status if it had one, and when it wants to be asked again."""
+
+    def __init__(self, message: str, *, status: int | None = None, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class ResponseError(ServiceError):
     """An answer that isn't one; the message says what was found and what was expected."""
 
 

@@ -4,21 +4,12 @@ The commented TOML file and the flags' help are made from these classes (``setti
 """
 
 from typing import Any, Final, Literal, Self
+from urllib.parse import urljoin
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from edge_client.settings.values import (
-    BaseUrl,
-    HeaderText,
-    HostNames,
-    Labels,
-    Pairs,
-    Seconds,
-    Share,
-    SourceName,
-    Url,
-)
+from edge_client.settings.values import BaseUrl, HeaderText, HostNames, Labels, Pairs, Seconds, Share, SourceName, Url
 
 ENVIRONMENT: Final = {
     "HELEN_CLOUD_API_URL": "cloud.url",
@@ -159,10 +150,12 @@ class Publish(Group):
     )
     timeout: Seconds = Field(default=1.5, description="seconds a request")
     queue: int = Field(default=4, description="events that wait; beyond it the oldest is dropped", ge=1, le=1000)
-    keys: Pairs = Field(
-        default={},
-        description="what an event's key says for a label, where it isn't the label itself",
-    )
+    keys: Pairs = Field(default={}, description="what an event's key says for a label, where it isn't the label itself")
+
+    @property
+    def origin(self) -> str:
+        """The scheme, host and port of ``url``: where a local screen may be."""
+        return urljoin(self.url, "/").rstrip("/")
 
 
 class Screen(Group):

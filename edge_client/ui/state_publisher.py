@@ -140,7 +140,7 @@ class ScreenClient:
                 status, _ = self._request("POST", "/live", msgspec.json.encode(state))
                 if status != 200:
                     raise ResponseError(f"answered {status}")
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        except (urllib3.exceptions.HTTPError, OSError, ValueError, ResponseError) as error:
             log.debug("the screen at %s is away: %s", self._url, error)
             self._accepts = False
             self._quiet_until_s = time.monotonic() + self._retry_after_s

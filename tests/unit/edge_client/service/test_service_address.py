@@ -14,7 +14,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection
 
-from edge_client.service.http_client import ServiceClient, ServiceError
+from edge_client.service.http_client import ServiceClient
+from edge_client.service.replies import ServiceError
 from edge_client.service.stream_client import FrameSession, StreamClient
 from edge_client.settings import Cloud, SettingsError, load_settings
 from landmarks.models.session import ModelSession

@@ -9,7 +9,8 @@ import pytest
 
 from edge_client.recognition.local_model import LocalModel
 from edge_client.recognition.recogniser import AsyncRecogniser, open_recogniser
-from edge_client.service.http_client import ServiceClient, ServiceError
+from edge_client.service.http_client import ServiceClient
+from edge_client.service.replies import ServiceError
 from edge_client.service.stream_client import StreamClient, WindowRejected
 from edge_client.settings import Cloud, Device, load_settings
 from edge_client.types import Window, WindowPrediction, WindowStats
