@@ -6,9 +6,9 @@ without waiting. It owns no threshold (``trigger.py``) and no socket.
 
 import time
 import uuid
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final, Protocol
 
 import numpy as np
@@ -22,7 +22,6 @@ from edge_client.windows import HandWindows
 from landmarks.hands import Array
 from landmarks.tracking.hand_identity import HandednessTracker, SeenHand
 
-STAGES: Final = ("tracker", "tracks", "window", "trigger", "screen")
 TIMINGS_KEPT: Final = 2048
 
 
@@ -40,13 +39,11 @@ class Recogniser(Protocol):
     def collect(self) -> list[WindowPrediction]: ...
 
 
-@dataclass(slots=True)
 class StageTimes:
     """Milliseconds a frame spent in each stage, the last 2 048 of them."""
 
-    stages: dict[str, deque[float]] = field(
-        default_factory=lambda: {stage: deque(maxlen=TIMINGS_KEPT) for stage in STAGES}
-    )
+    def __init__(self) -> None:
+        self.stages: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=TIMINGS_KEPT))
 
     def note(self, stage: str, since: float) -> float:
         """Note the time since ``since`` (``perf_counter``) for ``stage``; gives the time now."""

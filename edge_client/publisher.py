@@ -13,16 +13,16 @@ from typing import Final
 
 import msgspec
 import urllib3
-from urllib3.util import Timeout
 
 from edge_client.runtime.worker import STALL_S, Worker
-from edge_client.service.replies import ResponseError, describe_redirect, quote_text, read_body
+from edge_client.service.replies import ResponseError, describe_redirect, quote_text, read_body, send_request
 from edge_client.settings import Publish
 from edge_client.types import Event
 
 log = logging.getLogger(__name__)
 
 MAX_REPLY_BYTES: Final = 64 * 1024
+JSON_HEADERS: Final = {"Content-Type": "application/json"}
 WAKE_EVERY_S: Final = 1.0
 
 
@@ -97,17 +97,10 @@ class Publisher:
     def _post(self, event: Event) -> str:
         """Why an event was not delivered; empty where it was."""
         try:
-            answer = self._pool.request(
-                "POST",
-                self._settings.url,
-                body=msgspec.json.encode(event),
-                headers={"Content-Type": "application/json"},
-                timeout=Timeout(total=self._settings.timeout),
-                preload_content=False,
-                redirect=False,
-            )
+            body, timeout_s = msgspec.json.encode(event), self._settings.timeout
+            answer = send_request(self._pool, "POST", self._settings.url, body, JSON_HEADERS, timeout_s=timeout_s)
             with contextlib.suppress(ResponseError):  # its status says enough; a long body must not hold us up
-                read_body(answer, MAX_REPLY_BYTES, self._settings.timeout)
+                read_body(answer, MAX_REPLY_BYTES, timeout_s)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             return quote_text(str(error)) or type(error).__name__
         if 300 <= answer.status < 400:

@@ -30,16 +30,16 @@ def temperature_scale(probabilities: Array, sharpness: float) -> Array:
     return np.asarray(powers / powers.sum(), dtype=np.float32)
 
 
+@dataclass(slots=True)
 class HysteresisThreshold:
     """Hysteresis: opens at ``on`` or above, closes below ``off``, and stays as it was in between."""
 
-    def __init__(self, on: float, off: float) -> None:
-        self._on = on
-        self._off = off
-        self.open = False
+    on: float
+    off: float
+    open: bool = False
 
     def update(self, value: float) -> bool:
-        self.open = value >= (self._off if self.open else self._on)
+        self.open = value >= (self.off if self.open else self.on)
         return self.open
 
 

@@ -35,7 +35,7 @@ class HandWindows:
         self._since_window = 0
         self._lost = 0
         self._frame = 0
-        self._last: tuple[Array, Array, float] | None = None
+        self._newest_s = 0.0
 
     @property
     def open(self) -> bool:
@@ -53,7 +53,6 @@ class HandWindows:
                 return None
             if self._lost >= self._lost_frames:
                 self._frames.clear()
-                self._last = None
                 return None
         self._add(hands, presence, time_s)
         self._since_window += 1
@@ -71,18 +70,18 @@ class HandWindows:
             motion = float(sides.max())  # a hand that came into view has travelled its own size at least
         else:
             motion = self._motion(hands, presence, time_s)
-        self._last = (hands, presence, time_s)
+        self._newest_s = time_s
         self._frame += 1
         self._frames.append((hands.reshape(FEATURE_DIM_XYZ), presence, motion, area))
 
     def _motion(self, hands: Array, presence: Array, time_s: float) -> float:
-        assert self._last is not None  # noqa: S101 - set with the first frame of every episode
-        before, before_presence, before_s = self._last
+        before, before_presence = self._frames[-1][:2]
         both = presence * before_presence
         if not both.any():
             return 0.0
-        travelled = np.sqrt(((hands[:, :, :2] - before[:, :, :2]) ** 2).sum(axis=2)).mean(axis=1) * both
-        frames = max((time_s - before_s) * REFERENCE_FPS, 0.1)
+        steps = hands[:, :, :2] - before.reshape(hands.shape)[:, :, :2]
+        travelled = np.sqrt((steps**2).sum(axis=2)).mean(axis=1) * both
+        frames = max((time_s - self._newest_s) * REFERENCE_FPS, 0.1)
         return float(travelled.max()) / frames
 
     def _window(self, time_s: float) -> Window:

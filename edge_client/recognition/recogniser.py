@@ -9,7 +9,6 @@ import time
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -24,7 +23,6 @@ from edge_client.service.stream_client import StreamClient
 from edge_client.settings import Device, Settings
 from edge_client.types import Connection, LinkState, Window, WindowPrediction, WindowShape
 from landmarks.models.card import ModelError
-from landmarks.protocol.predictions import Prediction
 
 log = logging.getLogger(__name__)
 
@@ -33,21 +31,13 @@ WAKE_EVERY_S = 1.0
 REQUESTS_A_ROUND = 3  # metadata, a session that is opened anew, and the window
 
 
-class Service(Protocol):
-    """The remote side: ``ServiceClient``, a request a window, or ``StreamClient``, a live session."""
-
-    def get_metadata(self, *, timeout: float | None = None, force_refresh: bool = False) -> ModelMetadata: ...
-
-    def predict_window(self, window: Window, timeout: float) -> tuple[ModelMetadata, Prediction]: ...
-
-    def close(self) -> None: ...
-
-
 class AsyncRecogniser:
     """Windows in, predictions out, both without waiting. ``close`` ends its threads; use it as a context manager."""
 
-    def __init__(self, remote: Service, local: LocalModel | None, settings: Device, timeout_s: float) -> None:
-        """Start asking; ``timeout_s`` bounds a request to the service."""
+    def __init__(
+        self, remote: ServiceClient | StreamClient, local: LocalModel | None, settings: Device, timeout_s: float
+    ) -> None:
+        """Start asking ``remote``, a request a window or a live session; ``timeout_s`` bounds a request."""
         self._remote = remote
         self._local = local
         self._timeout_s = timeout_s
@@ -64,6 +54,8 @@ class AsyncRecogniser:
         self._link = LinkState(has_local_model=local is not None)
         self._remote_worker = Worker("cloud", self._run_remote, stall_s=REQUESTS_A_ROUND * timeout_s + STALL_S)
         self._local_worker = Worker("device", self._run_local) if local else None
+        # The thread that asks the service, and the one of the local model where there is one.
+        self.workers = [self._remote_worker, *([self._local_worker] if self._local_worker else [])]
         for worker in self.workers:
             worker.start()
 
@@ -72,11 +64,6 @@ class AsyncRecogniser:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    @property
-    def workers(self) -> list[Worker]:
-        """The thread that asks the service, and the one of the local model where there is one."""
-        return [self._remote_worker, self._local_worker] if self._local_worker else [self._remote_worker]
 
     @property
     def link(self) -> LinkState:

@@ -11,7 +11,6 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 import urllib3
-from urllib3.util import Timeout
 
 from edge_client.service.connections import BoundedRetry, create_tls_context, describe_connection_error
 from edge_client.service.model_metadata import ModelMetadata, check_window
@@ -23,6 +22,7 @@ from edge_client.service.replies import (
     parse_retry_after,
     read_body,
     read_error_message,
+    send_request,
 )
 from edge_client.service.request_encoding import decode_fp16, decode_json, encode_fp16, encode_json
 from edge_client.settings import Cloud
@@ -200,15 +200,8 @@ class ServiceClient:
         timeout_s = self._settings.timeout if timeout is None else timeout
         for left in range(self._settings.retries, -1, -1):
             try:
-                answer = self._pool.request(
-                    method,
-                    url,
-                    body=body,
-                    headers={**self._pool.headers, **(headers or {})},
-                    timeout=Timeout(total=timeout_s),
-                    preload_content=False,
-                    redirect=False,
-                )
+                every = {**self._pool.headers, **(headers or {})}
+                answer = send_request(self._pool, method, url, body, every, timeout_s=timeout_s)
             except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
                 raise ServiceError(f"{method} {url} failed: {describe_connection_error(error)}") from error
             try:

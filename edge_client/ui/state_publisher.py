@@ -12,11 +12,10 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 import urllib3
-from urllib3.util import Timeout
 
 from edge_client.runtime.newest_slot import NewestSlot
 from edge_client.runtime.worker import Health, Worker
-from edge_client.service.replies import ResponseError, decode_reply, read_body
+from edge_client.service.replies import ResponseError, decode_reply, read_body, send_request
 from edge_client.types import FrameState, LinkState
 
 log = logging.getLogger(__name__)
@@ -124,7 +123,7 @@ class ScreenClient:
         self._timeout_s = timeout_s
         self._retry_after_s = retry_after_s
         self._ask_again_after_s = ask_again_after_s
-        self._pool = urllib3.PoolManager(num_pools=1, maxsize=1, retries=False, timeout=Timeout(total=timeout_s))
+        self._pool = urllib3.PoolManager(num_pools=1, maxsize=1, retries=False)
         self._quiet_until_s = 0.0
         self._accepts = False
         self._told = False
@@ -160,12 +159,6 @@ class ScreenClient:
         return accepts
 
     def _request(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
-        answer = self._pool.request(
-            method,
-            self._url + path,
-            body=body,
-            headers={"Content-Type": "application/json"} if body else None,
-            preload_content=False,
-            redirect=False,
-        )
+        headers = {"Content-Type": "application/json"} if body else None
+        answer = send_request(self._pool, method, self._url + path, body, headers, timeout_s=self._timeout_s)
         return answer.status, read_body(answer, MAX_REPLY_BYTES, self._timeout_s)
