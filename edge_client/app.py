@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 LAST_PREDICTIONS_S: Final = 2.0
 
 
-def run_client(settings: Settings, *, with_screen: bool) -> Pipeline:
+def run_client(settings: Settings, with_screen: bool) -> Pipeline:
     """Run until the source ends or SIGINT or SIGTERM comes; gives the pipeline for its counts and times.
 
     ``with_screen`` starts the local screen in this process, otherwise one may run at the publishing URL. The log has
@@ -80,7 +80,7 @@ def run_client(settings: Settings, *, with_screen: bool) -> Pipeline:
         return pipeline
 
 
-def play_demo(settings: Settings, *, with_screen: bool, rounds: int) -> Pipeline:
+def play_demo(settings: Settings, with_screen: bool, rounds: int) -> Pipeline:
     """``run_client`` on made hands.
 
     Raises:
@@ -92,7 +92,7 @@ def play_demo(settings: Settings, *, with_screen: bool, rounds: int) -> Pipeline
         path = Path(scratch) / "made.npz"
         write_recording(recording, path)
         capture = settings.capture.model_copy(update={"source": str(path)})
-        return run_client(settings.model_copy(update={"capture": capture}), with_screen=with_screen)
+        return run_client(settings.model_copy(update={"capture": capture}), with_screen)
 
 
 @contextlib.contextmanager

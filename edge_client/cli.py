@@ -98,17 +98,12 @@ def _run_command(options: argparse.Namespace) -> int:
         return 0
     settings = read_settings(options)
     # Each command imports what it needs: `doctor` must run where MediaPipe or the web server doesn't.
-    if options.command in ("run", "replay"):
-        from edge_client.app import run_client
+    if options.command in ("run", "replay", "demo"):
+        from edge_client.app import play_demo, run_client
 
-        pipeline = run_client(settings, with_screen=options.ui)
+        made = options.command == "demo"
+        pipeline = play_demo(settings, options.ui, options.rounds) if made else run_client(settings, options.ui)
         _print(f"{pipeline.frames} frames, a hand in {pipeline.frames_with_hand}, {pipeline.events} events", sys.stderr)
-        return 0
-    if options.command == "demo":
-        from edge_client.app import play_demo
-
-        pipeline = play_demo(settings, with_screen=options.ui, rounds=options.rounds)
-        _print(f"{pipeline.frames} frames, {pipeline.events} events", sys.stderr)
         return 0
     if options.command == "ui":
         from edge_client.ui.server import serve_screen

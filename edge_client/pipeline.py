@@ -172,13 +172,8 @@ class Pipeline:
         if shape is None:
             return
         if self._windows is None or self._windows.shape != shape:
-            tracking = self._settings.tracking
-            self._windows = HandWindows(
-                shape,
-                stride=tracking.stride,
-                lost_frames=tracking.lost_frames,
-                episode=self._windows.episode if self._windows else 0,
-            )
+            episode = self._windows.episode if self._windows else 0
+            self._windows = HandWindows(shape, self._settings.tracking, episode)
         window = self._windows.push(hands, time_s)
         if window is not None:
             self._recogniser.submit(window)

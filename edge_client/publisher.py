@@ -35,7 +35,7 @@ class Delivery:
     dropped: int = 0
 
 
-class Publisher:
+class Publisher(contextlib.AbstractContextManager["Publisher"]):
     """Posts events to one URL. ``close`` sends what waits, within one time-out; use it as a context manager."""
 
     def __init__(self, settings: Publish) -> None:
@@ -48,9 +48,6 @@ class Publisher:
         self._pool = urllib3.PoolManager(num_pools=1, maxsize=1, retries=False)
         self.worker = Worker("publisher", self._send_next, stall_s=2 * settings.timeout + STALL_S)
         self.worker.start()
-
-    def __enter__(self) -> "Publisher":
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from edge_client.settings import Tracking
 from edge_client.types import Window, WindowShape, WindowStats
 from landmarks.hands import FEATURE_DIM_XYZ, HANDS, Array
 
@@ -25,11 +26,10 @@ class HandWindows:
     windows that still come are the whole of what was signed, so that its last word is the complete sign's.
     """
 
-    def __init__(self, shape: WindowShape, *, stride: int, lost_frames: int, episode: int = 0) -> None:
+    def __init__(self, shape: WindowShape, settings: Tracking, episode: int = 0) -> None:
         """``episode`` is the last one of the windows before, so that episodes go on counting when the shape changes."""
         self.shape = shape
-        self._stride = stride
-        self._lost_frames = lost_frames
+        self._settings = settings
         self._frames: deque[tuple[Array, Array, float, float]] = deque(maxlen=shape.seq_len)
         self.episode = episode
         self._since_window = 0
@@ -51,12 +51,12 @@ class HandWindows:
             self._lost += 1
             if not self._frames:
                 return None
-            if self._lost >= self._lost_frames:
+            if self._lost >= self._settings.lost_frames:
                 self._frames.clear()
                 return None
         self._add(hands, presence, time_s)
         self._since_window += 1
-        if len(self._frames) - self._lost < self.shape.first_frames or self._since_window < self._stride:
+        if len(self._frames) - self._lost < self.shape.first_frames or self._since_window < self._settings.stride:
             return None
         self._since_window = 0
         return self._window(time_s)
@@ -66,7 +66,7 @@ class HandWindows:
         area = min(float(((CROP_SCALE * sides) ** 2).sum()), 1.0)
         if not self._frames:
             self.episode += 1
-            self._since_window = self._stride
+            self._since_window = self._settings.stride
             motion = float(sides.max())  # a hand that came into view has travelled its own size at least
         else:
             motion = self._motion(hands, presence, time_s)

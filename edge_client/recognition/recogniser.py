@@ -7,6 +7,7 @@ window takes the place of one that waits. One thread asks the service, another o
 import logging
 import time
 from collections import deque
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +32,7 @@ WAKE_EVERY_S = 1.0
 REQUESTS_A_ROUND = 3  # metadata, a session that is opened anew, and the window
 
 
-class AsyncRecogniser:
+class AsyncRecogniser(AbstractContextManager["AsyncRecogniser"]):
     """Windows in, predictions out, both without waiting. ``close`` ends its threads; use it as a context manager."""
 
     def __init__(
@@ -58,9 +59,6 @@ class AsyncRecogniser:
         self.workers = [self._remote_worker, *([self._local_worker] if self._local_worker else [])]
         for worker in self.workers:
             worker.start()
-
-    def __enter__(self) -> "AsyncRecogniser":
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -83,9 +83,7 @@ class ServiceClient:
         except ServiceError as fault:
             log.warning("no metadata: %s", fault)
             cached = self._cached
-            if cached is None:
-                return None
-            metadata = cached[0]
+            return msgspec.structs.asdict(cached[0]) if cached else None
         return msgspec.structs.asdict(metadata)
 
     def get_prediction_from_cloud(

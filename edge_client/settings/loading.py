@@ -5,7 +5,6 @@ It knows what a file's bytes may look like; the limits are in ``schema.py``, the
 
 import os
 import tomllib
-from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -54,10 +53,10 @@ def load_settings(
 
 def group_by_table(values: Mapping[str, str]) -> Tables:
     """Values by their paths, ``"cloud.url"``, as the tables of a file."""
-    tables: Tables = defaultdict(dict)
+    tables: Tables = {}
     for path, value in values.items():
         group, name = path.split(".")
-        tables[group][name] = value
+        tables.setdefault(group, {})[name] = value
     return tables
 
 

@@ -79,14 +79,12 @@ def is_local_name(host: str, names: Collection[str] = (), *, on_network: bool = 
     """
     name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
     name = name.strip("[]").lower().rstrip(".")
-    own = socket.gethostname().lower().partition(".")[0]
     if not name:
         return False
-    if name in ("localhost", socket.gethostname().lower(), own, f"{own}.local", f"{own}.lan") or name in names:
-        return True
-    if on_network and name.endswith(".local"):
-        return True
-    return _address(name) is not None
+    machine = socket.gethostname().lower()
+    own = machine.partition(".")[0]
+    known = {"localhost", machine, own, f"{own}.local", f"{own}.lan", *names}
+    return name in known or (on_network and name.endswith(".local")) or _address(name) is not None
 
 
 def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

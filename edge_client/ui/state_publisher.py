@@ -7,6 +7,7 @@ matter of ``send``: ``ui.server.Hub.show`` here, ``ScreenClient`` there.
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import msgspec
@@ -27,7 +28,7 @@ CLOSE_WITHIN_S: Final = 5.0
 MAX_REPLY_BYTES: Final = 64 * 1024
 
 
-class StatePublisher:
+class StatePublisher(AbstractContextManager["StatePublisher"]):
     """Describes the newest state to ``send``, at most ``rate`` times a second. Use it as a context manager."""
 
     def __init__(
@@ -47,13 +48,9 @@ class StatePublisher:
         self.worker = Worker("screen", self._send_next)
         self.worker.start()
 
-    def __enter__(self) -> "StatePublisher":
-        return self
-
     def __exit__(self, *_: object) -> None:
-        self.worker.stopping.set()
         self._slot.close()
-        self.worker.join(CLOSE_WITHIN_S)
+        self.worker.stop(CLOSE_WITHIN_S)
 
     def show(self, state: FrameState) -> None:
         """Leave the newest state; returns at once."""
