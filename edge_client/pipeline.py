@@ -7,20 +7,20 @@ without waiting. It owns no threshold (``trigger.py``) and no socket.
 import time
 import uuid
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, Protocol
 
 import numpy as np
 
 from edge_client.capture.frames import Frame
-from edge_client.capture.hand_tracker import Tracker
+from edge_client.capture.hand_tracker import Tracker, find_hands
 from edge_client.settings import Settings
 from edge_client.trigger import Trigger, temperature_scale
 from edge_client.types import Event, FrameState, SmoothedPrediction, Window, WindowPrediction, WindowShape
 from edge_client.windows import HandWindows
 from landmarks.hands import Array
-from landmarks.tracking.hand_identity import HandednessTracker, SeenHand
+from landmarks.tracking.hand_identity import HandednessTracker
 
 TIMINGS_KEPT: Final = 2048
 
@@ -95,7 +95,9 @@ class Pipeline:
     def step(self, frame: Frame) -> list[Event]:
         """Take one frame; publishes and gives the events."""
         now = time.perf_counter()
-        seen = self._find(frame)
+        if self._started_s is None:
+            self._started_s = frame.time_s
+        seen = find_hands(self._tracker, frame, self._started_s)
         now = self.times.note("tracker", now)
         self.raw, hands = self._tracks.update(seen)
         self.frames += 1
@@ -159,13 +161,6 @@ class Pipeline:
         if len(times) < 2 or times[-1] <= times[0]:
             return 0.0
         return (len(times) - 1) / (times[-1] - times[0])
-
-    def _find(self, frame: Frame) -> Sequence[SeenHand]:
-        if frame.image is None or self._tracker is None:
-            return frame.hands
-        if self._started_s is None:
-            self._started_s = frame.time_s
-        return self._tracker.detect(frame.image, round((frame.time_s - self._started_s) * 1000))
 
     def _submit(self, hands: Array, time_s: float) -> None:
         shape = self._recogniser.shape

@@ -79,9 +79,13 @@ class Trigger:
         """
         if probabilities.shape != (len(self.labels),):
             raise ValueError(f"expected {len(self.labels)} probabilities, one a label, found {probabilities.shape}")
-        if stats.episode != self._episode:
-            self._begin_episode(stats.episode)
-        if stats.complete and not self._complete:
+        begins = stats.episode != self._episode
+        if begins:
+            self._episode = stats.episode
+            self.active_gesture = None
+            for threshold in (self._present, self._near, self._moving):
+                threshold.open = False
+        if begins or (stats.complete and not self._complete):
             # What the first half of a sign looked like doesn't matter once the whole of it is there.
             self._outputs.clear()
             self._voted, self._votes = None, 0
@@ -97,15 +101,6 @@ class Trigger:
             self._last_event_s = time_s
             return smoothed, Gesture(smoothed.label, smoothed.probability, time_s)
         return smoothed, None
-
-    def _begin_episode(self, episode: int) -> None:
-        self._episode = episode
-        self._outputs.clear()
-        self._voted, self._votes = None, 0
-        self._complete = False
-        self.active_gesture = None
-        for threshold in (self._present, self._near, self._moving):
-            threshold.open = False
 
     def _smooth(self, probabilities: Array) -> SmoothedPrediction:
         self._outputs.append(probabilities)

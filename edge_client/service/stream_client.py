@@ -86,13 +86,11 @@ class StreamClient:
 
     def _ask(self, session: "FrameSession", window: Window, deadline_s: float) -> tuple[ModelMetadata, Prediction]:
         try:
-            prediction = session.predict(window, deadline_s)
-        except WindowRejected:
+            return session.metadata, session.predict(window, deadline_s)
+        except ServiceError as fault:
+            if not isinstance(fault, WindowRejected):
+                self._drop()
             raise
-        except ServiceError:
-            self._drop()
-            raise
-        return session.metadata, prediction
 
     def _drop(self) -> None:
         if self._session is not None:

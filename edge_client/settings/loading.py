@@ -99,6 +99,5 @@ def describe_error(error: ErrorDetails) -> str:
         return f"{path} {error['ctx']['error']}"
     if path == SECRET:
         return f"{path}: {error['msg']}"
-    value = error["input"]
-    shown = str(value).lower() if isinstance(value, bool) else repr(value)
+    shown = str(error["input"]).lower() if isinstance(error["input"], bool) else repr(error["input"])
     return f"{path}: {error['msg']}, found {shown if len(shown) <= LONGEST_SHOWN else shown[:LONGEST_SHOWN] + '…'}"
