@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Final
 
 from benchmarks import OUT, BenchmarkError
-from benchmarks.load.closed_loop import find_wrk
 from benchmarks.load.request_encoders import ENCODERS, STREAM
 from benchmarks.serving.report import describe_machine, draw_chart, write_report
 from benchmarks.serving.results import Results
@@ -35,7 +34,6 @@ def main(arguments: list[str]) -> int:
         print(f"The load average is {os.getloadavg()[0]:.2f}: something else uses this machine, figures will suffer.")
     results = Results()
     try:
-        find_wrk()
         Run([server for server in SERVERS if server.name in options.only], options, results).measure()
     except (BenchmarkError, StartError) as error:
         results.stopped = str(error)

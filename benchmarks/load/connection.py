@@ -1,9 +1,11 @@
-"""What a connection of a load and its target are to the generator."""
+"""What the load generator knows of a connection and of what it connects to; HTTP and live sessions fill it in."""
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any, Protocol, cast
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import SplitResult, urlsplit
 
 from benchmarks.load.results import ResponseLog
 
@@ -11,13 +13,13 @@ OnFree = Callable[[Any], Any]  # called with the connection when nothing is due 
 
 
 class Connection(asyncio.Protocol, ABC):
-    """One HTTP connection or live session; ``lost`` when nothing can be sent on it any more."""
+    """One HTTP connection or live session: ``ready`` once something can be sent on it, ``lost`` when no longer."""
 
     def __init__(self, responses: ResponseLog, on_free: OnFree) -> None:
         self._responses = responses
         self._on_free = on_free
         self._transport: asyncio.Transport
-        self._buffer = b""
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -34,10 +36,43 @@ class Connection(asyncio.Protocol, ABC):
         self._responses.first_error = self._responses.first_error or text
 
 
-class Target(Protocol):
-    """Opens connections. ``drain_s`` is how long the last responses are waited for."""
+@dataclass(frozen=True)
+class Target(ABC):
+    """The server at ``url``. ``drain_s`` is how long the last responses are waited for.
+
+    ``addresses`` are of this machine; connections are opened from them in turn. None leaves that to the kernel.
+    """
+
+    url: str
+    addresses: Sequence[str] = ()
+    drain_s: float = 5.0  # the Pi's client gives up then
 
     @property
-    def drain_s(self) -> float: ...
+    def location(self) -> SplitResult:
+        """The parts of the URL."""
+        return urlsplit(self.url)
 
-    async def connect(self, index: int, responses: ResponseLog, on_free: OnFree) -> Connection: ...
+    @abstractmethod
+    def build_connection(self, index: int, responses: ResponseLog, on_free: OnFree) -> Connection:
+        """The connection of this number, not opened yet."""
+
+    async def connect(self, index: int, responses: ResponseLog, on_free: OnFree) -> Connection:
+        """Open the connection of this number.
+
+        Raises:
+            OSError: it isn't accepted.
+            BenchmarkError: the service did not admit the session.
+        """
+        local = (self.addresses[index % len(self.addresses)], 0) if self.addresses else None
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: self.build_connection(index, responses, on_free),
+            self.location.hostname or "127.0.0.1",
+            self.location.port or 80,
+            local_addr=local,
+        )
+        try:
+            await connection.ready
+        except BaseException:
+            connection.close()
+            raise
+        return connection

@@ -1,4 +1,4 @@
-"""One kept-alive HTTP connection of a load, and where it goes.
+"""One kept-alive HTTP connection of a load, and what it sends where.
 
 It knows HTTP/1.1 just enough and sends the same bytes each time, since it shares the machine with the server.
 """
@@ -7,12 +7,10 @@ import asyncio
 import re
 import time
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Self
-from urllib.parse import urlsplit
+from typing import Final
 
-from benchmarks.load.connection import Connection, OnFree
+from benchmarks.load.connection import Connection, OnFree, Target
 from benchmarks.load.results import UNANSWERED, ResponseLog
 from edge_client.service.request_encoding import EncodedRequest
 
@@ -21,44 +19,36 @@ CLOSING: Final = re.compile(rb"\r\nconnection:[ \t]*close", re.IGNORECASE)
 RETRY_AFTER: Final = re.compile(rb"\r\nretry-after:", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class HttpTarget:
-    """Where a load goes: host and port, the bytes of its request, and whom it seems to come from.
+@dataclass(frozen=True, kw_only=True)
+class HttpTarget(Target):
+    """Posts ``request``; ``name`` is the host it asks for, where it isn't the URL's."""
 
-    ``addresses`` are of this machine; connections are opened from them in turn. None leaves that to the kernel.
-    """
+    request: EncodedRequest
+    name: str = ""
 
-    host: str
-    port: int
-    request: bytes
-    addresses: Sequence[str] = ()
-    drain_s: float = 5.0  # the Pi's client gives up then
+    def format_request(self) -> bytes:
+        """The request as it goes on the wire."""
+        path, headers, body = self.request
+        headers = {"Host": self.name or self.location.netloc, "Content-Length": str(len(body))} | headers
+        lines = [f"POST {path} HTTP/1.1", *(f"{name}: {text}" for name, text in headers.items()), "", ""]
+        return "\r\n".join(lines).encode() + body
 
-    @classmethod
-    def post(cls, url: str, request: EncodedRequest, *, name: str = "", addresses: Sequence[str] = ()) -> Self:
-        """``POST`` a request to the server at ``url``; ``name`` is the host it asks for, where it isn't the URL's."""
-        parts = urlsplit(url)
-        host, port = parts.hostname or "127.0.0.1", parts.port or 80
-        lines = [f"POST {request.path} HTTP/1.1", f"Host: {name or f'{host}:{port}'}"]
-        lines += [f"Content-Length: {len(request.body)}", *(f"{key}: {text}" for key, text in request.headers.items())]
-        return cls(host, port, "\r\n".join([*lines, "", ""]).encode() + request.body, addresses)
-
-    async def connect(self, index: int, responses: ResponseLog, on_free: OnFree) -> "HttpConnection":
-        """Open the connection of this number."""
-        local = (self.addresses[index % len(self.addresses)], 0) if self.addresses else None
-        _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: HttpConnection(self.request, responses, on_free), self.host, self.port, local_addr=local
-        )
-        return connection
+    def build_connection(self, index: int, responses: ResponseLog, on_free: OnFree) -> "HttpConnection":
+        return HttpConnection(self.format_request(), responses, on_free)
 
 
 class HttpConnection(Connection):
-    """Sends a request for each one that is due, one at a time."""
+    """Sends a request for each one that is due, one at a time; free after each response, and once it is lost."""
 
     def __init__(self, request: bytes, responses: ResponseLog, on_free: OnFree) -> None:
         super().__init__(responses, on_free)
         self._request = request
+        self._buffer = b""
         self._due: deque[float] = deque()  # intended times; the first is under way
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.ready.set_result(None)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._lose(f"the connection was lost: {error or 'closed'}")
@@ -99,16 +89,18 @@ class HttpConnection(Connection):
             self._responses.missing_retry_after += status == 429 and RETRY_AFTER.search(head) is None
         self._responses.record(status, self._due.popleft(), time.perf_counter())
         if CLOSING.search(head):
-            self._lose("the connection was closed after a response")
             self._transport.close()
+            self._lose("the connection was closed after a response")
         elif self._due:
             self._transport.write(self._request)
         else:
             self._on_free(self)
 
     def _lose(self, reason: str) -> None:
-        self.lost = True
         if self._due:
             self._note_error(reason)
         while self._due:
             self._responses.record(UNANSWERED, self._due.popleft(), time.perf_counter())
+        if not self.lost:
+            self.lost = True
+            self._on_free(self)

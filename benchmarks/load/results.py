@@ -41,6 +41,11 @@ class ResponseLog:
         self._times.setdefault(status, array("d")).extend((due_s, now_s))
 
     @property
+    def waiting(self) -> int:
+        """How many requests have been sent and not answered."""
+        return self.sent - self.not_sent - self.completed
+
+    @property
     def statuses(self) -> Counter[int]:
         """How many requests ended with each status, or ``UNANSWERED``."""
         return Counter({status: len(times) // 2 for status, times in self._times.items()})

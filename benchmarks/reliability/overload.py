@@ -15,8 +15,8 @@ from typing import Final
 import uvloop
 
 from benchmarks import BenchmarkError
+from benchmarks.load.generator import send_closed_loop, send_when_free
 from benchmarks.load.http_connection import HttpTarget
-from benchmarks.load.open_loop import send_closed_loop, send_when_free
 from benchmarks.load.request_encoders import ENCODERS
 from benchmarks.load.results import ResponseLog, get_percentile
 from benchmarks.tables import format_table, report_pass_fail
@@ -121,7 +121,7 @@ async def measure(service: RunningService, target: HttpTarget, seconds: float) -
 def build_target(url: str, name: str = "") -> HttpTarget:
     """A window as a Pi sends it, to a server of this machine, from many addresses."""
     addresses = [f"127.0.1.{1 + index}" for index in range(ADDRESSES)]
-    return HttpTarget.post(url, ENCODERS["fp16"].encode(make_window(seed=0)), name=name, addresses=addresses)
+    return HttpTarget(url=url, request=ENCODERS["fp16"].encode(make_window(seed=0)), name=name, addresses=addresses)
 
 
 async def measure_front(service: RunningService, seconds: float) -> int:

@@ -11,7 +11,7 @@ from typing import Final
 
 import uvloop
 
-from benchmarks.load.open_loop import send_when_free
+from benchmarks.load.generator import send_when_free
 from benchmarks.load.results import get_percentile
 from benchmarks.reliability.overload import (
     HEADER,

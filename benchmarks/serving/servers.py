@@ -46,6 +46,7 @@ class Server(NamedTuple):
 class RunningServer(NamedTuple):
     """Where a server answers, the leader of its processes' session, and how long it took to start."""
 
+    server: Server
     url: str
     pid: int
     ready_s: float
@@ -88,7 +89,7 @@ def running_server(server: Server, log: Path) -> Iterator[RunningServer]:
             service = stack.enter_context(running_service(model / MODEL_FILE, {}, bin_folder=bin_folder))
             stack.callback(shutil.copy, service.console, log)  # before the service's own folder goes
             url, pid = service.url, service.pid
-        yield RunningServer(url, pid, time.monotonic() - began_s)
+        yield RunningServer(server, url, pid, time.monotonic() - began_s)
 
 
 def clean_environment() -> None:

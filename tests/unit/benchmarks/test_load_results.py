@@ -14,9 +14,9 @@ REQUEST = EncodedRequest("/predict", {"X-Kind": "made"}, b"abc")
 
 @pytest.mark.parametrize(("name", "host"), [("", b"127.0.0.1:8000"), ("helen.example.org", b"helen.example.org")])
 def test_the_request_names_its_host_length_and_headers(name: str, host: bytes) -> None:
-    target = HttpTarget.post(URL, REQUEST, name=name)
-    assert (target.host, target.port) == ("127.0.0.1", 8000)
-    head, _, body = target.request.partition(b"\r\n\r\n")
+    target = HttpTarget(url=URL, request=REQUEST, name=name)
+    assert (target.location.hostname, target.location.port) == ("127.0.0.1", 8000)
+    head, _, body = target.format_request().partition(b"\r\n\r\n")
     lines = head.split(b"\r\n")
     assert lines == [b"POST /predict HTTP/1.1", b"Host: " + host, b"Content-Length: 3", b"X-Kind: made"]
     assert body == b"abc"

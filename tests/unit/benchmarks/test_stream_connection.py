@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import BenchmarkError
-from benchmarks.load.open_loop import send_closed_loop, send_in_turn
+from benchmarks.load.generator import send_closed_loop, send_in_turn
 from benchmarks.load.results import ResponseLog
 from benchmarks.load.stream_connection import StreamTarget
 from testkit.edge.stream_service import live_service
@@ -21,7 +21,7 @@ async def test_every_prediction_is_of_a_whole_window_and_recorded_once(
     repository: Path, rate: float | None, frames: int
 ) -> None:
     async def load(url: str) -> ResponseLog:
-        target = StreamTarget(url, frames)
+        target = StreamTarget(url, frames=frames)
         if rate is None:
             return await send_closed_loop(target, seconds=1, connections=SESSIONS)
         return await send_in_turn(target, rate=rate * SESSIONS, seconds=1, connections=SESSIONS)
