@@ -1,7 +1,6 @@
-"""``python -m benchmarks``: every server in turn, the same load, one report and one chart."""
+"""``python -m benchmarks``: every server in turn, the same load, one report."""
 
 import argparse
-import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -9,7 +8,7 @@ from typing import Final
 
 from benchmarks import OUT, BenchmarkError
 from benchmarks.load.request_encoders import ENCODERS, STREAM
-from benchmarks.serving.report import describe_machine, draw_chart, write_report
+from benchmarks.serving.report import describe_machine, write_report
 from benchmarks.serving.results import Results
 from benchmarks.serving.run import Run
 from benchmarks.serving.servers import SERVERS, clean_environment
@@ -30,8 +29,7 @@ def main(arguments: list[str]) -> int:
         f"command: `{shlex.join(['python', '-m', 'benchmarks', *arguments])}`",
         f"a load is {options.seconds} s after {options.warm_up} s of warm-up; medians of {options.rounds} rounds",
     ]
-    if os.getloadavg()[0] > 0.5:
-        print(f"The load average is {os.getloadavg()[0]:.2f}: something else uses this machine, figures will suffer.")
+    print(*setting, sep="\n", flush=True)
     results = Results()
     try:
         Run([server for server in SERVERS if server.name in options.only], options, results).measure()
@@ -39,7 +37,6 @@ def main(arguments: list[str]) -> int:
         results.stopped = str(error)
     text = write_report(results, setting)
     (OUT / "serving.md").write_text(text)
-    draw_chart(results, OUT / "serving.png")
     print(f"\n{text}")
     return 1 if results.stopped else 0
 

@@ -23,7 +23,7 @@ import msgspec
 import numpy as np
 
 from benchmarks import ROOT
-from benchmarks.edge.live_signs import FPS, NONE, Player, find_recordings, read_recordings
+from benchmarks.edge.live_signs import FPS, NONE, Player, get_labels, read_signs
 from edge_client.capture.recording import REST_SECONDS
 from edge_client.recognition.local_model import LocalModel
 from landmarks.recording import Recording, write_recording
@@ -37,15 +37,16 @@ START_ALLOWANCE_S: Final = 45.0
 Message = tuple[float, dict[str, Any]]  # when it came (monotonic seconds), and what
 
 
-def write_signs(data: Path, seconds: float, path: Path) -> list[str]:
+def write_signs(seconds: float, path: Path) -> list[str]:
     """Write a recording of real signs that plays for ``seconds``; the events that it brings without a network."""
-    hands, labels, _ = read_recordings(data)
-    count = int(seconds / (hands.shape[1] / FPS + REST_SECONDS))
-    chosen = np.random.default_rng(0).choice(np.flatnonzero(labels != NONE), count, replace=False)
-    names = np.array(["benchmark"] * count)
-    write_recording(Recording(hands[chosen], labels[chosen], names, names, FPS), path)
+    windows = read_signs()
+    signs = np.flatnonzero(get_labels(windows) != NONE)
+    count = int(seconds / (windows.points.shape[1] / FPS + REST_SECONDS))
+    chosen = np.random.default_rng(0).choice(signs, count, replace=False)
+    hands, names = windows.points[chosen], np.array(["benchmark"] * count)
+    write_recording(Recording(hands, get_labels(windows)[chosen], names, names, FPS), path)
     player = Player(LocalModel.open(MODELS / "gesture"))
-    return [label for window in hands[chosen] for label in player.play(window).events]
+    return [label for window in hands for label in player.play(window).events]
 
 
 def listen(url: str, messages: list[Message]) -> None:
@@ -59,7 +60,7 @@ def listen(url: str, messages: list[Message]) -> None:
             time.sleep(0.05)
 
 
-def run(away_s: float, edge_python: str, data: Path) -> str:
+def run(away_s: float, edge_python: str) -> str:
     """Play, stop the service, start it again; the report."""
     port, screen_port = free_ports(2)
     screen = f"http://127.0.0.1:{screen_port}"
@@ -69,7 +70,7 @@ def run(away_s: float, edge_python: str, data: Path) -> str:
     total_s = away_s + START_ALLOWANCE_S + 2 * SECONDS_BESIDE
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         recording, console = Path(scratch) / "signs.npz", Path(scratch) / "client.log"
-        expected = write_signs(data, total_s, recording)
+        expected = write_signs(total_s, recording)
         command = [edge_python, "-m", "edge_client", "replay", str(recording), "--ui"]
         command += ["--screen-port", str(screen_port), "--cloud-url", f"http://127.0.0.1:{port}"]
         command += ["--publish-url", f"{screen}/gestures/gesture-key"]
@@ -100,28 +101,23 @@ def format_report(
     """The figures, one a line."""
 
     def seconds_to(key: str, value: str, since_s: float) -> float:
-        return (
-            min((when for when, state in states if when > since_s and state.get(key) == value), default=np.inf)
-            - since_s
-        )
+        times_s = [when - since_s for when, state in states if when > since_s and state.get(key) == value]
+        return min(times_s, default=np.inf)
 
     gestures = [(when, event) for when, event in events if "gesture" in event]
     found = [event["gesture"] for _, event in gestures]
     away_ms = [event["latency_ms"] for when, event in gestures if stopped_s < when < back_s]
     repeated = len(gestures) - len({event["sequence"] for _, event in gestures})
     sources = Counter(event["source"] for _, event in gestures)
-    wrong = Counter(expected) - Counter(found), Counter(found) - Counter(expected)
-    return "\n".join(
-        [
-            f"service away for {back_s - stopped_s:.0f} s; seconds, rests included, to the first local prediction "
-            f"{seconds_to('source', 'device', stopped_s):.2f}, to offline on the screen "
-            f"{seconds_to('connection', 'offline', stopped_s):.2f}, and from its return to its first prediction "
-            f"{seconds_to('source', 'cloud', back_s):.2f}",
-            f"events: {len(found)} of {len(expected)} expected, same labels, same order: {found == expected}; "
-            f"lost {dict(wrong[0])}, added {dict(wrong[1])}, repeated {repeated}; by source {dict(sources)}",
-            f"{len(away_ms)} events while it was away, {max(away_ms, default=0):.0f} ms after their frame at most",
-        ]
-    )
+    lost, added = Counter(expected) - Counter(found), Counter(found) - Counter(expected)
+    return f"""\
+service away for {back_s - stopped_s:.0f} s; seconds, rests included, to the first local prediction \
+{seconds_to("source", "device", stopped_s):.2f}, to offline on the screen \
+{seconds_to("connection", "offline", stopped_s):.2f}, and from its return to its first prediction \
+{seconds_to("source", "cloud", back_s):.2f}
+events: {len(found)} of {len(expected)} expected, same labels, same order: {found == expected}; \
+lost {dict(lost)}, added {dict(added)}, repeated {repeated}; by source {dict(sources)}
+{len(away_ms)} events while it was away, {max(away_ms, default=0):.0f} ms after their frame at most"""
 
 
 def main() -> None:
@@ -131,7 +127,7 @@ def main() -> None:
     parser.add_argument("--edge-python", default=sys.executable, help="interpreter of the client's environment")
     options = parser.parse_args()
     exit_on_sigterm()
-    print(run(options.seconds, options.edge_python, find_recordings()))
+    print(run(options.seconds, options.edge_python))
 
 
 if __name__ == "__main__":
