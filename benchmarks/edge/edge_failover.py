@@ -23,10 +23,11 @@ import msgspec
 import numpy as np
 
 from benchmarks import ROOT
-from benchmarks.edge.live_signs import FPS, NONE, Player, get_labels, read_signs
+from benchmarks.edge.live_signs import NONE, get_labels, read_signs
 from edge_client.capture.recording import REST_SECONDS
 from edge_client.recognition.local_model import LocalModel
 from landmarks.recording import Recording, write_recording
+from testkit.edge.player import FPS, Player
 from testkit.processes import exit_on_sigterm, get_memory_mib, running_process
 from testkit.service import free_ports, running_service
 
@@ -40,9 +41,8 @@ Message = tuple[float, dict[str, Any]]  # when it came (monotonic seconds), and 
 def write_signs(seconds: float, path: Path) -> list[str]:
     """Write a recording of real signs that plays for ``seconds``; the events that it brings without a network."""
     windows = read_signs()
-    signs = np.flatnonzero(get_labels(windows) != NONE)
     count = int(seconds / (windows.points.shape[1] / FPS + REST_SECONDS))
-    chosen = np.random.default_rng(0).choice(signs, count, replace=False)
+    chosen = np.random.default_rng(0).choice(np.flatnonzero(get_labels(windows) != NONE), count, replace=False)
     hands, names = windows.points[chosen], np.array(["benchmark"] * count)
     write_recording(Recording(hands, get_labels(windows)[chosen], names, names, FPS), path)
     player = Player(LocalModel.open(MODELS / "gesture"))

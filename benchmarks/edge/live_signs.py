@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -21,57 +21,16 @@ import numpy.typing as npt
 from benchmarks import OUT, ROOT
 from benchmarks.load.results import get_percentile
 from benchmarks.tables import format_table
-from edge_client.capture.frames import Frame
-from edge_client.capture.recording import to_detections
-from edge_client.pipeline import Pipeline
 from edge_client.recognition.local_model import LocalModel
-from edge_client.settings import Settings
-from edge_client.types import Window, WindowStats
-from landmarks.hands import Array, compute_presence
-from testkit.edge.synchronous_recogniser import SynchronousRecogniser
+from testkit.edge.player import FPS, REST_FRAMES, Player
 from training.data.recordings import read_windows
 from training.data.windows import Windows
 
-FPS: Final = 30.0
-REST_FRAMES: Final = 45
 NONE: Final = "none"
 HEADER: Final = (
     *("held-out signer, frames a sign", "signs", "model right", "one right event", "of those the model gets right"),
     *("no event", "several", "wrong", "median s to event", "false events on none", "a minute"),
 )
-
-
-class PlayedSign(NamedTuple):
-    """A sign that was played: its label, the model's for the whole window, the events, and seconds to the last one."""
-
-    label: str
-    classified: str
-    events: list[str]
-    delay_s: float
-
-
-class Player:
-    """A client with the model in place, and the time of its stream."""
-
-    def __init__(self, model: LocalModel) -> None:
-        self._model = model
-        self._pipeline = Pipeline(Settings(), SynchronousRecogniser(model), None, publish=lambda event: None)
-        self._time_s = 0.0
-
-    def play(self, hands: Array, label: str = "") -> PlayedSign:
-        """Play ``(T, 126)`` and a rest."""
-        events = []
-        began_s, last_s = self._time_s, self._time_s
-        absent = np.zeros((REST_FRAMES, 2, 21, 3), dtype=np.float32)
-        for frame in (*hands.reshape(-1, 2, 21, 3), *absent):
-            for event in self._pipeline.step(Frame(self._time_s, hands=to_detections(frame))):
-                events.append(event.gesture)
-                last_s = self._time_s
-            self._time_s += 1 / FPS
-        window = Window(hands, compute_presence(hands), WindowStats(0, len(hands), 1.0, 1.0, 1.0), 0.0)
-        prediction = self._model.predict(window)
-        classified = prediction.labels[int(prediction.probabilities.argmax())]
-        return PlayedSign(label, classified, events, last_s - began_s)
 
 
 def read_signs() -> Windows:

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from benchmarks.load.results import ResponseLog
 
@@ -32,29 +32,19 @@ class Connection(asyncio.Protocol, ABC):
     def close(self) -> None:
         self._transport.close()
 
-    def _note_error(self, text: str) -> None:
-        self._responses.first_error = self._responses.first_error or text
-
 
 @dataclass(frozen=True)
-class Target(ABC):
-    """The server at ``url``. ``drain_s`` is how long the last responses are waited for.
+class Target:
+    """The server at ``url``: ``build`` makes the connection of a number, not opened yet.
 
-    ``addresses`` are of this machine; connections are opened from them in turn. None leaves that to the kernel.
+    The last responses are waited for ``drain_s``. ``addresses`` are of this machine; connections are opened from them
+    in turn. None leaves that to the kernel.
     """
 
     url: str
+    build: Callable[[int, ResponseLog, OnFree], Connection]
+    drain_s: float
     addresses: Sequence[str] = ()
-    drain_s: float = 5.0  # the Pi's client gives up then
-
-    @property
-    def location(self) -> SplitResult:
-        """The parts of the URL."""
-        return urlsplit(self.url)
-
-    @abstractmethod
-    def build_connection(self, index: int, responses: ResponseLog, on_free: OnFree) -> Connection:
-        """The connection of this number, not opened yet."""
 
     async def connect(self, index: int, responses: ResponseLog, on_free: OnFree) -> Connection:
         """Open the connection of this number.
@@ -63,12 +53,10 @@ class Target(ABC):
             OSError: it isn't accepted.
             BenchmarkError: the service did not admit the session.
         """
+        host, _, port = urlsplit(self.url).netloc.partition(":")
         local = (self.addresses[index % len(self.addresses)], 0) if self.addresses else None
         _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: self.build_connection(index, responses, on_free),
-            self.location.hostname or "127.0.0.1",
-            self.location.port or 80,
-            local_addr=local,
+            lambda: self.build(index, responses, on_free), host, int(port or 80), local_addr=local
         )
         try:
             await connection.ready

@@ -79,7 +79,7 @@ async def send_closed_loop(target: Target, *, seconds: float, connections: int) 
         try:
             opened.append(await target.connect(len(opened), responses, send_again))
         except OSError as error:
-            responses.first_error = responses.first_error or f"a connection was not opened again: {error}"
+            responses.note_error(f"a connection was not opened again: {error}")
             responses.record(UNANSWERED, now_s := time.perf_counter(), now_s)
         else:
             send_again(opened[-1])

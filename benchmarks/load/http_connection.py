@@ -7,8 +7,9 @@ import asyncio
 import re
 import time
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Final
+from urllib.parse import urlsplit
 
 from benchmarks.load.connection import Connection, OnFree, Target
 from benchmarks.load.results import UNANSWERED, ResponseLog
@@ -19,22 +20,19 @@ CLOSING: Final = re.compile(rb"\r\nconnection:[ \t]*close", re.IGNORECASE)
 RETRY_AFTER: Final = re.compile(rb"\r\nretry-after:", re.IGNORECASE)
 
 
-@dataclass(frozen=True, kw_only=True)
-class HttpTarget(Target):
-    """Posts ``request``; ``name`` is the host it asks for, where it isn't the URL's."""
+def build_http_target(
+    url: str, request: EncodedRequest, *, name: str = "", addresses: Sequence[str] = (), drain_s: float = 5.0
+) -> Target:
+    """Post ``request``; ``name`` is the host it asks for, where it isn't the URL's. The Pi's client waits 5 s too."""
+    message = format_request(request, name or urlsplit(url).netloc)
+    return Target(url, lambda _, *rest: HttpConnection(message, *rest), drain_s, addresses)
 
-    request: EncodedRequest
-    name: str = ""
 
-    def format_request(self) -> bytes:
-        """The request as it goes on the wire."""
-        path, headers, body = self.request
-        headers = {"Host": self.name or self.location.netloc, "Content-Length": str(len(body))} | headers
-        lines = [f"POST {path} HTTP/1.1", *(f"{name}: {text}" for name, text in headers.items()), "", ""]
-        return "\r\n".join(lines).encode() + body
-
-    def build_connection(self, index: int, responses: ResponseLog, on_free: OnFree) -> "HttpConnection":
-        return HttpConnection(self.format_request(), responses, on_free)
+def format_request(request: EncodedRequest, host: str) -> bytes:
+    """The request as it goes on the wire."""
+    headers = {"Host": host, "Content-Length": str(len(request.body))} | request.headers
+    lines = [f"POST {request.path} HTTP/1.1", *(f"{name}: {text}" for name, text in headers.items()), "", ""]
+    return "\r\n".join(lines).encode() + request.body
 
 
 class HttpConnection(Connection):
@@ -74,7 +72,7 @@ class HttpConnection(Connection):
                 return
             length = LENGTH.search(head)
             if length is None:
-                self._note_error(f"a response has no Content-Length: {head[:200]!r}")
+                self._responses.note_error(f"a response has no Content-Length: {head[:200]!r}")
                 self._transport.abort()
                 return
             if len(rest) < int(length[1]):
@@ -85,7 +83,7 @@ class HttpConnection(Connection):
     def _take(self, head: bytes, body: bytes) -> None:
         status = int(head[9:12])
         if status != 200:
-            self._note_error(f"{status}: {body[:200]!r}")
+            self._responses.note_error(f"{status}: {body[:200]!r}")
             self._responses.missing_retry_after += status == 429 and RETRY_AFTER.search(head) is None
         self._responses.record(status, self._due.popleft(), time.perf_counter())
         if CLOSING.search(head):
@@ -98,7 +96,7 @@ class HttpConnection(Connection):
 
     def _lose(self, reason: str) -> None:
         if self._due:
-            self._note_error(reason)
+            self._responses.note_error(reason)
         while self._due:
             self._responses.record(UNANSWERED, self._due.popleft(), time.perf_counter())
         if not self.lost:

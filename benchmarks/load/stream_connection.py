@@ -1,11 +1,10 @@
 """One live session of a load on ``WS /stream``: a message for each prediction that is due.
 
-It shares the machine with the service: messages are packed beforehand, and of a prediction only its frame is decoded.
+It shares the machine with the service: messages are packed beforehand.
 """
 
 import asyncio
 import time
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -19,31 +18,23 @@ from websockets.uri import parse_uri
 from benchmarks import BenchmarkError
 from benchmarks.load.connection import Connection, OnFree, Target
 from benchmarks.load.results import UNANSWERED, ResponseLog
-from landmarks.protocol.stream import FRAME_NUMBER, PATH, OpenMessage, is_prediction, pack_frames
+from landmarks.protocol.stream import FRAME_NUMBER, PATH, OpenMessage, StreamPrediction, is_prediction, pack_frames
 from landmarks.synthetic import make_window
 
 FRAMES: Final = 30  # of a window
 
 
-class FrameNumber(msgspec.Struct):
-    """The part of a prediction that tells to which message it belongs."""
+def build_stream_target(url: str, frames: int = 1) -> Target:
+    """Live sessions that send ``frames`` with each message: a Pi with a stride of 2 sends two a prediction."""
 
-    frame: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class StreamTarget(Target):
-    """``frames`` go with each message: a Pi with a stride of 2 sends two a prediction."""
-
-    frames: int = 1
-    drain_s: float = 0.5
-
-    def build_connection(self, index: int, responses: ResponseLog, on_free: OnFree) -> "StreamConnection":
+    def build(index: int, responses: ResponseLog, on_free: OnFree) -> StreamConnection:
         window = np.concatenate([make_window(seed=2 * index), make_window(seed=2 * index + 1)])
         # All but the last message of a window at once: every prediction is of a whole one.
-        first = pack_frames(window[: (FRAMES - 1) // self.frames * self.frames])
-        messages = [pack_frames(window[begin : begin + self.frames]) for begin in range(0, len(window), self.frames)]
-        return StreamConnection(self.url.replace("http", "ws", 1) + PATH, first, messages, responses, on_free)
+        first = pack_frames(window[: (FRAMES - 1) // frames * frames])
+        messages = [pack_frames(window[begin : begin + frames]) for begin in range(0, len(window), frames)]
+        return StreamConnection(url.replace("http", "ws", 1) + PATH, first, messages, responses, on_free)
+
+    return Target(url, build, drain_s=0.5)
 
 
 class StreamConnection(Connection):
@@ -99,12 +90,12 @@ class StreamConnection(Connection):
 
     def _take(self, kind: Opcode, payload: bytes) -> None:
         if kind is Opcode.TEXT and is_prediction(payload):
-            number = msgspec.json.decode(payload, type=FrameNumber).frame
+            number = msgspec.json.decode(payload, type=StreamPrediction).frame
             self._responses.record(200, self._due_s.pop(number), time.perf_counter())
             self._on_free(self)
         elif payload.startswith(b'{"type":"ready"'):
             self.ready.set_result(None)
         elif kind in (Opcode.TEXT, Opcode.CLOSE):
             self.lost = self.lost or kind is Opcode.CLOSE
-            self._note_error(payload.decode(errors="replace"))
+            self._responses.note_error(payload.decode(errors="replace"))
             self._responses.record(UNANSWERED, now_s := time.perf_counter(), now_s)

@@ -16,8 +16,9 @@ from typing import Any, Final
 import uvloop
 
 from benchmarks import BenchmarkError
+from benchmarks.load.connection import Target
 from benchmarks.load.generator import send_closed_loop, send_when_free
-from benchmarks.load.http_connection import HttpTarget
+from benchmarks.load.http_connection import build_http_target
 from benchmarks.load.request_encoders import ENCODERS
 from benchmarks.load.results import ResponseLog, get_percentile
 from benchmarks.tables import format_table, report_pass_fail
@@ -70,7 +71,7 @@ def format_row(name: str, seconds: float, responses: ResponseLog) -> list[str]:
     return [name, *(f"{figure:.0f}" for figure in figures)]
 
 
-async def find_limit(target: HttpTarget) -> tuple[float, ResponseLog]:
+async def find_limit(target: Target) -> tuple[float, ResponseLog]:
     """The highest rate at which next to no request is refused, and what came back at it.
 
     Raises:
@@ -87,13 +88,13 @@ async def find_limit(target: HttpTarget) -> tuple[float, ResponseLog]:
     raise BenchmarkError(f"at {share * top:.0f} requests/s not {ACCEPTED:.1%} were accepted: {responses.first_error}")
 
 
-def build_target(url: str, name: str = "") -> HttpTarget:
+def build_target(url: str, name: str = "") -> Target:
     """A window as a Pi sends it, to a server of this machine, from many addresses."""
     addresses = [f"127.0.1.{1 + index}" for index in range(ADDRESSES)]
-    return HttpTarget(url, addresses, request=ENCODERS["fp16"].encode(make_window(seed=0)), name=name)
+    return build_http_target(url, ENCODERS["fp16"].encode(make_window(seed=0)), name=name, addresses=addresses)
 
 
-async def measure(service: RunningService, target: HttpTarget, seconds: float) -> int:
+async def measure(service: RunningService, target: Target, seconds: float) -> int:
     """Find the limit, overload, recover; 1 when a criterion is missed."""
     limit, calm = await find_limit(target)
     before = sum(service.memory_mib().values())

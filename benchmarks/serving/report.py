@@ -1,21 +1,46 @@
-"""The report of a run: the machine, and one table of every load."""
+"""What a run has measured, filled by ``run.py``, and its report: the machine, and one table of every load."""
 
 import datetime
 import os
 import platform
 import subprocess
+from collections import defaultdict
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 from benchmarks import ROOT
-from benchmarks.serving.results import Results
+from benchmarks.load.results import LoadResult
 from benchmarks.tables import format_table
 
 HEADER: Final = (
     *("server", "encoding", "load", "requests/s", "p50 ms", "p99 ms", "errors", "CPU µs a request", "each round"),
 )
 PACKAGES: Final = ("ray", "onnxruntime", "torch", "flask", "gunicorn", "litserve", "starlette", "uvicorn")
+
+LoadKey = tuple[str, str, str]  # server, encoding, and how much: ``64 connections``, ``80 % of …``, ``48 Pis``
+
+
+@dataclass
+class Results:
+    """Each round of each load; ``pis`` is the most that hold, by encoding, ``stopped`` why a run ended early."""
+
+    loads: defaultdict[LoadKey, list[LoadResult]] = field(default_factory=lambda: defaultdict(list))
+    ready_s: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    pis: dict[str, int] = field(default_factory=dict)
+    stopped: str = ""
+
+    def get_median(self, key: LoadKey) -> LoadResult | None:
+        """The median of each figure over the rounds so far, None before the first.
+
+        Errors are added up, since one round's failure must show.
+        """
+        if not (rounds := self.loads.get(key)):
+            return None
+        medians = [median(figures) for figures in zip(*rounds, strict=True)]
+        return LoadResult(*medians)._replace(errors=sum(result.errors for result in rounds))
 
 
 def describe_machine() -> list[str]:
@@ -36,16 +61,15 @@ def describe_machine() -> list[str]:
 def write_report(results: Results, setting: list[str]) -> str:
     """The report in Markdown; ``setting`` is what must stand beside the figures."""
     facts = [*setting]
-    facts += [
-        f"{name}: ready after {', '.join(f'{s:.1f}' for s in starts)} s" for name, starts in results.ready_s.items()
-    ]
+    for name, starts in results.ready_s.items():
+        facts.append(f"{name}: ready after {', '.join(f'{s:.1f}' for s in starts)} s")
     facts += [f"Pis at 15 predictions/s, p99 < 50 ms, {encoding}: {pis}" for encoding, pis in results.pis.items()]
     facts += [f"**ended early**: {results.stopped}"] if results.stopped else []
     rows = []
-    for key, rounds in results.samples.items():
-        result, cpu_us = results.get_median(key) or rounds[0]
+    for key, rounds in results.loads.items():
+        result = results.get_median(key) or rounds[0]
         figures = f"{result.requests_per_s:.0f}", f"{result.p50_ms:.1f}", f"{result.p99_ms:.1f}", str(result.errors)
         # Requests/s of each round tell how far the machine drifted.
-        rows.append((*key, *figures, f"{cpu_us:.0f}", " ".join(f"{past.result.requests_per_s:.0f}" for past in rounds)))
+        rows.append((*key, *figures, f"{result.cpu_us:.0f}", " ".join(f"{one.requests_per_s:.0f}" for one in rounds)))
     title = f"# Serving, {datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC"
     return "\n\n".join([title, "\n".join(f"- {fact}" for fact in facts), format_table(HEADER, rows)])

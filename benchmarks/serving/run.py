@@ -1,6 +1,7 @@
 """One run: every server in turn, in rounds, each in its encodings; fixed rates and Pis in the last round."""
 
 import argparse
+import math
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -10,22 +11,23 @@ import uvloop
 from benchmarks import OUT, BenchmarkError
 from benchmarks.load.connection import Target
 from benchmarks.load.generator import send_closed_loop, send_in_turn
-from benchmarks.load.http_connection import HttpTarget
+from benchmarks.load.http_connection import build_http_target
 from benchmarks.load.request_encoders import ENCODERS, STREAM
 from benchmarks.load.results import LoadResult, ResponseLog
-from benchmarks.load.stream_connection import StreamTarget
+from benchmarks.load.stream_connection import build_stream_target
 from benchmarks.serving import capacity_search
+from benchmarks.serving.report import Results
 from benchmarks.serving.response_checks import compare_predictions, get_predictions
-from benchmarks.serving.results import LoadKey, Results, Sample, at_connections
-from benchmarks.serving.servers import HELEN, LITSERVE, STARLETTE, RunningServer, Server, running_server
+from benchmarks.serving.servers import GESTURE, RunningServer, Server, running_server
 from landmarks.protocol.predictions import Prediction
 from landmarks.synthetic import make_window
 from testkit.processes import get_session_cpu_s
 
 PERCENTS: Final = (50, 80)
-RATED: Final = (LITSERVE, STARLETTE, HELEN)  # whom fixed rates are measured of
 RATED_AT: Final = 64  # connections of the closed loop that a rate is a share of
 RATE_CONNECTIONS: Final = 128
+
+Load = Coroutine[Any, Any, ResponseLog]
 
 
 @dataclass
@@ -56,7 +58,7 @@ class Run:
 
     def _measure_server(self, running: RunningServer, encodings: Sequence[str], *, last: bool) -> None:
         server, parts = running.server, self.options.parts
-        self.results.ready_s.setdefault(server.name, []).append(running.ready_s)
+        self.results.ready_s[server.name].append(running.ready_s)
         over_http = [name for name in encodings if name != STREAM]
         for name in over_http:
             found = get_predictions(server.name, running.url, ENCODERS[name])
@@ -66,17 +68,17 @@ class Run:
             for name in encodings:
                 for connections in self.options.connections:
                     self._closed(running, name, connections)
-        if "open" in parts and last and server.name in RATED:
+        if "open" in parts and last and server.model == GESTURE:
             for name in over_http:
                 self._fixed_rates(running, name)
-        if "pis" in parts and last and server.name == HELEN:
-            for name in sorted({STREAM, "fp16"} & set(encodings)):
+        if "pis" in parts and last:
+            for name in sorted(set(encodings) - {"json"}):
                 self._count_pis(running, name)
 
     def _fixed_rates(self, running: RunningServer, encoding: str) -> None:
-        closed = self.results.get_median(LoadKey(running.server.name, encoding, at_connections(RATED_AT)))
+        closed = self.results.get_median((running.server.name, encoding, f"{RATED_AT} connections"))
         # Without: no closed loop was wanted, or not at so many connections.
-        result = closed.result if closed else self._closed(running, encoding, RATED_AT)
+        result = closed or self._closed(running, encoding, RATED_AT)
         for percent in PERCENTS:
             rate = max(1.0, result.requests_per_s * percent / 100)
             self._open(running, encoding, f"{rate:.0f}/s, {percent} %", rate, RATE_CONNECTIONS)
@@ -93,7 +95,7 @@ class Run:
 
     def _closed(self, running: RunningServer, encoding: str, connections: int) -> LoadResult:
         load = send_closed_loop(build_target(running.url, encoding), seconds=self._seconds, connections=connections)
-        return self._generate(running, encoding, at_connections(connections), load)
+        return self._generate(running, encoding, f"{connections} connections", load)
 
     def _open(self, running: RunningServer, encoding: str, name: str, rate: float, connections: int) -> LoadResult:
         target = build_target(running.url, encoding, capacity_search.FRAMES)
@@ -104,15 +106,14 @@ class Run:
     def _seconds(self) -> float:
         return float(self.options.warm_up + self.options.seconds)
 
-    def _generate(
-        self, running: RunningServer, encoding: str, name: str, load: Coroutine[Any, Any, ResponseLog]
-    ) -> LoadResult:
+    def _generate(self, running: RunningServer, encoding: str, name: str, load: Load) -> LoadResult:
         before_s = get_session_cpu_s(running.pid)
         responses = uvloop.run(load)
-        spent_us = (get_session_cpu_s(running.pid) - before_s) * 1e6
-        result, answered = responses.summarize(self.options.warm_up, self.options.seconds), responses.statuses[200]
-        key = LoadKey(running.server.name, encoding, name)
-        self.results.add(key, Sample(result, spent_us / answered if answered else float("nan")))
+        spent_us, answered = (get_session_cpu_s(running.pid) - before_s) * 1e6, responses.statuses[200]
+        result = responses.summarize(self.options.warm_up, self.options.seconds)
+        result = result._replace(cpu_us=spent_us / answered if answered else math.nan)
+        key = running.server.name, encoding, name
+        self.results.loads[key].append(result)
         print(*key, result, flush=True)
         return result
 
@@ -120,5 +121,5 @@ class Run:
 def build_target(url: str, encoding: str, frames: int = 1) -> Target:
     """A made window in an encoding; over live sessions ``frames`` go with each message."""
     if encoding == STREAM:
-        return StreamTarget(url, frames=frames)
-    return HttpTarget(url, request=ENCODERS[encoding].encode(make_window(seed=0)))
+        return build_stream_target(url, frames)
+    return build_http_target(url, ENCODERS[encoding].encode(make_window(seed=0)))

@@ -23,9 +23,7 @@ def parse_window(sequence: Any, mask: Any = None) -> tuple[Array, Array]:
     window = np.array(sequence, dtype=np.float32)
     if window.ndim != 2 or window.shape[1] != FEATURE_DIM_XY or not MIN_SEQ_LEN <= len(window) <= SEQ_LEN:
         raise ValueError(f"sequence has shape {window.shape}, expected {SEQ_LEN} × {FEATURE_DIM_XY}")
-    if mask is None:
-        return window, compute_presence(window)
-    presence = np.array(mask, dtype=np.float32)
+    presence = compute_presence(window) if mask is None else np.array(mask, dtype=np.float32)
     if presence.shape != (len(window), len(HANDS)):
         raise ValueError(f"mask has shape {presence.shape}, expected ({len(window)}, {len(HANDS)})")
     return apply_mask(window, presence), presence

@@ -9,8 +9,9 @@ from typing import cast
 import pytest
 
 from benchmarks import BenchmarkError
+from benchmarks.load.connection import Target
 from benchmarks.load.generator import send_closed_loop, send_in_turn, send_when_free
-from benchmarks.load.http_connection import HttpTarget
+from benchmarks.load.http_connection import build_http_target
 from benchmarks.load.results import UNANSWERED, ResponseLog
 from edge_client.service.request_encoding import EncodedRequest
 
@@ -51,7 +52,7 @@ class Served(asyncio.Protocol):
             self._transport.close()
 
 
-Load = Callable[[HttpTarget], Awaitable[ResponseLog]]
+Load = Callable[[Target], Awaitable[ResponseLog]]
 
 
 def run(
@@ -77,11 +78,11 @@ def run(
     return asyncio.run(both())
 
 
-def build_target(port: int, drain_s: float = 5.0) -> HttpTarget:
+def build_target(port: int, drain_s: float = 5.0) -> Target:
     """A request of three bytes to a port, from two addresses."""
     request = EncodedRequest("/predict", {"X-Kind": "made"}, b"abc")
     addresses = ["127.0.0.1", "127.0.0.2"]
-    return HttpTarget(url=f"http://127.0.0.1:{port}", request=request, addresses=addresses, drain_s=drain_s)
+    return build_http_target(f"http://127.0.0.1:{port}", request, addresses=addresses, drain_s=drain_s)
 
 
 def turns(rate: float, connections: int) -> Load:
@@ -95,7 +96,9 @@ def test_every_request_is_asked_and_answered_and_those_due_in_a_span_can_be_told
     assert (responses.sent, responses.lost_connections, responses.not_sent, responses.first_error) == (50, 0, 0, "")
     assert len(responses.latencies_ms(200, responses.began_s + 0.495)) == 25
     assert len(asked) == 50
-    assert asked[0].startswith(b"POST /predict HTTP/1.1\r\n") and asked[0].endswith(b"X-Kind: made\r\n\r\nabc")
+    assert asked[0].startswith(b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1:") and asked[0].endswith(
+        b"X-Kind: made\r\n\r\nabc"
+    )
 
 
 def test_waiting_behind_a_slow_answer_counts() -> None:
