@@ -3,9 +3,7 @@
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
 from functools import partial
-from typing import Final
 
 from benchmarks import OUT, BenchmarkError
 from benchmarks.load.request_encoders import ENCODERS, STREAM
@@ -14,7 +12,7 @@ from benchmarks.serving.run import Run
 from benchmarks.serving.servers import SERVERS, clean_environment
 from testkit.processes import StartError, exit_on_sigterm
 
-PARTS: Final = ("closed", "open", "pis")
+PARTS = ["closed", "open", "pis"]
 
 
 def main(arguments: list[str]) -> int:
@@ -28,7 +26,6 @@ def main(arguments: list[str]) -> int:
         f"command: `{shlex.join(['python', '-m', 'benchmarks', *arguments])}`",
         f"a load is {options.seconds} s after {options.warm_up} s of warm-up; medians of {options.rounds} rounds",
     ]
-    print(*setting, sep="\n", flush=True)
     results = Results()
     try:
         Run([server for server in SERVERS if server.name in options.only], options, results).measure()
@@ -47,15 +44,14 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     add("--seconds", type=parse_count, default=5, help="length of a measured load (default 5)")
     add("--warm-up", type=parse_count, default=2, help="seconds of load before each (default 2)")
     add("--rounds", type=parse_count, default=2, help="times that every server is started (default 2)")
-    counts = "1,16,64,256"
-    add("--connections", type=parse_counts, default=parse_counts(counts), help=f"default {counts}")
-    choices = {"--only": [server.name for server in SERVERS], "--parts": PARTS, "--ways": [*ENCODERS, STREAM]}
-    for flag, known in choices.items():
-        add(flag, type=partial(parse_names, known), default=list(known), help=f"default {','.join(known)}")
+    add("--connections", type=parse_counts, default=[1, 16, 64, 256], help="default 1,16,64,256")
+    names = [server.name for server in SERVERS]
+    for flag, known in (("--only", names), ("--parts", PARTS), ("--ways", [*ENCODERS, STREAM])):
+        add(flag, type=partial(parse_names, known), default=known, help=f"default {','.join(known)}")
     return parser.parse_args(arguments)
 
 
-def parse_names(known: Sequence[str], text: str) -> list[str]:
+def parse_names(known: list[str], text: str) -> list[str]:
     """Comma-separated words that are all known."""
     for name in (names := text.split(",")):
         if name not in known:

@@ -35,7 +35,7 @@ MODELS: Final = ROOT / "models"
 SECONDS_BESIDE: Final = 45.0  # before and after
 START_ALLOWANCE_S: Final = 45.0
 
-Message = tuple[float, dict[str, Any]]  # when it came (monotonic seconds), and what
+Messages = list[tuple[float, dict[str, Any]]]  # when each came (monotonic seconds), and what
 
 
 def write_signs(seconds: float, path: Path) -> list[str]:
@@ -49,7 +49,7 @@ def write_signs(seconds: float, path: Path) -> list[str]:
     return [label for window in hands for label in player.play(window).events]
 
 
-def listen(url: str, messages: list[Message]) -> None:
+def listen(url: str, messages: Messages) -> None:
     """Collect a server-sent event stream of the local screen, for as long as the program runs."""
     while True:
         try:
@@ -64,9 +64,8 @@ def run(away_s: float, edge_python: str) -> str:
     """Play, stop the service, start it again; the report."""
     port, screen_port = free_ports(2)
     screen = f"http://127.0.0.1:{screen_port}"
-    events: list[Message] = []
-    states: list[Message] = []
-    memory_mib: list[float] = []
+    events: Messages = []
+    states: Messages = []
     total_s = away_s + START_ALLOWANCE_S + 2 * SECONDS_BESIDE
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         recording, console = Path(scratch) / "signs.npz", Path(scratch) / "client.log"
@@ -79,25 +78,24 @@ def run(away_s: float, edge_python: str) -> str:
             for path, messages in (("/events", events), ("/live", states)):
                 threading.Thread(target=listen, args=(screen + path, messages), daemon=True).start()
             time.sleep(SECONDS_BESIDE)
-            memory_mib.append(get_memory_mib(client.pid))
+            memory = [get_memory_mib(client.pid)]
             stopping_s = time.monotonic()
         stopped_s = max([stopping_s, *(when for when, state in states if state.get("source") == "cloud")])
         time.sleep(max(0.0, away_s - (time.monotonic() - stopped_s)))
-        memory_mib.append(get_memory_mib(client.pid))
+        memory.append(get_memory_mib(client.pid))
         with running_service(MODELS, {}, port=port):
             back_s = time.monotonic()
             time.sleep(SECONDS_BESIDE / 2)
-            memory_mib.append(get_memory_mib(client.pid))
+            memory.append(get_memory_mib(client.pid))
             client.wait(total_s + 60)
-        faults = f"exit code {client.returncode}, tracebacks in its log: {console.read_text().count('Traceback')}"
-    memory = " / ".join(f"{mib:.0f}" for mib in memory_mib)
-    figures = format_report(events, states, expected, stopped_s, back_s)
-    return f"client: {faults}; resident MiB before, without and after the service: {memory}\n{figures}"
+        tracebacks = console.read_text().count("Traceback")
+    return f"""\
+client: exit code {client.returncode}, tracebacks in its log: {tracebacks}; \
+resident MiB before, without and after the service: {" / ".join(f"{mib:.0f}" for mib in memory)}
+{format_report(events, states, expected, stopped_s, back_s)}"""
 
 
-def format_report(
-    events: list[Message], states: list[Message], expected: list[str], stopped_s: float, back_s: float
-) -> str:
+def format_report(events: Messages, states: Messages, expected: list[str], stopped_s: float, back_s: float) -> str:
     """The figures, one a line."""
 
     def seconds_to(key: str, value: str, since_s: float) -> float:

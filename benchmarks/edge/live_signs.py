@@ -94,9 +94,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, nargs="+", default=[20, 30], help="frames a sign (20 as recorded, 30)")
     options = parser.parse_args()
     windows = read_signs()
-    rows = [
-        play_signer(signer, windows, frames, options.signs) for frames in options.frames for signer in windows.groups
-    ]
+    rows = [play_signer(name, windows, frames, options.signs) for frames in options.frames for name in windows.groups]
     print(format_table(HEADER, rows))
 
 

@@ -9,10 +9,10 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 from benchmarks import BenchmarkError
-from benchmarks.load.connection import Connection, Target
+from benchmarks.load.connection import Connection, OnFree, Target
 from benchmarks.load.results import UNANSWERED, ResponseLog
 
 CONNECT_TIMEOUT_S: Final = 30.0
@@ -95,7 +95,7 @@ async def send_closed_loop(target: Target, *, seconds: float, connections: int) 
 
 @asynccontextmanager
 async def _opened(
-    target: Target, responses: ResponseLog, count: int, on_free: Callable[[Connection], Any]
+    target: Target, responses: ResponseLog, count: int, on_free: OnFree
 ) -> AsyncIterator[list[Connection]]:
     """Connections that are closed at the end, once the last responses are in."""
     opened: list[Connection] = []

@@ -46,6 +46,8 @@ ADDRESSES: Final = 250
 NO_TLS: Final = ((r" ssl( default_server)?;", r"\1;"),)
 HEADER: Final = ("load", "answered/s", "429/s", "others", "not sent", "p50 ms", "p99 ms", "429 p50 ms", "429 p99 ms")
 
+Load = Callable[[RunningService, float], Coroutine[Any, Any, int]]  # the service and the length, to the exit status
+
 
 def get_recovery_s(responses: ResponseLog, bound_ms: float) -> float:
     """Seconds until a whole second begins in each step of which 99 % are accepted and answered within ``bound_ms``."""
@@ -125,9 +127,7 @@ async def measure_front(service: RunningService, seconds: float) -> int:
             return await measure(service, build_target(f"http://127.0.0.1:{nginx.tls}", NAME), seconds)
 
 
-def run_program(
-    document: str | None, flag: str, default: float, load: Callable[[RunningService, float], Coroutine[Any, Any, int]]
-) -> int:
+def run_program(document: str | None, flag: str, default: float, load: Load) -> int:
     """Run a load of a length that ``flag`` sets against a service of its own; the exit status."""
     parser = argparse.ArgumentParser(description=(document or "").partition("\n")[0])
     parser.add_argument(flag, dest="length", type=float, default=default, help=f"of load ({default})")

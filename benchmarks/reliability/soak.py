@@ -33,8 +33,8 @@ async def measure(service: RunningService, minutes: float) -> int:
         memories.append(service.memory_mib())
         medians_ms.append(get_percentile(responses.latencies_ms(200), 0.5))
         errors += responses.sent - responses.statuses[200]
-        minute = f"minute {(step + 1) * step_s / 60:.1f}"
-        rows.append([*format_row(minute, step_s, responses), f"{sum(memories[-1].values()):.0f}"])
+        row = format_row(f"minute {(step + 1) * step_s / 60:.1f}", step_s, responses)
+        rows.append([*row, f"{sum(memories[-1].values()):.0f}"])
         print(*rows[-1], responses.first_error, flush=True)
     print(f"\n{format_table((*HEADER, 'MiB'), rows)}\n")
     first, last = memories[0], memories[-1]

@@ -2,8 +2,9 @@
 
 import argparse
 import math
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import uvloop
@@ -27,7 +28,7 @@ PERCENTS: Final = (50, 80)
 RATED_AT: Final = 64  # connections of the closed loop that a rate is a share of
 RATE_CONNECTIONS: Final = 128
 
-Load = Coroutine[Any, Any, ResponseLog]
+Send = Callable[..., Coroutine[Any, Any, ResponseLog]]  # called with the seconds of the load
 
 
 @dataclass
@@ -59,20 +60,17 @@ class Run:
     def _measure_server(self, running: RunningServer, encodings: Sequence[str], *, last: bool) -> None:
         server, parts = running.server, self.options.parts
         self.results.ready_s[server.name].append(running.ready_s)
-        over_http = [name for name in encodings if name != STREAM]
-        for name in over_http:
-            found = get_predictions(server.name, running.url, ENCODERS[name])
-            other, expected = self.predictions.setdefault(server.model, (server.name, found))
-            compare_predictions(f"{server.name} in {name}", found, other, expected, ENCODERS[name].tolerance)
-        if "closed" in parts:
-            for name in encodings:
+        for name in encodings:
+            if name in ENCODERS:
+                found = get_predictions(server.name, running.url, ENCODERS[name])
+                other, expected = self.predictions.setdefault(server.model, (server.name, found))
+                compare_predictions(f"{server.name} in {name}", found, other, expected, ENCODERS[name].tolerance)
+            if "closed" in parts:
                 for connections in self.options.connections:
                     self._closed(running, name, connections)
-        if "open" in parts and last and server.model == GESTURE:
-            for name in over_http:
+            if "open" in parts and last and name in ENCODERS and server.model == GESTURE:
                 self._fixed_rates(running, name)
-        if "pis" in parts and last:
-            for name in sorted(set(encodings) - {"json"}):
+            if "pis" in parts and last and name != "json":
                 self._count_pis(running, name)
 
     def _fixed_rates(self, running: RunningServer, encoding: str) -> None:
@@ -94,21 +92,18 @@ class Run:
         self.results.pis[encoding] = capacity_search.search_capacity(measure)
 
     def _closed(self, running: RunningServer, encoding: str, connections: int) -> LoadResult:
-        load = send_closed_loop(build_target(running.url, encoding), seconds=self._seconds, connections=connections)
-        return self._generate(running, encoding, f"{connections} connections", load)
+        send = partial(send_closed_loop, build_target(running.url, encoding), connections=connections)
+        return self._generate(running, encoding, f"{connections} connections", send)
 
     def _open(self, running: RunningServer, encoding: str, name: str, rate: float, connections: int) -> LoadResult:
         target = build_target(running.url, encoding, capacity_search.FRAMES)
-        load = send_in_turn(target, rate=rate, seconds=self._seconds, connections=connections)
-        return self._generate(running, encoding, name, load)
+        return self._generate(
+            running, encoding, name, partial(send_in_turn, target, rate=rate, connections=connections)
+        )
 
-    @property
-    def _seconds(self) -> float:
-        return float(self.options.warm_up + self.options.seconds)
-
-    def _generate(self, running: RunningServer, encoding: str, name: str, load: Load) -> LoadResult:
+    def _generate(self, running: RunningServer, encoding: str, name: str, send: Send) -> LoadResult:
         before_s = get_session_cpu_s(running.pid)
-        responses = uvloop.run(load)
+        responses = uvloop.run(send(seconds=self.options.warm_up + self.options.seconds))
         spent_us, answered = (get_session_cpu_s(running.pid) - before_s) * 1e6, responses.statuses[200]
         result = responses.summarize(self.options.warm_up, self.options.seconds)
         result = result._replace(cpu_us=spent_us / answered if answered else math.nan)

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from benchmarks.serving.baselines.gesture import compute_probabilities, parse_window, predict_batch
@@ -29,12 +29,11 @@ class Window(msgspec.Struct):
 session = ModelSession.open(Path(os.environ["GESTURE_MODEL"]), threads=1)
 infer = partial(compute_probabilities, session)
 window_decoder = msgspec.json.Decoder(Window)
-encoder = msgspec.json.Encoder()
 
 
 async def health(_: Request) -> Response:
     """``{"status": "ok"}``."""
-    return _json({"status": "ok"})
+    return JSONResponse({"status": "ok"})
 
 
 async def predict(request: Request) -> Response:
@@ -43,12 +42,9 @@ async def predict(request: Request) -> Response:
         body = window_decoder.decode(await request.body())
         window = parse_window(body.sequence, body.mask)
     except ValueError as error:  # msgspec's errors are ValueErrors, as numpy's of ragged lists
-        return _json({"error": str(error)}, 400)
-    return _json(predict_batch(infer, session.card.class_labels, [window])[0])
-
-
-def _json(content: dict[str, object], status: int = 200) -> Response:
-    return Response(encoder.encode(content), status, media_type="application/json")
+        return JSONResponse({"error": str(error)}, 400)
+    prediction = predict_batch(infer, session.card.class_labels, [window])[0]
+    return Response(msgspec.json.encode(prediction), media_type="application/json")
 
 
 app = Starlette(routes=[Route("/health", health), Route("/predict", predict, methods=["POST"])])

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import cast
 
@@ -82,7 +83,8 @@ def build_target(port: int, drain_s: float = 5.0) -> Target:
     """A request of three bytes to a port, from two addresses."""
     request = EncodedRequest("/predict", {"X-Kind": "made"}, b"abc")
     addresses = ["127.0.0.1", "127.0.0.2"]
-    return build_http_target(f"http://127.0.0.1:{port}", request, addresses=addresses, drain_s=drain_s)
+    target = build_http_target(f"http://127.0.0.1:{port}", request, addresses=addresses)
+    return replace(target, drain_s=drain_s)
 
 
 def turns(rate: float, connections: int) -> Load:
