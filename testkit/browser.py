@@ -75,14 +75,14 @@ async def chromium(browser: str, profile: Path, url: str) -> AsyncIterator[Tab]:
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        async with connect(await address_of_page(profile), max_size=None) as socket:
+        async with connect(await find_page_address(profile), max_size=None) as socket:
             yield Tab(socket)
     finally:
         child.kill()
         await child.wait()
 
 
-async def address_of_page(profile: Path) -> str:
+async def find_page_address(profile: Path) -> str:
     """Where the page's DevTools listen, once they do."""
     port_file = profile / "DevToolsActivePort"
     async with httpx.AsyncClient() as client:
