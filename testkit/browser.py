@@ -24,7 +24,7 @@ FLAGS = (
 )
 
 
-def installed() -> str | None:
+def find_browser() -> str | None:
     """The browser's path, where there is one."""
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -41,10 +41,10 @@ class Tab:
         number = next(self._ids)
         await self._socket.send(json.dumps({"id": number, "method": method, "params": params}))
         while True:
-            said = json.loads(await self._socket.recv())
-            if said.get("id") == number:
-                assert "error" not in said, said
-                result: dict[str, Any] = said["result"]
+            message = json.loads(await self._socket.recv())
+            if message.get("id") == number:
+                assert "error" not in message, message
+                result: dict[str, Any] = message["result"]
                 return result
 
     async def evaluate(self, script: str) -> Any:

@@ -110,8 +110,8 @@ async def wait_until_open(port: int, child: asyncio.subprocess.Process) -> None:
     """Wait until nginx listens; the caller sets the deadline."""
     while True:
         if child.returncode is not None:
-            _, said = await child.communicate()
-            raise AssertionError(f"nginx did not start: {said.decode()}")
+            _, output = await child.communicate()
+            raise AssertionError(f"nginx did not start: {output.decode()}")
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
         except OSError:
