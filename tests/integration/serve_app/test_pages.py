@@ -13,7 +13,7 @@ from serve_app.api.auth.api_keys import ApiKeyStore
 from serve_app.api.docs.openapi import build_document
 from serve_app.api.pages.endpoint import DOCS_WORDS, FOLDER, MEDIA_TYPES, VIEWER
 from serve_app.shots.advice import LANGUAGES
-from testkit.browser import Tab, another_tab, chromium, installed
+from testkit.browser import Tab, another_tab, chromium, find_browser
 from testkit.stages.local_stages import local_client, serving
 
 DEADLINE_S = 60
@@ -140,7 +140,7 @@ async def send_the_example(tab: Tab) -> str:
 async def test_a_browser_shows_every_route_with_an_example_to_send(
     repository: Path, tmp_path: Path, keys: tuple[str, ...], slash: str
 ) -> None:
-    browser = installed()
+    browser = find_browser()
     if browser is None:
         pytest.skip("no Chromium is installed")
     profile = tmp_path / "profile"
