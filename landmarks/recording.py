@@ -53,9 +53,9 @@ class LabelledHands:
 
     hands: Array
     label: Texts
-    signer: Texts | None
-    session: Texts | None
-    fps: float | None
+    signer: Texts | None = None
+    session: Texts | None = None
+    fps: float | None = None
     length: npt.NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:

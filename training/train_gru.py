@@ -17,11 +17,19 @@ if not __package__:  # run as a file: what it imports lies one folder up
 
 from training.command_line import reproducible_command
 from training.data.frame_rates import MIN_SEQ_LEN, SEQ_LEN
-from training.data.recordings import read_grouped, read_split, read_windows
+from training.data.recordings import (
+    OtherSigns,
+    add_other_signs,
+    parse_other_signs,
+    read_grouped,
+    read_split,
+    read_windows,
+)
 from training.data.windows import GROUPS, SPLITS, DataError, Split, Windows, split_windows
 from training.engine.checkpoints import CheckpointMetadata
 from training.engine.config import CONFIGS
 from training.engine.gesture_module import GestureModule, build_network, to_dataset, to_training_dataset
+from training.engine.static_negatives import explain_no_static_negatives
 from training.engine.task import TrainingTask, add_training_flags, run_task
 from training.engine.trainer import RunError
 from training.networks.architectures import resolve_architecture
@@ -54,7 +62,9 @@ def prepare(options: argparse.Namespace) -> TrainingTask:
         DataError: as ``read_data``.
     """
     config = CONFIGS[options.architecture]
-    data = read_data(options.data_dir, options.split, options.seed)
+    data = read_data(options.data_dir, options.split, options.seed, options.labels, options.others)
+    reason = explain_no_static_negatives(data.train)
+    sys.stderr.write(f"hands held still are {'not ' * bool(reason)}taught as none{': ' * bool(reason)}{reason}\n")
     train, labels = data.train, data.train.class_labels
     return TrainingTask(
         build=lambda training: GestureModule(
@@ -79,25 +89,46 @@ def prepare(options: argparse.Namespace) -> TrainingTask:
             "split": data.split,
             "windows": len(train),
             "class_labels": list(labels),
+            "other_labels": list(train.other_labels),
             "data": train.digest,
         },
         gradient_clip=config.gradient_clip,
     )
 
 
-def read_data(data_dir: Path, split: Split | None, seed: int) -> Data:
+def read_data(
+    data_dir: Path,
+    split: Split | None,
+    seed: int,
+    labels: Sequence[str] | None = None,
+    others: Sequence[OtherSigns] = (),
+) -> Data:
     """Read a folder and keep people back: as its folders ``train`` and ``val`` say, else as ``split`` does.
 
-    Without a split the first of signer and session is taken that has at least two groups.
+    Without a split the first of signer and session is taken that has at least two groups. With ``labels`` or
+    ``others``, ``add_other_signs`` chooses the labels and adds the others to what is trained on.
 
     Raises:
         DataError: unreadable data, or data that can't be split as asked.
     """
+    train, validation, how = _split_data(data_dir, split, seed)
+    description = _describe_split(how, train, validation)
+    if labels or others:
+        train = add_other_signs(train, labels, others)
+        if validation is not None:
+            validation = add_other_signs(validation, train.class_labels, ())
+        if others:
+            description += (
+                f"; besides, {len(train)} windows with {', '.join(str(other.folder.name) for other in others)}"
+            )
+    return Data(train, validation, description)
+
+
+def _split_data(data_dir: Path, split: Split | None, seed: int) -> tuple[Windows, Windows | None, str]:
     if (data_dir / "train").is_dir():
         if split is not None:
             raise DataError(f"{data_dir} has the folder train, so its own split counts: leave --split out")
-        train, validation = read_split(data_dir)
-        return Data(train, validation, _describe_split("its folders", train, validation))
+        return (*read_split(data_dir), "its folders")
     if split in GROUPS:
         windows = read_windows(data_dir, split, fit_model=True)
     else:
@@ -105,14 +136,25 @@ def read_data(data_dir: Path, split: Split | None, seed: int) -> Data:
         split = split or next((each for each in SPLITS if each == windows.grouped_by), None)
         if split is None:
             raise DataError("the data names no signer or session, so --split must say random or none")
-    train, kept_back = split_windows(windows, split, seed)
-    return Data(train, kept_back, _describe_split(split, train, kept_back))
+    return (*split_windows(windows, split, seed), split)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training.train_gru", description=(__doc__ or "").split("\n")[0])
     parser.add_argument(
         "--data_dir", type=Path, required=True, help="folder of .npz windows, or of folders train and val with such"
+    )
+    parser.add_argument(
+        "--labels", type=lambda text: text.split(","), help="what to recognise, as a,b,none (default: every label)"
+    )
+    parser.add_argument(
+        "--others",
+        type=parse_other_signs,
+        nargs="+",
+        default=(),
+        metavar="FOLDER[:LABEL,...]",
+        help="recordings of other signs, which are told from the labels and answered with none;"
+        " behind the colon those that are the same signs, as LABEL or LABEL=NAME",
     )
     parser.add_argument("--architecture", type=resolve_architecture, choices=tuple(CONFIGS), default="ensemble")
     parser.add_argument(

@@ -18,7 +18,6 @@ class LocalModel:
         self._session = session
         self.version = version
         self.labels = card.class_labels
-        self.sha256 = card.sha256
         self.shape = WindowShape(card.seq_len, card.min_seq_len, card.use_z, card.normalization)
 
     @classmethod

@@ -4,8 +4,8 @@ As ``edge_client record`` writes them (keypoint JSON holds bodies, not hands); n
 networks.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -108,36 +108,51 @@ def read_split(data_dir: Path) -> tuple[Windows, Windows]:
     return train, replace(validation, target=target, class_labels=train.class_labels)
 
 
-def add_other_signs(windows: Windows, labels: Sequence[str] | None, folders: Sequence[Path]) -> Windows:
-    """Windows whose model tells other signs from its own: those of ``folders``, and labels that are not in ``labels``.
+@dataclass(frozen=True)
+class OtherSigns:
+    """A folder of recordings whose labels are signs of their own, but for those in ``same``: by their label here."""
+
+    folder: Path
+    same: Mapping[str, str]
+
+
+def parse_other_signs(text: str) -> OtherSigns:
+    """``FOLDER`` or ``FOLDER:label,label=name``: the labels that are the same signs, under the names that they have."""
+    folder, _, same = text.partition(":")
+    pairs = (label.partition("=") for label in same.split(",") if label)
+    return OtherSigns(Path(folder), {label: name or label for label, _, name in pairs})
+
+
+def add_other_signs(windows: Windows, labels: Sequence[str] | None, others: Sequence[OtherSigns]) -> Windows:
+    """Windows of some ``labels``, and of other signs, which the model learns to tell from them and has no label for.
 
     The result has ``SEQ_LEN`` frames, ``none`` as its last label, and the others as ``other_labels``, each named by its
     folder.
 
     Raises:
-        DataError: the labels to recognise lack ``none``, one of them isn't in the data, or a folder can't be read.
+        DataError: the labels lack ``none``, one of them isn't in the data, or a folder can't be read.
     """
-    chosen = tuple(labels or windows.class_labels)
-    unknown = sorted(set(chosen) - set(windows.class_labels))
+    chosen = {*(labels or windows.class_labels)}
+    unknown = sorted(chosen - set(windows.class_labels))
     if unknown or NONE not in chosen:
         found = f"{unknown}, which nobody recorded" if unknown else f"no {NONE}"
         raise DataError(f"the labels to recognise have {found}: expected {NONE} among them, which other signs count as")
-    names = np.asarray(windows.class_labels)[windows.target].astype(object)
+    windows = windows.select_labels(chosen)
     points, group = [stretch(windows.points, SEQ_LEN)], [windows.group]
-    names = [np.array([name if name in chosen else f"other {name}" for name in names], dtype=np.str_)]
-    for folder in folders:
-        for part in _read_files(folder, GROUPS):
+    names = [np.asarray(windows.class_labels)[windows.target]]
+    for other in others:
+        for part in _read_files(other.folder, GROUPS):
             if part.hands.shape[-1] != windows.points.shape[-1]:
-                found, expected = part.hands.shape[-1], windows.points.shape[-1]
+                found, expected = str(part.hands.shape[-1]), windows.points.shape[-1]
                 raise DataError(
-                    f"{part.file} has {found} numbers a frame, expected {expected} as the data to recognise"
+                    f"{part.file} has {found} numbers a frame, expected {expected}, as the data to recognise"
                 )
             points.append(stretch(part.hands, SEQ_LEN))
-            names.append(np.char.add(f"{folder.name} ", part.label))
-            group.append(np.char.add(f"{folder.name} ", part.group))
+            names.append(np.array([other.same.get(name, f"{other.folder.name} {name}") for name in part.label]))
+            group.append(np.char.add(f"{other.folder.name} ", part.group))
     label = np.concatenate(names)
-    class_labels = (*sorted(set(chosen) - {NONE}), NONE)
-    other_labels = tuple(sorted(set(label.tolist()) - set(class_labels)))
+    class_labels = (*sorted(chosen - {NONE}), NONE)
+    other_labels = tuple(sorted(set(label.tolist()) - chosen))
     index = {name: number for number, name in enumerate((*class_labels, *other_labels))}
     return replace(
         windows,

@@ -31,7 +31,7 @@ class Windows:
 
     F is 84 or 126 for two hands (x, y and perhaps z), and a body's joints times 3 for a body; ``layout`` says which.
     ``group`` ``(N,)`` names the person or session of each window; ``grouped_by`` says which of the two it is, or is
-    None where the recordings don't tell. ``other_labels`` are signs that the model has no label for: their targets go on
+    None where the recordings don't tell. ``other_labels`` are signs without a label of the model: their targets go on
     behind ``class_labels``, of which ``none`` is then the last.
     """
 

@@ -165,7 +165,6 @@ def _load(build: Callable[[], AnyNetwork], weights: Mapping[str, Tensor]) -> Any
     with torch.device("meta"):
         network = build()
     expected = network.state_dict()
-    weights = {**_make_plain_whitening(expected), **weights}
     if set(expected) != set(weights):
         raise ValueError(f"{min(set(expected) ^ set(weights))} is in only one of the weights and the config's network")
     for name, value in weights.items():
@@ -175,17 +174,6 @@ def _load(build: Callable[[], AnyNetwork], weights: Mapping[str, Tensor]) -> Any
             raise ValueError(f"{name} has numbers that are not finite, expected finite weights")
     network.load_state_dict({name: value.to(expected[name].dtype) for name, value in weights.items()}, assign=True)
     return network.eval()
-
-
-def _make_plain_whitening(expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What checkpoints of earlier versions lack: a whitening that changes nothing."""
-    plain = {"whitening.mean": torch.zeros, "whitening.matrix": torch.eye}
-    return {
-        name: make(*value.shape)
-        for name, value in expected.items()
-        for ending, make in plain.items()
-        if name.endswith(ending)
-    }
 
 
 def _parse_config(kind: type[Config], values: Mapping[str, Any]) -> Config:

@@ -58,7 +58,7 @@ class Signature:
 
 
 def get_signature(network: Network | ShotTCN) -> Signature:
-    """Gestures: ``sequence`` and ``presence`` to ``logits`` and ``embedding``; shots: ``x`` to ``logits`` and ``preds``."""
+    """``sequence`` and ``presence`` to ``logits`` and ``embedding``; of shots, ``x`` to ``logits`` and ``preds``."""
     if isinstance(network, ShotTCN):
         # delay_ms counts hundreds.
         return Signature((POSES,), {LOGITS: 1e-5, PREDS: 1e-3}, sample_poses)

@@ -4,7 +4,7 @@
 """
 
 import math
-from typing import Any, Final
+from typing import Any, cast
 
 import lightning as L
 import numpy as np
@@ -16,17 +16,13 @@ from torchmetrics.functional.classification import multiclass_accuracy
 from landmarks.hands import Array, drop_z, hand_box_normalise
 from training.data.skeletons import TWO_HANDS, SkeletonLayout
 from training.data.windows import Windows
-from training.engine.augmentation import Augmentation, augment
+from training.engine.augmentation import augment
 from training.engine.checkpoints import CheckpointMetadata
 from training.engine.config import TrainingConfig
-from training.engine.module import VALIDATION_BATCH, TrainingModule, fit
-from training.engine.static_negatives import find_static_labels, make_static_windows
+from training.engine.module import TrainingModule, fit
+from training.engine.static_negatives import explain_no_static_negatives, make_static_windows
 from training.networks.architectures import Network, build_architecture, find_none_label
 from training.networks.bigru import LegacyGRU
-from training.networks.shot_tcn import ShotTCN
-
-# Enough of them for the covariance of a few hundred numbers.
-WHITENING_WINDOWS: Final = 2000
 
 Batch = tuple[Tensor, Tensor, Tensor]
 
@@ -46,8 +42,7 @@ class GestureModule(TrainingModule):
     ) -> None:
         super().__init__(network, seed, metadata)
         self.config, self.windows = config, windows
-        # Where some label is itself a hand held still, a still hand may be that label, and is never none.
-        self.none = None if find_static_labels(windows) else find_none_label(windows.class_labels)
+        self.none = None if explain_no_static_negatives(windows) else find_none_label(windows.class_labels)
         self.register_buffer("class_weight", compute_class_weights(windows, config), persistent=False)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
@@ -60,7 +55,8 @@ class GestureModule(TrainingModule):
                 static = make_static_windows(hands[chosen], presence[chosen], config.augmentation.noise, rng)
                 hands, presence = torch.cat([hands, static[0]]), torch.cat([presence, static[1]])
                 target = torch.cat([target, torch.full_like(target[chosen], self.none)])
-        loss = torch.stack([self._loss(logits, target) for logits in self.network.member_logits(hands, presence)]).sum()
+        each = cast("Network", self.network).member_logits(hands, presence)
+        loss = torch.stack([self._loss(logits, target) for logits in each]).sum()
         self.log(
             "train_loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(target), sync_dist=True
         )
@@ -77,35 +73,6 @@ class GestureModule(TrainingModule):
         accuracy = multiclass_accuracy(logits, target, num_classes=logits.shape[-1], average="micro")
         metrics = {"val_accuracy": accuracy, "val_loss": nn.functional.cross_entropy(logits, target)}
         self.log_dict(metrics, prog_bar=True, batch_size=len(target), sync_dist=True)
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self._fit_whitening()
-        super().on_save_checkpoint(checkpoint)
-
-    def on_train_end(self) -> None:
-        """Leave the network with the embedding of its last weights."""
-        self._fit_whitening()
-
-    def _fit_whitening(self) -> None:
-        """Fit each reader's whitening on augmented windows, the same at every call."""
-        network, config = self.network, self.config
-        if isinstance(network, LegacyGRU | ShotTCN):
-            return
-        rng = torch.Generator().manual_seed(self.seed)
-        chosen = torch.randperm(len(self.windows), generator=rng)[:WHITENING_WINDOWS]
-        points, target = torch.from_numpy(self.windows.points)[chosen], torch.from_numpy(self.windows.target)[chosen]
-        strength = config.augmentation or Augmentation()
-        training, states = network.training, []
-        network.eval()
-        with torch.no_grad():
-            for batch in points.split(VALIDATION_BATCH):
-                hands, presence = augment(
-                    batch, config.lengths, config.augmentation or Augmentation(), rng, self.windows.layout
-                )
-                states.append(torch.stack(network.pool(hands, presence)))
-            for reader, mine in zip(network.readers, torch.cat(states, dim=1), strict=True):
-                reader.whitening.fit(mine, target)
-        network.train(training)
 
     def configure_optimizers(self) -> Any:
         config = self.config

@@ -10,11 +10,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.data.windows import Windows
+from training.data.windows import NONE, Windows
 
 # Labels whose windows move less than this, in hand sizes a frame, are themselves still, as most spelled letters are.
 # Of the words and letters that this was looked up on, the still ones have up to 0.05, the moving ones from 0.08 up.
 STILL_BELOW: Final = 0.06
+
+
+# With fewer signs, a hand held still is mostly the beginning or end of one of them.
+FEWEST_LABELS: Final = 8
+
+
+def explain_no_static_negatives(windows: Windows) -> str:
+    """Why no hand held still is taught as ``none``; empty where it is."""
+    signs = [label for label in (*windows.class_labels, *windows.other_labels) if label != NONE]
+    if NONE not in windows.class_labels:
+        return f"there is no label {NONE}"
+    if len(signs) < FEWEST_LABELS:
+        return f"{len(signs)} signs are too few, expected {FEWEST_LABELS}"
+    if static := find_static_labels(windows):
+        return f"{', '.join(static)} are hands held still themselves"
+    return ""
 
 
 def make_static_windows(

@@ -9,11 +9,11 @@ from typing import Any, Final, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from training.data.skeletons import TWO_HANDS, SkeletonLayout
 from training.networks.features import ScaledFeatures
 from training.networks.sizes import check_other_classes, check_sizes
-from training.networks.whitening import Whitening
 
 HEAD_DROPOUT: Final = 0.4
 
@@ -58,9 +58,8 @@ class GRUReader(nn.Module):
         self.gru = _gru(config, width)
         pooled = 2 * config.hidden_dim * (2 if config.bidirectional else 1)
         self.head = gesture_head(pooled, config.num_classes + config.other_classes)
-        self.whitening = Whitening(pooled)
 
-    def read(self, frames: Tensor) -> Tensor:
+    def pool(self, frames: Tensor) -> Tensor:
         """The normalised states ``(B, pooled)`` that the linear layer reads."""
         states, last = self.gru(frames.transpose(0, 1))
         directions = 2 if self.gru.bidirectional else 1
@@ -87,21 +86,12 @@ class GestureGRU(GRUReader):
 
     def predict(self, sequence: Tensor, presence: Tensor) -> tuple[Tensor, Tensor]:
         """Logits ``(B, num_classes)`` and embedding ``(B, pooled)``."""
-        (pooled,) = self.pool(sequence, presence)
-        return merge_other_classes(self.classify(pooled), self.config), self.whitening(pooled)
-
-    @property
-    def readers(self) -> tuple[GRUReader, ...]:
-        """What is trained on a prediction of its own: the network itself, as an ensemble's members are."""
-        return (self,)
-
-    def pool(self, sequence: Tensor, presence: Tensor) -> list[Tensor]:
-        """The states ``(B, pooled)`` of the only member."""
-        return [self.read(self.features(sequence, presence))]
+        pooled = self.pool(self.features(sequence, presence))
+        return merge_other_classes(self.classify(pooled), self.config), normalize(pooled, dim=-1)
 
     def member_logits(self, sequence: Tensor, presence: Tensor) -> Tensor:
         """``(1, B, all classes)``, as of an ensemble of one."""
-        return torch.stack([self.classify(states) for states in self.pool(sequence, presence)])
+        return self.classify(self.pool(self.features(sequence, presence)))[None]
 
 
 def merge_other_classes(logits: Tensor, config: Classes) -> Tensor:
@@ -143,7 +133,7 @@ class LegacyGRU(nn.Module):
         """Logits ``(B, num_classes)`` and embedding ``(B, pooled)``."""
         states, _ = self.gru(sequence.transpose(0, 1))
         pooled = self.norm(states[-1])
-        return self.linear(self.dropout(pooled)), nn.functional.normalize(pooled, dim=-1)
+        return self.linear(self.dropout(pooled)), normalize(pooled, dim=-1)
 
     def member_logits(self, sequence: Tensor, presence: Tensor | None = None) -> Tensor:
         """``(1, B, num_classes)``, as of an ensemble of one."""
@@ -171,6 +161,9 @@ class TrimmedLegacyGRU(nn.Module):
         self.back = _one_direction(weights, width, config.hidden_dim, f"_l{top}_reverse") if directions == 2 else None
         self.norm, self.linear = network.norm, network.linear
 
+    def forward(self, sequence: Tensor) -> Tensor:
+        return self.predict(sequence)[0]
+
     def predict(self, sequence: Tensor) -> tuple[Tensor, Tensor]:
         """Logits ``(B, num_classes)`` and embedding ``(B, pooled)``."""
         states = sequence.transpose(0, 1)
@@ -181,7 +174,7 @@ class TrimmedLegacyGRU(nn.Module):
             _, one_step = self.back(states[-1:])
             last = torch.cat([last, one_step], dim=-1)
         pooled = self.norm(last[0])
-        return self.linear(pooled), nn.functional.normalize(pooled, dim=-1)
+        return self.linear(pooled), normalize(pooled, dim=-1)
 
 
 def _gru(config: GRUConfig, width: int) -> nn.GRU:

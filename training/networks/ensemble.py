@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from training.data.skeletons import TWO_HANDS, SkeletonLayout
 from training.networks.bigru import GRUConfig, GRUReader, merge_other_classes
 from training.networks.features import ScaledFeatures
 from training.networks.sizes import check_sizes
-from training.networks.whitening import join_embeddings
 
 
 @dataclass(frozen=True)
@@ -43,30 +43,28 @@ class GestureEnsemble(nn.Module):
         self.features = ScaledFeatures(layout)
         self.members = nn.ModuleList(GRUReader(config, layout.features) for _ in range(config.members))
 
-    @property
-    def readers(self) -> tuple[GRUReader, ...]:
-        """The members, each trained on its own prediction."""
-        return tuple(member for member in self.members if isinstance(member, GRUReader))
-
     def forward(self, sequence: Tensor, presence: Tensor) -> Tensor:
         return self.predict(sequence, presence)[0]
 
     def predict(self, sequence: Tensor, presence: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits ``(B, num_classes)`` and embedding ``(B, members x pooled)``."""
-        pooled = self.pool(sequence, presence)
+        """Logits ``(B, num_classes)`` and embedding ``(B, members x pooled)``, whose cosines are the members' mean."""
+        pooled = self._pool(sequence, presence)
         each = self._classify(pooled).log_softmax(dim=-1)
         logits = each.logsumexp(dim=0) - math.log(self.config.members)
-        embedding = [reader.whitening(states) for reader, states in zip(self.readers, pooled, strict=True)]
-        return merge_other_classes(logits, self.config), join_embeddings(torch.stack(embedding))
-
-    def pool(self, sequence: Tensor, presence: Tensor) -> list[Tensor]:
-        """The states ``(B, pooled)`` of each member."""
-        frames = self.features(sequence, presence)
-        return [reader.read(frames) for reader in self.readers]
+        embedding = torch.cat([normalize(states, dim=-1) for states in pooled], dim=-1) / self.config.members**0.5
+        return merge_other_classes(logits, self.config), embedding
 
     def member_logits(self, sequence: Tensor, presence: Tensor) -> Tensor:
         """``(members, B, all classes)``: what each of them says. Each is trained on its own answer."""
-        return self._classify(self.pool(sequence, presence))
+        return self._classify(self._pool(sequence, presence))
+
+    def _pool(self, sequence: Tensor, presence: Tensor) -> list[Tensor]:
+        frames = self.features(sequence, presence)
+        return [reader.pool(frames) for reader in self._readers]
 
     def _classify(self, pooled: Sequence[Tensor]) -> Tensor:
-        return torch.stack([reader.classify(states) for reader, states in zip(self.readers, pooled, strict=True)])
+        return torch.stack([reader.classify(states) for reader, states in zip(self._readers, pooled, strict=True)])
+
+    @property
+    def _readers(self) -> list[GRUReader]:
+        return [member for member in self.members if isinstance(member, GRUReader)]

@@ -9,12 +9,12 @@ from typing import Final
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from training.data.skeletons import TWO_HANDS, SkeletonLayout
 from training.networks.bigru import gesture_head, merge_other_classes
 from training.networks.features import PRESENT_FROM, ScaledFeatures
 from training.networks.sizes import check_other_classes, check_sizes
-from training.networks.whitening import Whitening
 
 KERNEL: Final = 3
 
@@ -72,31 +72,26 @@ class GestureTCN(nn.Module):
             DilatedBlock(config.channels, 2**step, config.dropout) for step in range(config.num_blocks)
         )
         self.head = gesture_head(2 * config.channels, config.num_classes + config.other_classes)
-        self.whitening = Whitening(2 * config.channels)
 
     def forward(self, sequence: Tensor, presence: Tensor) -> Tensor:
         return self.predict(sequence, presence)[0]
 
     def predict(self, sequence: Tensor, presence: Tensor) -> tuple[Tensor, Tensor]:
         """Logits ``(B, num_classes)`` and embedding ``(B, pooled)``."""
-        (pooled,) = self.pool(sequence, presence)
-        return merge_other_classes(self.head[1:](pooled), self.config), self.whitening(pooled)
+        pooled = self._pool(sequence, presence)
+        return merge_other_classes(self.head[1:](pooled), self.config), normalize(pooled, dim=-1)
 
-    def pool(self, sequence: Tensor, presence: Tensor) -> list[Tensor]:
-        """The states ``(B, pooled)`` of the only member."""
+    def member_logits(self, sequence: Tensor, presence: Tensor) -> Tensor:
+        """``(1, B, all classes)``, as of an ensemble of one."""
+        logits: Tensor = self.head[1:](self._pool(sequence, presence))
+        return logits[None]
+
+    def _pool(self, sequence: Tensor, presence: Tensor) -> Tensor:
         mask = (presence.amax(dim=-1) >= PRESENT_FROM).to(sequence.dtype)[:, None]
         frames = torch.relu(self.enter(self.features(sequence, presence).transpose(1, 2))) * mask
         for block in self.blocks:
             frames = block(frames, mask)
         mean = frames.sum(dim=-1) / mask.sum(dim=-1).clamp(min=1.0)
         # After a ReLU and the mask nothing is below 0, so a frame that doesn't count is never the largest.
-        return [self.head[0](torch.cat([mean, frames.amax(dim=-1)], dim=-1))]
-
-    @property
-    def readers(self) -> "tuple[GestureTCN, ...]":
-        """What is trained on a prediction of its own: the network itself."""
-        return (self,)
-
-    def member_logits(self, sequence: Tensor, presence: Tensor) -> Tensor:
-        """``(1, B, all classes)``, as of an ensemble of one."""
-        return torch.stack([self.head[1:](states) for states in self.pool(sequence, presence)])
+        pooled: Tensor = self.head[0](torch.cat([mean, frames.amax(dim=-1)], dim=-1))
+        return pooled

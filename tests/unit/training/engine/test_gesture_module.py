@@ -78,6 +78,9 @@ class Seen(torch.nn.Module):
         self.batches.append(sequence)
         return self.weight.expand(len(sequence), -1)
 
+    def member_logits(self, sequence: torch.Tensor, presence: torch.Tensor) -> torch.Tensor:
+        return self(sequence, presence)[None]
+
 
 def steps_on(windows: Windows, config: TrainingConfig) -> list[torch.Tensor]:
     seen = Seen(len(windows.class_labels))
