@@ -4,7 +4,7 @@ Opens no file: ``training.data.recordings`` and ``training.data.public_datasets`
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -79,6 +79,14 @@ class Windows:
         mask = np.isin(names, chosen)
         target = np.searchsorted(np.asarray(chosen), names[mask])
         return replace(self.select(mask), target=target, class_labels=chosen)
+
+    def relabel(self, labels: Sequence[str]) -> "Windows":
+        """The windows whose label is one of ``labels``, and a target that counts in their order."""
+        names = np.asarray(self.class_labels)[self.target]
+        index = {label: number for number, label in enumerate(labels)}
+        mask = np.isin(names, labels)
+        target = np.array([index[name] for name in names[mask].tolist()], dtype=np.int64)
+        return replace(self.select(mask), target=target, class_labels=tuple(labels))
 
     def common_labels(self) -> tuple[str, ...]:
         """The labels that every group recorded."""

@@ -79,19 +79,22 @@ class Seen(torch.nn.Module):
         return self.weight.expand(len(sequence), -1)
 
     def member_logits(self, sequence: torch.Tensor, presence: torch.Tensor) -> torch.Tensor:
-        return self(sequence, presence)[None]
+        return self.forward(sequence, presence)[None]
 
 
 def steps_on(windows: Windows, config: TrainingConfig) -> list[torch.Tensor]:
-    seen = Seen(len(windows.class_labels))
+    seen = Seen(len(windows.class_labels) + len(windows.other_labels))
     module = GestureModule(seen, config, windows, seed=0)  # type: ignore[arg-type]
     module.log = lambda *_, **__: None  # type: ignore[method-assign]
     module.training_step(tuple(to_dataset(windows, config, for_augmentation=True).tensors), 0)  # type: ignore[arg-type]
     return seen.batches
 
 
+MANY: Final = tuple("abcdefgh")  # other signs, without which there are too few
+
+
 def test_a_share_of_the_gestures_is_shown_held_still_as_none() -> None:
-    windows = made()
+    windows = replace(made(), other_labels=MANY)
     gestures = int((windows.target != windows.class_labels.index("none")).sum())
     (batch,) = steps_on(windows, replace(CONFIGS["bigru"], static_negative_ratio=1.0))
     assert len(batch) == len(windows) + gestures
@@ -99,14 +102,21 @@ def test_a_share_of_the_gestures_is_shown_held_still_as_none() -> None:
     assert moved[len(windows) :].median() < moved[: len(windows)].median()
 
 
+def test_nothing_is_held_still_where_there_are_few_signs() -> None:
+    windows = made()
+    assert "too few" in explain_no_static_negatives(windows)
+    (batch,) = steps_on(windows, replace(CONFIGS["bigru"], static_negative_ratio=1.0))
+    assert len(batch) == len(windows)
+
+
 def test_nothing_is_held_still_where_the_vocabulary_has_no_none() -> None:
-    windows = made(none=False)
+    windows = replace(made(none=False), other_labels=MANY)
     (batch,) = steps_on(windows, replace(CONFIGS["bigru"], static_negative_ratio=1.0))
     assert len(batch) == len(windows)
 
 
 def test_nothing_is_held_still_where_a_label_is_itself_still() -> None:
-    windows = made()
+    windows = replace(made(), other_labels=MANY)
     still = windows.target == windows.class_labels.index("made-grab")
     windows.points[still] = windows.points[still][:, :1]
     (batch,) = steps_on(windows, replace(CONFIGS["bigru"], static_negative_ratio=1.0))
