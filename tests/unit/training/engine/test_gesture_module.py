@@ -1,6 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import lightning as L
 import numpy as np
@@ -14,6 +14,7 @@ from training.engine.checkpoints import CheckpointMetadata, read_checkpoint
 from training.engine.config import CONFIGS, TrainingConfig
 from training.engine.gesture_module import GestureModule, build_network, to_dataset
 from training.engine.module import fit
+from training.engine.static_negatives import explain_no_static_negatives
 from training.synthetic.hands import make_windows
 
 NETWORKS = ("ensemble", "bigru", "tcn")
