@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_client.capture.frames import SourceError
-from edge_client.service.http_client import ServiceClient, ServiceError
+from edge_client.service.http_client import ServiceError
 from edge_client.settings import Settings, SettingsError, load_settings
 from edge_client.settings_file import setting_fields, settings_toml
 from landmarks.models.card import ModelError
@@ -124,9 +124,10 @@ def _run_command(options: argparse.Namespace) -> int:
         return int(not record_windows(settings, plan, options.output, every_s=every_s, count=count, say=_print))
     if options.command == "model":
         from edge_client.service.model_download import fetch_model
+        from edge_client.service.vocabulary_client import open_root_client
 
         folder = Path(settings.device.model or "models/gesture")
-        card = fetch_model(ServiceClient(settings.cloud), folder)
+        card = fetch_model(open_root_client(settings.cloud), folder)
         _print(f"{folder}: {card.num_classes} labels, SHA-256 {card.sha256}")
         return 0
     if options.command == "doctor":

@@ -50,9 +50,11 @@ class PlayedSign(NamedTuple):
 class Player:
     """A client with the model in place, and the time of its stream."""
 
-    def __init__(self, model: LocalModel) -> None:
+    def __init__(self, model: LocalModel, settings: Settings | None = None) -> None:
         self._model = model
-        self._pipeline = Pipeline(Settings(), SynchronousRecogniser(model), None, publish=lambda event: None)
+        self._pipeline = Pipeline(
+            settings or Settings(), SynchronousRecogniser(model), None, publish=lambda event: None
+        )
         self._time_s = 0.0
 
     def play(self, hands: Array, label: str = "") -> PlayedSign:
@@ -71,12 +73,17 @@ class Player:
         return PlayedSign(label, classified, events, last_s - began_s)
 
 
-def find_recordings() -> Path:
-    """The file of real signs; ends the program where there is none."""
+def find_data() -> Path:
+    """The folder of real signs; ends the program where there is none."""
     folder = os.environ.get("HELEN_DATA_DIR")
     if not folder:
         sys.exit("this plays real recordings: set HELEN_DATA_DIR to the folder that holds them")
-    return Path(folder) / "asl_coffee_hands" / "asl_coffee_hands.npz"
+    return Path(folder)
+
+
+def find_recordings() -> Path:
+    """The file of the coffee shop's signs; ends the program where there is none."""
+    return find_data() / "asl_coffee_hands" / "asl_coffee_hands.npz"
 
 
 def read_recordings(path: Path) -> tuple[Array, Array, Array]:

@@ -164,6 +164,9 @@ class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     model: Annotated[str, doc("folder with model.onnx and card.json, or of its versions; empty: none")] = (
         "models/gesture"
     )
+    vocabularies: Annotated[NonEmpty, doc("folder of the vocabularies that `teach` makes, one file each")] = (
+        "vocabularies"
+    )
     answer_after: Annotated[
         Seconds, doc("seconds a request may be under way before this machine answers the windows after it")
     ] = 0.3

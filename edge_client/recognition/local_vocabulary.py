@@ -1,0 +1,86 @@
+"""A person's own gestures on this machine: a file that is kept as the service has it, for the local model.
+
+It decides nothing about when to ask the service: ``recogniser.py`` does.
+"""
+
+import logging
+from pathlib import Path
+
+from edge_client.service.http_client import ServiceClient, ServiceError
+from edge_client.service.vocabulary_client import NOT_FOUND, fetch_vocabulary, open_root_client, parse_address
+from edge_client.settings import Settings
+from landmarks.files.atomic import replace_file
+from landmarks.models.vocabulary import Vocabulary, VocabularyError
+from landmarks.models.vocabulary_files import SUFFIX, decode_vocabulary, read_vocabulary
+
+log = logging.getLogger(__name__)
+
+
+class LocalVocabulary:
+    """The file ``NAME.vocabulary`` of a folder, and the service that has the vocabulary of this name."""
+
+    def __init__(self, folder: Path, name: str, client: ServiceClient) -> None:
+        """``client`` asks the service at its root, without a vocabulary's path."""
+        self.name = name
+        self.path = folder / f"{name}{SUFFIX}"
+        self._client = client
+        self._etag: str | None = None
+        self._fault = ""
+
+    def read(self) -> Vocabulary | None:
+        """What is on this machine; ``None`` without one, and where it is damaged the log says so."""
+        if not self.path.exists():
+            return None
+        try:
+            return read_vocabulary(self.path)
+        except VocabularyError as error:
+            self._warn(f"the vocabulary on this machine is left out: {error}")
+            return None
+
+    def refresh(self, timeout_s: float) -> Vocabulary | None:
+        """The service's vocabulary where it isn't the one of the last call; it is written to the file.
+
+        ``None`` where nothing changed, or none could be had: the log then says once why.
+        """
+        try:
+            file = fetch_vocabulary(self._client, self.name, self._etag, timeout=timeout_s)
+            if file is None:
+                return None
+            vocabulary = decode_vocabulary(file.data)
+        except ServiceError as error:
+            if error.status != NOT_FOUND:
+                self._warn(f"the service's vocabulary {self.name} can't be fetched: {error}")
+            return None
+        except VocabularyError as error:
+            self._warn(f"the service's vocabulary {self.name} is left out: {error}")
+            return None
+        self._etag, self._fault = file.etag, ""
+        self._write(file.data)
+        return vocabulary
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _write(self, data: bytes) -> None:
+        try:
+            if self.path.exists() and self.path.read_bytes() == data:
+                return
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with replace_file(self.path) as file:
+                file.write(data)
+        except OSError as error:
+            self._warn(f"{self.path} can't be written: {error.strerror or error}")
+
+    def _warn(self, fault: str) -> None:
+        if fault != self._fault:
+            log.warning("%s", fault)
+        self._fault = fault
+
+
+def open_local_vocabulary(settings: Settings) -> LocalVocabulary | None:
+    """The vocabulary that the service's URL names; ``None`` where it names none."""
+    name = parse_address(settings.cloud.url).vocabulary
+    if name is None:
+        return None
+    return LocalVocabulary(Path(settings.device.vocabularies), name, open_root_client(settings.cloud))

@@ -1,0 +1,72 @@
+"""Vocabularies on the service: which one a URL names, and how a vocabulary's file is fetched, sent and removed.
+
+Bytes only: ``landmarks/models/vocabulary_files.py`` reads them.
+"""
+
+import re
+from typing import Final, NamedTuple
+
+import msgspec
+
+from edge_client.service.http_client import ServiceClient, ServiceError
+from edge_client.settings import Cloud
+from landmarks.models.vocabulary_files import MAX_BYTES
+
+NOT_MODIFIED: Final = 304
+NOT_FOUND: Final = 404
+BINARY: Final = {"Content-Type": "application/octet-stream"}
+
+_NAMED: Final = re.compile(r"(?P<root>.*)/vocabularies/(?P<name>[a-z0-9][a-z0-9_-]{0,63})")
+
+
+class ServiceAddress(NamedTuple):
+    """A service's base URL without a vocabulary's path, and the vocabulary that the URL names."""
+
+    root: str
+    vocabulary: str | None
+
+
+class VocabularyFile(NamedTuple):
+    """The bytes of a vocabulary, and the tag by which the service tells it from an earlier one."""
+
+    data: bytes
+    etag: str | None
+
+
+def parse_address(url: str) -> ServiceAddress:
+    """``http://host:8000/vocabularies/mine`` as ``http://host:8000`` and ``mine``."""
+    url = url.rstrip("/")
+    named = _NAMED.fullmatch(url)
+    return ServiceAddress(named["root"], named["name"]) if named else ServiceAddress(url, None)
+
+
+def open_root_client(settings: Cloud) -> ServiceClient:
+    """A client of the service itself, where the settings' URL names one of its vocabularies."""
+    return ServiceClient(msgspec.structs.replace(settings, url=parse_address(settings.url).root))
+
+
+def fetch_vocabulary(
+    client: ServiceClient, name: str, etag: str | None = None, *, timeout: float | None = None
+) -> VocabularyFile | None:
+    """A vocabulary's file from the service at its root; ``None`` where it is still the one of ``etag``.
+
+    Raises:
+        ServiceError: the service gave none; its status is 404 where it has none of this name.
+    """
+    headers = {"If-None-Match": etag} if etag else {}
+    try:
+        data, answered = client.request("GET", f"/vocabularies/{name}", headers, timeout=timeout, limit=MAX_BYTES)
+    except ServiceError as error:
+        if error.status == NOT_MODIFIED:
+            return None
+        raise
+    return VocabularyFile(data, answered.get("ETag"))
+
+
+def send_vocabulary(client: ServiceClient, name: str, data: bytes) -> None:
+    """Store a vocabulary's file on the service at its root.
+
+    Raises:
+        ServiceError: the service doesn't take it.
+    """
+    client.request("PUT", f"/vocabularies/{name}", BINARY, data, timeout=None)
