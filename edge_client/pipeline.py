@@ -147,6 +147,7 @@ class Pipeline:
                 latency_ms=round((time.monotonic() - window.time_s) * 1e3, 1),
                 timestamp=round(time.time(), 3),
                 source=raw.source,
+                hand=window.hand,
             )
             self._publish(event)
             events.append(event)

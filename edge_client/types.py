@@ -14,6 +14,7 @@ from landmarks.models.card import Normalization
 FEWEST_FRAMES: Final = 6
 
 AnsweredBy = Literal["cloud", "device"]
+Hand = Literal["left", "right", "both"]
 Connection = Literal["connecting", "online", "offline"]
 
 
@@ -48,6 +49,14 @@ class Window:
     stats: WindowStats
     time_s: float
     frame: int | None = None
+
+    @property
+    def hand(self) -> Hand:
+        """Which hand it shows; one that is there for less than half as long as the other doesn't count."""
+        left, right = self.presence.sum(axis=0).tolist()
+        if 2 * left < right:
+            return "right"
+        return "left" if 2 * right < left else "both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +108,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One gesture that happened, as it is published.
 
     ``character`` is the label and ``key`` what the settings map it to; ``sequence`` counts the session's events from 1;
-    ``latency_ms`` is from the capture of the deciding frame to the decision; ``timestamp`` is Unix time in seconds.
+    ``latency_ms`` is from the capture of the deciding frame to the decision; ``timestamp`` is Unix time in seconds;
+    ``hand`` is which hand the deciding window shows.
     """
 
     gesture: str
@@ -111,6 +121,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: float
     timestamp: float
     source: AnsweredBy
+    hand: Hand
 
 
 @dataclass(frozen=True, slots=True)
