@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -29,7 +28,7 @@ from edge_client.runtime.systemd import Watchdog
 from edge_client.runtime.worker import Health
 from edge_client.settings import Settings
 from edge_client.types import Event
-from edge_client.ui.state_publisher import ScreenClient, StatePublisher
+from edge_client.ui.state_publisher import ScreenClient, StatePublisher, get_screen_url
 from landmarks.recording import write_recording
 
 log = logging.getLogger(__name__)
@@ -47,9 +46,8 @@ def run_client(settings: Settings, *, with_screen: bool, printed: bool) -> Pipel
     health = Health()
     with contextlib.ExitStack() as stack:
         stack.callback(source.close)
-        show = (
-            stack.enter_context(open_screen(settings, health)) if with_screen else ScreenClient(_origin(settings)).show
-        )
+        screen = ScreenClient(get_screen_url(settings.publish))
+        show = stack.enter_context(open_screen(settings, health)) if with_screen else screen.show
         publisher = stack.enter_context(Publisher(settings.publish))
         recogniser = stack.enter_context(open_recogniser(settings))
         tracker = stack.enter_context(open_tracker(settings.tracking, source))
@@ -126,8 +124,3 @@ def _take_last_predictions(pipeline: Pipeline) -> None:
     while time.monotonic() < deadline and pipeline.waiting:
         pipeline.take_predictions()
         time.sleep(0.01)
-
-
-def _origin(settings: Settings) -> str:
-    parts = urlsplit(settings.publish.url)
-    return f"{parts.scheme}://{parts.netloc}"

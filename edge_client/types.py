@@ -15,6 +15,7 @@ FEWEST_FRAMES: Final = 6
 
 AnsweredBy = Literal["cloud", "device"]
 Hand = Literal["left", "right", "both"]
+LessonPhase = Literal["get_ready", "now", "seen", "missed"]
 Connection = Literal["connecting", "online", "offline"]
 
 
@@ -135,6 +136,21 @@ class LinkState:
     same_model: bool | None = None
 
 
+class LessonState(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a lesson is: recording ``number`` of ``count`` of a gesture.
+
+    ``seconds`` are left of the countdown in the phase ``get_ready``; ``progress`` is the share of the window that is
+    recorded in ``now``; ``seen`` and ``missed`` say whether the recording just made shows a hand.
+    """
+
+    gesture: str
+    phase: LessonPhase
+    number: int
+    count: int
+    seconds: int = 0
+    progress: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameState:
     """What the screen may show after a frame: smoothed hands ``(2, 21, 3)`` and what is known of them."""
@@ -145,3 +161,4 @@ class FrameState:
     smoothed: SmoothedPrediction | None
     active_gesture: str | None
     fps: float
+    lesson: LessonState | None = None

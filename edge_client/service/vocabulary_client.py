@@ -16,7 +16,8 @@ NOT_MODIFIED: Final = 304
 NOT_FOUND: Final = 404
 BINARY: Final = {"Content-Type": "application/octet-stream"}
 
-_NAMED: Final = re.compile(r"(?P<root>.*)/vocabularies/(?P<name>[a-z0-9][a-z0-9_-]{0,63})")
+_NAME: Final = r"[a-z0-9][a-z0-9_-]{0,63}"
+_NAMED: Final = re.compile(rf"(?P<root>.*)/vocabularies/(?P<name>{_NAME})")
 
 
 class ServiceAddress(NamedTuple):
@@ -38,6 +39,11 @@ def parse_address(url: str) -> ServiceAddress:
     url = url.rstrip("/")
     named = _NAMED.fullmatch(url)
     return ServiceAddress(named["root"], named["name"]) if named else ServiceAddress(url, None)
+
+
+def is_vocabulary_name(name: str) -> bool:
+    """Whether the service takes a vocabulary of this name."""
+    return re.fullmatch(_NAME, name) is not None
 
 
 def open_root_client(settings: Cloud) -> ServiceClient:

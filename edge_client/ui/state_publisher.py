@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 import numpy as np
@@ -17,6 +18,7 @@ from urllib3.util import Timeout
 from edge_client.runtime.newest_slot import NewestSlot
 from edge_client.runtime.worker import Health, Worker
 from edge_client.service.replies import ResponseError, decode_reply, read_body
+from edge_client.settings import Publish
 from edge_client.types import FrameState, LinkState
 
 log = logging.getLogger(__name__)
@@ -93,6 +95,7 @@ def describe_state(state: FrameState, link: LinkState, session_id: str, troubles
         "troubles": list(troubles),
         "round_trip_ms": round(link.round_trip_ms, 1) if link.round_trip_ms is not None else None,
         "fps": round(state.fps, 1),
+        "lesson": msgspec.to_builtins(state.lesson),
     }
 
 
@@ -101,6 +104,12 @@ def _next_to_answer(link: LinkState) -> str | None:
     if link.connection == "online":
         return "cloud"
     return "device" if link.has_local_model else None
+
+
+def get_screen_url(settings: Publish) -> str:
+    """Where a screen in another process would be: at the host that takes the events."""
+    parts = urlsplit(settings.url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 class ScreenHealth(msgspec.Struct, frozen=True):

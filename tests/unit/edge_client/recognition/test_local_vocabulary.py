@@ -16,7 +16,7 @@ from edge_client.service.vocabulary_client import parse_address
 from edge_client.settings import Cloud, Device, Settings
 from edge_client.types import Window, WindowPrediction, WindowStats
 from landmarks.hands import compute_presence, drop_z
-from landmarks.models.vocabulary import Vocabulary, teach
+from landmarks.models.vocabulary import Vocabulary, VocabularyError, teach
 from landmarks.models.vocabulary_files import encode_vocabulary
 from landmarks.protocol.predictions import softmax
 from serve_app.settings import PROJECT_ROOT
@@ -143,7 +143,7 @@ def test_a_service_that_fails_is_said_once(tmp_path: Path, caplog: pytest.LogCap
         local = make_local(tmp_path, service.url)
         assert local.refresh(TIMEOUT_S) is None
         assert local.refresh(TIMEOUT_S) is None
-    assert caplog.text.count("can't be fetched") == 1
+    assert caplog.text.count("can't be exchanged with the service") == 1
     assert "broken" in caplog.text
 
 
@@ -240,3 +240,35 @@ def test_a_recogniser_of_a_service_that_is_away_answers_with_the_file(tmp_path: 
         wait_until(answered)
     assert answers[0].labels == ("grab", "wave", "hello", "none")
     assert answers[0].labels[int(answers[0].probabilities.argmax())] == "grab"
+
+
+def test_what_was_taught_while_the_service_was_away_is_sent_and_not_overwritten(
+    tmp_path: Path, model: LocalModel, vocabulary: Vocabulary
+) -> None:
+    status, stored = [503], [encode_vocabulary(teach(record_gestures("lift"), model.session))]
+
+    def answer(request: Request) -> Reply:
+        if request.method == "PUT" and status[0] == 200:
+            stored[0] = request.body
+        return Reply(status[0], stored[0])
+
+    with http_service(answer) as service:
+        local = make_local(tmp_path, service.url)
+        assert "answered 503" in local.save(vocabulary)
+        again = make_local(tmp_path, service.url)
+        assert again.refresh(TIMEOUT_S) is None
+        status[0] = 200
+        assert again.refresh(TIMEOUT_S) is None
+        assert stored[0] == encode_vocabulary(vocabulary)
+        fetched = again.refresh(TIMEOUT_S)
+    assert fetched is not None
+    assert fetched.gestures == vocabulary.gestures
+
+
+def test_a_vocabulary_that_can_not_be_written_is_not_sent(
+    tmp_path: Path, service: HttpService, vocabulary: Vocabulary
+) -> None:
+    (tmp_path / "taken").write_text("a file where the folder should be")
+    with pytest.raises(VocabularyError, match=r"mine.vocabulary can't be written"):
+        make_local(tmp_path / "taken", service.url).save(vocabulary)
+    assert service.requests == []
