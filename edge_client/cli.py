@@ -9,6 +9,7 @@ from pathlib import Path
 from edge_client.capture.frames import SourceError
 from edge_client.service.http_client import ServiceError
 from edge_client.settings import Settings, SettingsError, load_settings
+from edge_client.settings.aliases import SHARPNESS
 from edge_client.settings_file import setting_fields, settings_toml
 from landmarks.models.card import ModelError
 from landmarks.models.vocabulary import NONE, VocabularyError
@@ -192,6 +193,8 @@ def read_settings(options: argparse.Namespace) -> Settings:
     flags = {
         field.path: value for field in setting_fields() if (value := getattr(options, field.path, None)) is not None
     }
+    if getattr(options, SHARPNESS, None) is not None:
+        flags[SHARPNESS] = getattr(options, SHARPNESS)
     file = getattr(options, "file", None)
     if file is not None:
         flags["capture.source"] = file
@@ -205,6 +208,7 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
         names = [*SHORT_FLAGS.get(field.path, ()), field.flag]
         described = f"{field.description} ({field.default!r})".replace("%", "%%")
         group.add_argument(*names, dest=field.path, metavar="VALUE", help=described)
+    group.add_argument("--trigger-sharpness", dest=SHARPNESS, metavar="VALUE", help="1 / trigger.temperature")
 
 
 def _print(text: str, stream: object = None) -> None:

@@ -127,7 +127,7 @@ class Pipeline:
         """Put the predictions that arrived through the trigger; publishes and gives the events they brought."""
         events = []
         for raw in self._recogniser.collect():
-            probabilities = temperature_scale(raw.probabilities, self._settings.trigger.sharpness)
+            probabilities = temperature_scale(raw.probabilities, self._settings.trigger.temperature)
             if self._trigger is None or raw.labels != self._labels:
                 self._trigger = Trigger(self._settings.trigger, raw.labels)
                 self._labels = raw.labels

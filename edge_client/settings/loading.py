@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from edge_client.settings.aliases import rename_settings
 from edge_client.settings.schema import ENVIRONMENT, LONGEST_SHOWN, Settings
 
 MAX_BYTES: Final = 1_000_000
@@ -41,8 +42,14 @@ def load_settings(
         if not isinstance(table, dict):
             raise SettingsError(f"{file}: {group} is not a table, expected one of {list(Settings.__struct_fields__)}")
     tables = read_values(tables)
+    try:
+        trigger = rename_settings({f"trigger.{name}": value for name, value in tables.get("trigger", {}).items()})
+        flags = rename_settings(flags or {})
+    except ValueError as error:
+        raise SettingsError(f"{file or 'the settings'}: {error}") from error
+    tables |= {"trigger": {path.removeprefix("trigger."): value for path, value in trigger.items()}}
     named = {path: environment[name] for name, path in ENVIRONMENT.items() if environment.get(name)}
-    for path, text in {**named, **(flags or {})}.items():
+    for path, text in {**named, **flags}.items():
         group, field = path.split(".")
         tables.setdefault(group, {})[field] = read_text(path, text)
     try:

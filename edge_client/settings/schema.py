@@ -86,7 +86,7 @@ class Tracking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When a gesture happened. ``_on`` opens, ``_off`` closes: in between, what was stays.
 
-    ``sharpness`` makes the thresholds fit the model: one that was trained with label smoothing, as the bundled one,
+    ``temperature`` makes the thresholds fit the model: one that was trained with label smoothing, as the bundled one,
     rarely says more than 0.95 however sure it is. A benchmark of whole signs measures what a value brings.
     """
 
@@ -104,9 +104,9 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         0.040
     )
     area_off: Annotated[Share, doc("... below which the hand is too far away")] = 0.025
-    sharpness: Annotated[float, doc("power an output is raised to before the thresholds; 1 leaves it", gt=0, le=10)] = (
-        1.4
-    )
+    temperature: Annotated[
+        float, doc("temperature of an output before the thresholds; below 1 it gets surer", ge=0.1, le=100)
+    ] = 0.714
     mean_of: Annotated[int, doc("outputs in the mean", ge=1, le=100)] = 7
     votes: Annotated[int, doc("outputs in a row that must name the same label", ge=1, le=100)] = 4
     early: Annotated[Share, doc("mean probability from which fewer votes are needed")] = 0.995

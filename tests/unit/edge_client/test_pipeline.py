@@ -183,8 +183,8 @@ def test_every_stage_is_timed_for_every_frame() -> None:
     assert len(client.pipeline.times.own_ms()) == 20
 
 
-@pytest.mark.parametrize(("sharpness", "events"), [(1.0, 0), (1.4, 1)])
-def test_outputs_are_sharpened_before_the_thresholds(sharpness: float, events: int) -> None:
+@pytest.mark.parametrize(("temperature", "events"), [(1.0, 0), (0.714, 1)])
+def test_outputs_are_sharpened_before_the_thresholds(temperature: float, events: int) -> None:
     live = Scripted(hello)
     usual = live.submit
 
@@ -195,12 +195,12 @@ def test_outputs_are_sharpened_before_the_thresholds(sharpness: float, events: i
         live._waiting.append((due, WindowPrediction(window, LABELS, unsure, "cloud", 5.0, "1")))
 
     live.submit = submit  # type: ignore[method-assign]
-    client = Client(live, Settings(trigger=Thresholds(sharpness=sharpness)))
+    client = Client(live, Settings(trigger=Thresholds(temperature=temperature)))
     assert len(client.play(*sign())) == events
 
 
 def test_sharpening_is_a_softmax_at_another_temperature() -> None:
     logits = np.array([1.0, 2.0, 4.0], dtype=np.float32)
     plain, sharp = np.exp(logits) / np.exp(logits).sum(), np.exp(logits * 2) / np.exp(logits * 2).sum()
-    assert np.allclose(temperature_scale(plain.astype(np.float32), 2.0), sharp, atol=1e-6)
+    assert np.allclose(temperature_scale(plain.astype(np.float32), 0.5), sharp, atol=1e-6)
     assert np.allclose(temperature_scale(plain.astype(np.float32), 1.0), plain, atol=1e-6)
