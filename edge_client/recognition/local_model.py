@@ -9,7 +9,7 @@ from edge_client.types import Window, WindowPrediction, WindowShape
 from landmarks.models.card import ModelError
 from landmarks.models.repository import open_newest
 from landmarks.models.session import ModelSession
-from landmarks.models.vocabulary import Vocabulary, VocabularyError, adapt
+from landmarks.models.vocabulary import Vocabulary, VocabularyError, adapt, compute_digest
 from landmarks.protocol.predictions import softmax
 from landmarks.protocol.tensors import EMBEDDING, LOGITS, PRESENCE, SEQUENCE
 
@@ -25,7 +25,8 @@ class LocalModel:
     def __init__(self, session: ModelSession, version: str, vocabulary: Vocabulary | None = None) -> None:
         card = session.card
         self.session = session
-        self.version = version
+        self.version = version if vocabulary is None else f"{version}-{compute_digest(vocabulary)}"
+        self._base_version = version
         self.vocabulary = vocabulary
         self.labels = card.class_labels if vocabulary is None else vocabulary.class_labels
         self.sha256 = card.sha256
@@ -46,7 +47,7 @@ class LocalModel:
         Raises:
             VocabularyError: the model can't carry one.
         """
-        return LocalModel(self.session, self.version, adapt(vocabulary, self.session))
+        return LocalModel(self.session, self._base_version, adapt(vocabulary, self.session))
 
     def predict(self, window: Window) -> WindowPrediction:
         """Recognise one window.

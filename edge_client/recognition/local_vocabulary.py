@@ -31,7 +31,7 @@ class LocalVocabulary:
         self.path = folder / f"{name}{SUFFIX}"
         self._client = client
         self._unsent = folder / f".{name}.unsent"
-        self._etag: str | None = None
+        self._known: bytes | None = None  # what was read or fetched last
         self._fault = ""
 
     def read(self) -> Vocabulary | None:
@@ -39,8 +39,10 @@ class LocalVocabulary:
         if not self.path.exists():
             return None
         try:
-            return read_vocabulary(self.path)
-        except VocabularyError as error:
+            vocabulary = read_vocabulary(self.path)
+            self._known = self.path.read_bytes()
+            return vocabulary
+        except (VocabularyError, OSError) as error:
             self._warn(f"the vocabulary on this machine is left out: {error}")
             return None
 
@@ -76,7 +78,7 @@ class LocalVocabulary:
         return ""
 
     def refresh(self, timeout_s: float) -> Vocabulary | None:
-        """The service's vocabulary where it isn't the one of the last call; it is written to the file.
+        """The service's vocabulary where it isn't the one that was read or fetched last; it is written to the file.
 
         ``None`` where nothing changed, or none could be had: the log then says once why. What was taught here while the
         service was away is sent to it instead.
@@ -85,10 +87,10 @@ class LocalVocabulary:
             if self._unsent.exists() and self.path.exists():
                 self._send(self.path.read_bytes())
                 return None
-            file = fetch_vocabulary(self._client, self.name, self._etag, timeout=timeout_s)
-            if file is None:
+            data = fetch_vocabulary(self._client, self.name, self._known, timeout=timeout_s)
+            if data is None:
                 return None
-            vocabulary = decode_vocabulary(file.data)
+            vocabulary = decode_vocabulary(data)
         except ServiceError as error:
             if error.status != NOT_FOUND:
                 self._warn(f"the vocabulary {self.name} can't be exchanged with the service: {error}")
@@ -96,8 +98,8 @@ class LocalVocabulary:
         except (VocabularyError, OSError) as error:
             self._warn(f"the service's vocabulary {self.name} is left out: {error}")
             return None
-        self._etag, self._fault = file.etag, ""
-        self._write(file.data)
+        self._known, self._fault = data, ""
+        self._write(data)
         return vocabulary
 
     def close(self) -> None:
@@ -106,7 +108,6 @@ class LocalVocabulary:
 
     def _send(self, data: bytes) -> None:
         send_vocabulary(self._client, self.name, data)
-        self._etag = None
         self._unsent.unlink(missing_ok=True)
 
     def _write(self, data: bytes) -> None:

@@ -10,11 +10,12 @@ import msgspec
 
 from edge_client.service.http_client import ServiceClient, ServiceError
 from edge_client.settings import Cloud
+from landmarks.models.card import compute_sha256
 from landmarks.models.vocabulary_files import MAX_BYTES
 
 NOT_MODIFIED: Final = 304
 NOT_FOUND: Final = 404
-BINARY: Final = {"Content-Type": "application/octet-stream"}
+FILE_TYPE: Final = "application/octet-stream"
 
 _NAME: Final = r"[a-z0-9][a-z0-9_-]{0,63}"
 _NAMED: Final = re.compile(rf"(?P<root>.*)/vocabularies/(?P<name>{_NAME})")
@@ -25,13 +26,6 @@ class ServiceAddress(NamedTuple):
 
     root: str
     vocabulary: str | None
-
-
-class VocabularyFile(NamedTuple):
-    """The bytes of a vocabulary, and the tag by which the service tells it from an earlier one."""
-
-    data: bytes
-    etag: str | None
 
 
 def parse_address(url: str) -> ServiceAddress:
@@ -52,21 +46,21 @@ def open_root_client(settings: Cloud) -> ServiceClient:
 
 
 def fetch_vocabulary(
-    client: ServiceClient, name: str, etag: str | None = None, *, timeout: float | None = None
-) -> VocabularyFile | None:
-    """A vocabulary's file from the service at its root; ``None`` where it is still the one of ``etag``.
+    client: ServiceClient, name: str, known: bytes | None = None, *, timeout: float | None = None
+) -> bytes | None:
+    """A vocabulary's file from the service at its root; ``None`` where it is still the one that is ``known``.
 
     Raises:
         ServiceError: the service gave none; its status is 404 where it has none of this name.
     """
-    headers = {"If-None-Match": etag} if etag else {}
+    headers = {"Accept": FILE_TYPE} | ({"If-None-Match": f'"{compute_sha256(known)}"'} if known else {})
     try:
-        data, answered = client.request("GET", f"/vocabularies/{name}", headers, timeout=timeout, limit=MAX_BYTES)
+        data, _ = client.request("GET", f"/vocabularies/{name}", headers, timeout=timeout, limit=MAX_BYTES)
     except ServiceError as error:
         if error.status == NOT_MODIFIED:
             return None
         raise
-    return VocabularyFile(data, answered.get("ETag"))
+    return None if data == known else data
 
 
 def send_vocabulary(client: ServiceClient, name: str, data: bytes) -> None:
@@ -75,4 +69,4 @@ def send_vocabulary(client: ServiceClient, name: str, data: bytes) -> None:
     Raises:
         ServiceError: the service doesn't take it.
     """
-    client.request("PUT", f"/vocabularies/{name}", BINARY, data, timeout=None)
+    client.request("PUT", f"/vocabularies/{name}", {"Content-Type": FILE_TYPE}, data, timeout=None)

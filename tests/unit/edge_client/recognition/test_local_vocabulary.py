@@ -16,7 +16,8 @@ from edge_client.service.vocabulary_client import parse_address
 from edge_client.settings import Cloud, Device, Settings
 from edge_client.types import Window, WindowPrediction, WindowStats
 from landmarks.hands import compute_presence, drop_z
-from landmarks.models.vocabulary import Vocabulary, VocabularyError, teach
+from landmarks.models.card import compute_sha256
+from landmarks.models.vocabulary import Vocabulary, VocabularyError, compute_digest, teach
 from landmarks.models.vocabulary_files import encode_vocabulary
 from landmarks.protocol.predictions import softmax
 from serve_app.settings import PROJECT_ROOT
@@ -43,11 +44,13 @@ def show(gesture: str, take: int = 100) -> Window:
     return Window(hands, compute_presence(hands), WindowStats(1, len(hands), 1.0, 0.1, 0.1), float(take))
 
 
-def serve_vocabulary(data: bytes, etag: str = '"1"') -> Callable[[Request], Reply]:
+def serve_vocabulary(data: bytes) -> Callable[[Request], Reply]:
     """``GET /vocabularies/mine`` of a service."""
+    etag = f'"{compute_sha256(data)}"'
 
     def answer(request: Request) -> Reply:
         assert request.path == "/vocabularies/mine"
+        assert request.headers["Accept"] == "application/octet-stream"
         if request.headers.get("If-None-Match") == etag:
             return Reply(304, b"")
         return Reply(body=data, headers={"ETag": etag})
@@ -74,6 +77,8 @@ def test_the_local_model_names_the_taught_gestures_and_what_is_kept(model: Local
         assert answer.labels[int(answer.probabilities.argmax())] == gesture
     assert mine.labels[int(mine.predict(show("lift")).probabilities.argmax())] == "none"
     assert model.predict(show("wave")).labels == model.session.card.class_labels
+    assert mine.version == f"{model.version}-{compute_digest(vocabulary)}"
+    assert mine.with_vocabulary(vocabulary).version == mine.version
 
 
 def test_its_probabilities_are_the_softmax_of_the_vocabularys_logits(model: LocalModel, vocabulary: Vocabulary) -> None:
@@ -121,10 +126,13 @@ def test_it_is_fetched_once_written_to_the_file_and_then_only_compared(
     assert fetched.class_labels == vocabulary.class_labels
     assert local.path.read_bytes() == encode_vocabulary(vocabulary)
     assert local.refresh(TIMEOUT_S) is None
-    assert service.requests[-1].headers["If-None-Match"] == '"1"'
-    read = local.read()
+    again = make_local(tmp_path / "new", service.url)
+    read = again.read()
     assert read is not None
     assert read.gestures == vocabulary.gestures
+    assert again.refresh(TIMEOUT_S) is None
+    etag = f'"{compute_sha256(encode_vocabulary(vocabulary))}"'
+    assert [request.headers.get("If-None-Match") for request in service.requests] == [None, etag, etag]
 
 
 def test_what_is_here_stays_where_the_service_has_none(
@@ -200,7 +208,7 @@ def test_a_vocabulary_that_changes_on_the_service_changes_here(
 
     def answer(request: Request) -> Reply:
         if request.path == "/vocabularies/mine":
-            return serve_vocabulary(files[-1], f'"{len(files)}"')(request)
+            return serve_vocabulary(files[-1])(request)
         reply = usual(request)
         return Reply(body=reply.body.replace(b'"model_version":"1"', b'"model_version":"1-%d"' % len(files)))
 

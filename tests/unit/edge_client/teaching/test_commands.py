@@ -36,6 +36,7 @@ class Store:
             decode_vocabulary(request.body)
             self.files[name] = request.body
             return Reply(201)
+        assert request.headers["Accept"] == "application/octet-stream"
         return Reply(body=self.files[name]) if name in self.files else Reply(404, b'{"error": "none"}')
 
 
