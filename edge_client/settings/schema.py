@@ -22,6 +22,7 @@ ENVIRONMENT: Final = {
     "HELEN_CLOUD_CA_FILE": "cloud.ca_file",
     "HELEN_API_KEY": "cloud.api_key",
     "HELEN_BACKEND_GESTURE_URL": "publish.url",
+    "HELEN_VOCABULARIES_DIR": "device.vocabularies",
 }
 
 HOST_NAME_CHARACTERS: Final = frozenset(string.ascii_letters + string.digits + "-._")
