@@ -9,6 +9,7 @@ the table doesn't depend on this machine's speed.
 """
 
 import argparse
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from edge_client.recognition.local_model import LocalModel
 from edge_client.settings import Settings
 from landmarks.hands import Array
 from landmarks.models.vocabulary import teach
-from landmarks.recording import Recording, RecordingError, read_labelled_hands, read_recording
+from landmarks.recording import Recording, RecordingError, join_recordings, read_labelled_hands, read_recording
 
 SEED: Final = 0
 TAUGHT_FRAMES: Final = 30
@@ -57,7 +58,11 @@ class Score:
 
 
 def list_people(folder: Path) -> Iterator[Person]:
-    """The people of the data sets; one who was recorded in several sessions is played in the same and in the next."""
+    """The people of the data sets.
+
+    One who was recorded in several sessions is taught in one and played in the same or the next, or taught in two and
+    played in the third.
+    """
     for name in TUTORIALS:
         recording = read_recording(folder / "asl_tutorials_mit" / f"{name}.npz")
         for signer in np.unique(recording.signer).tolist():
@@ -66,9 +71,11 @@ def list_people(folder: Path) -> Iterator[Person]:
     recording = read_sessions(folder / "ksl13_hands" / "ksl13_hands.npz")
     names = np.unique(recording.session).tolist()
     sessions = [select_windows(recording, recording.session == name) for name in names]
-    for name, here, there in zip(names, sessions, [*sessions[1:], sessions[0]], strict=True):
+    for index, name in enumerate(names):
+        here, there, third = (sessions[(index + step) % len(sessions)] for step in range(3))
         yield Person(f"ksl13 {name}, same", here, here)
         yield Person(f"ksl13 {name}, next", here, there)
+        yield Person(f"ksl13 {name} and next, third", join_recordings(here, there), third)
 
 
 def read_sessions(path: Path) -> Recording:
@@ -91,11 +98,16 @@ def resample_nearest(window: Array, frames: int) -> Array:
 
 
 def draw_taught(recording: Recording, count: int) -> npt.NDArray[np.intp]:
-    """Which windows are taught: ``count`` of every second label."""
+    """Which windows are taught: ``count`` of every second label, as many of each session."""
     draw = np.random.default_rng(SEED)
     usable = recording.hands.any(axis=(1, 2))
     labels = [label for label in np.unique(recording.label).tolist() if label not in NO_SIGN]
-    drawn = [draw.permutation(np.flatnonzero((recording.label == label) & usable))[:count] for label in labels[::2]]
+    sessions = np.unique(recording.session).tolist()
+    drawn = []
+    for label in labels[::2]:
+        for session in sessions:
+            found = np.flatnonzero((recording.label == label) & (recording.session == session) & usable)
+            drawn.append(draw.permutation(found)[: math.ceil(count / len(sessions))])
     return np.concatenate(drawn)
 
 

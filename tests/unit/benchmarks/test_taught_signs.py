@@ -18,6 +18,7 @@ from benchmarks.edge.taught_signs import (
 )
 from edge_client.recognition.local_model import LocalModel
 from edge_client.settings import Settings, Thresholds
+from landmarks.recording import join_recordings
 from serve_app.settings import PROJECT_ROOT
 from testkit.edge.vocabularies import perform, record_gestures
 
@@ -35,6 +36,17 @@ def test_every_second_label_is_taught_with_so_many_windows() -> None:
     lesson = make_lesson(RECORDING, draw_taught(RECORDING, 4))
     assert sorted(lesson.label.tolist()) == ["grab"] * 4 + ["wave"] * 4
     assert lesson.hands.shape == (8, 30, 126)
+
+
+def test_two_sessions_are_taught_alike() -> None:
+    both = join_recordings(RECORDING, record_gestures("wave", "grab", "lift", takes=6, session="tuesday"))
+    lesson = make_lesson(both, draw_taught(both, 5))
+    assert sorted(zip(lesson.label.tolist(), lesson.session.tolist(), strict=True)) == [
+        *(("grab", "monday"), ("grab", "monday"), ("grab", "monday")),
+        *(("grab", "tuesday"), ("grab", "tuesday"), ("grab", "tuesday")),
+        *(("wave", "monday"), ("wave", "monday"), ("wave", "monday")),
+        *(("wave", "tuesday"), ("wave", "tuesday"), ("wave", "tuesday")),
+    ]
 
 
 def test_a_window_without_a_hand_is_not_taught() -> None:
