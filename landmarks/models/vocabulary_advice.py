@@ -9,7 +9,7 @@ Language = Literal["en", "es"]
 
 SENTENCES: Final[dict[Language, dict[str, str]]] = {
     "en": {
-        "right": "Left out one by one, {right:.0%} of the recordings are named right, {accepted:.0%} surely enough.",
+        "right": "Left out one by one, {right:.0f}% of the recordings are named right, {accepted:.0f}% surely enough.",
         "alone": "{label} has one recording: nothing is known of how well it is recognised. Record some more.",
         "confused": "{label} was taken for {other} {count} of {tried} times.",
         "inseparable": "{label} and {other} can't be told apart: change one of them, or forget it.",
@@ -19,7 +19,7 @@ SENTENCES: Final[dict[Language, dict[str, str]]] = {
         "fine": "Nothing is confused.",
     },
     "es": {
-        "right": "Dejada fuera cada grabación, se reconoce el {right:.0%}; con certeza, el {accepted:.0%}.",
+        "right": "Dejada fuera cada grabación, se reconoce el {right:.0f} %; con certeza, el {accepted:.0f} %.",
         "alone": "{label} tiene una sola grabación: no se sabe lo bien que se reconoce. Graba algunas más.",
         "confused": "{label} se tomó por {other} {count} de {tried} veces.",
         "inseparable": "{label} y {other} no se distinguen: cambia uno de los dos, u olvídalo.",
@@ -36,14 +36,14 @@ def advise(report: VocabularyReport, language: Language = "en") -> list[str]:
     words = SENTENCES[language]
     lines = []
     if not math.isnan(report.right):
-        lines.append(words["right"].format(right=report.right, accepted=report.accepted))
+        lines.append(words["right"].format(right=100 * report.right, accepted=100 * report.accepted))
     tried = {gesture.label: gesture.tried for gesture in report.gestures}
     confusions = report.list_confusions()
     for label, other, count in confusions:
         lines.append(words["confused"].format(label=label, other=other, count=count, tried=tried[label]))
     for label, other in report.inseparable:
         lines.append(words["inseparable"].format(label=label, other=other))
-    if not confusions and not report.inseparable and not math.isnan(report.right):
+    if len(report.gestures) > 1 and not (confusions or report.inseparable or math.isnan(report.right)):
         lines.append(words["fine"])
     for gesture in report.gestures:
         if gesture.recordings == 1:
