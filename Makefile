@@ -99,7 +99,6 @@ evaluate: $(VENV)/.installed ## print the held-out figures of training, from the
 	$(VENV)/bin/python -m training.evaluate $(if $(ROWS),--rows $(ROWS)) --output runs/evaluation
 
 bench: $(VENV)/.installed $(SERVE_VENV)/.installed ## measure this service beside others, in one run
-	@command -v wrk >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq wrk; } || { echo "make bench needs wrk: sudo apt-get install wrk"; exit 1; }
 	$(VENV)/bin/python -m benchmarks
 
 pins: ## write constraints.txt anew from what .venv holds

@@ -1,23 +1,18 @@
-"""``python -m benchmarks``: every server in turn, the same load, one report and one chart."""
+"""``python -m benchmarks``: every server in turn, the same load, one report."""
 
 import argparse
-import os
 import shlex
 import sys
-from collections.abc import Callable
-from typing import Final
+from functools import partial
 
 from benchmarks import OUT, BenchmarkError
-from benchmarks.load.closed_loop import find_wrk
 from benchmarks.load.request_encoders import ENCODERS, STREAM
-from benchmarks.serving.report import describe_machine, draw_chart, write_report
-from benchmarks.serving.results import Results
+from benchmarks.serving.report import Results, describe_machine, write_report
 from benchmarks.serving.run import Run
 from benchmarks.serving.servers import SERVERS, clean_environment
 from testkit.processes import StartError, exit_on_sigterm
 
-PARTS: Final = ("closed", "open", "pis")
-ENCODINGS: Final = (*ENCODERS, STREAM)
+PARTS = ["closed", "open", "pis"]
 
 
 def main(arguments: list[str]) -> int:
@@ -31,45 +26,37 @@ def main(arguments: list[str]) -> int:
         f"command: `{shlex.join(['python', '-m', 'benchmarks', *arguments])}`",
         f"a load is {options.seconds} s after {options.warm_up} s of warm-up; medians of {options.rounds} rounds",
     ]
-    if os.getloadavg()[0] > 0.5:
-        print(f"The load average is {os.getloadavg()[0]:.2f}: something else uses this machine, figures will suffer.")
     results = Results()
     try:
-        find_wrk()
         Run([server for server in SERVERS if server.name in options.only], options, results).measure()
     except (BenchmarkError, StartError) as error:
         results.stopped = str(error)
     text = write_report(results, setting)
     (OUT / "serving.md").write_text(text)
-    draw_chart(results, OUT / "serving.png")
     print(f"\n{text}")
     return 1 if results.stopped else 0
 
 
 def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     """What to measure; lists are comma-separated."""
-    names = tuple(server.name for server in SERVERS)
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="This service and others, one load.")
     add = parser.add_argument
     add("--seconds", type=parse_count, default=5, help="length of a measured load (default 5)")
     add("--warm-up", type=parse_count, default=2, help="seconds of load before each (default 2)")
     add("--rounds", type=parse_count, default=2, help="times that every server is started (default 2)")
     add("--connections", type=parse_counts, default=[1, 16, 64, 256], help="default 1,16,64,256")
-    for flag, known in (("--only", names), ("--parts", PARTS), ("--ways", ENCODINGS)):
-        add(flag, type=parse_choices(known), default=list(known), help=f"default {','.join(known)}")
+    names = [server.name for server in SERVERS]
+    for flag, known in (("--only", names), ("--parts", PARTS), ("--ways", [*ENCODERS, STREAM])):
+        add(flag, type=partial(parse_names, known), default=known, help=f"default {','.join(known)}")
     return parser.parse_args(arguments)
 
 
-def parse_choices(known: tuple[str, ...]) -> Callable[[str], list[str]]:
-    """A parser of comma-separated words that are all known."""
-
-    def parse(text: str) -> list[str]:
-        for part in (parts := text.split(",")):
-            if part not in known:
-                raise argparse.ArgumentTypeError(f"{part!r} found, expected some of {','.join(known)}")
-        return parts
-
-    return parse
+def parse_names(known: list[str], text: str) -> list[str]:
+    """Comma-separated words that are all known."""
+    for name in (names := text.split(",")):
+        if name not in known:
+            raise argparse.ArgumentTypeError(f"{name!r} found, expected some of {','.join(known)}")
+    return names
 
 
 def parse_count(text: str) -> int:

@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 from edge_client.capture.frames import SourceError
 from edge_client.capture.hand_tracker import open_tracker
 from edge_client.capture.live_source import LiveSource
@@ -26,9 +24,9 @@ from edge_client.recognition.recogniser import open_recogniser
 from edge_client.runtime.stop_signals import stop_on_signals
 from edge_client.runtime.systemd import Watchdog
 from edge_client.runtime.worker import Health
-from edge_client.settings import Settings
+from edge_client.settings import Screen, Settings
 from edge_client.types import Event
-from edge_client.ui.state_publisher import ScreenClient, StatePublisher, get_screen_url
+from edge_client.ui.state_publisher import ScreenClient, StatePublisher
 from landmarks.recording import write_recording
 
 log = logging.getLogger(__name__)
@@ -36,18 +34,20 @@ log = logging.getLogger(__name__)
 LAST_PREDICTIONS_S: Final = 2.0
 
 
-def run_client(settings: Settings, *, with_screen: bool, printed: bool) -> Pipeline:
+def run_client(settings: Settings, with_screen: bool) -> Pipeline:
     """Run until the source ends or SIGINT or SIGTERM comes; gives the pipeline for its counts and times.
 
-    ``with_screen`` starts the local screen in this process, otherwise one may run at the publishing URL.
-    ``printed`` writes each event to the log.
+    ``with_screen`` starts the local screen in this process, otherwise one may run at the publishing URL. The log has
+    each event.
     """
     source = open_source(settings.capture)
     health = Health()
     with contextlib.ExitStack() as stack:
         stack.callback(source.close)
-        screen = ScreenClient(get_screen_url(settings.publish))
-        show = stack.enter_context(open_screen(settings, health)) if with_screen else screen.show
+        if with_screen:
+            show = stack.enter_context(open_screen(settings.screen, health))
+        else:
+            show = ScreenClient(settings.publish.origin).show
         publisher = stack.enter_context(Publisher(settings.publish))
         recogniser = stack.enter_context(open_recogniser(settings))
         tracker = stack.enter_context(open_tracker(settings.tracking, source))
@@ -58,8 +58,7 @@ def run_client(settings: Settings, *, with_screen: bool, printed: bool) -> Pipel
 
         def publish(event: Event) -> None:
             publisher.publish(event)
-            if printed:
-                log.info("%s %.2f (%s, %.0f ms)", event.gesture, event.score, event.source, event.latency_ms)
+            log.info("%s %.2f (%s, %.0f ms)", event.gesture, event.score, event.source, event.latency_ms)
 
         pipeline = Pipeline(settings, recogniser, tracker, publish=publish, show=states.show, session_id=session_id)
         live = (source,) if isinstance(source, LiveSource) else ()
@@ -81,7 +80,7 @@ def run_client(settings: Settings, *, with_screen: bool, printed: bool) -> Pipel
         return pipeline
 
 
-def play_demo(settings: Settings, *, with_screen: bool, rounds: int) -> Pipeline:
+def play_demo(settings: Settings, with_screen: bool, rounds: int) -> Pipeline:
     """``run_client`` on made hands.
 
     Raises:
@@ -92,12 +91,12 @@ def play_demo(settings: Settings, *, with_screen: bool, rounds: int) -> Pipeline
     with tempfile.TemporaryDirectory(prefix="helen-demo-") as scratch:
         path = Path(scratch) / "made.npz"
         write_recording(recording, path)
-        capture = msgspec.structs.replace(settings.capture, source=str(path))
-        return run_client(msgspec.structs.replace(settings, capture=capture), with_screen=with_screen, printed=True)
+        capture = settings.capture.model_copy(update={"source": str(path)})
+        return run_client(settings.model_copy(update={"capture": capture}), with_screen)
 
 
 @contextlib.contextmanager
-def open_screen(settings: Settings, health: Health) -> Iterator[Callable[[dict[str, Any]], object]]:
+def open_screen(settings: Screen, health: Health) -> Iterator[Callable[[dict[str, Any]], object]]:
     """The local screen in a thread of this process, a part of ``health``; gives what takes a state.
 
     Raises:
@@ -107,13 +106,13 @@ def open_screen(settings: Settings, health: Health) -> Iterator[Callable[[dict[s
     from edge_client.ui.server import ScreenServer
 
     hub = Hub()
-    with ScreenServer(hub, settings.screen.host, settings.screen.port, names=settings.screen.hosts) as server:
+    with ScreenServer(hub, settings) as server:
         deadline = time.monotonic() + 10
         while not server.started:
             if not server.alive or time.monotonic() > deadline:
-                raise SourceError(f"the local screen can't listen on {settings.screen.host}:{settings.screen.port}")
+                raise SourceError(f"the local screen can't listen on {settings.host}:{settings.port}")
             time.sleep(0.01)
-        log.info("local screen: http://%s:%d", settings.screen.host, settings.screen.port)
+        log.info("local screen: http://%s:%d", settings.host, settings.port)
         health.watch(server)
         yield hub.show
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_client.capture.frames import SourceError
-from edge_client.service.http_client import ServiceError
+from edge_client.service.replies import ServiceError
 from edge_client.settings import Settings, SettingsError, load_settings
 from edge_client.settings.aliases import SHARPNESS
 from edge_client.settings_file import setting_fields, settings_toml
@@ -113,23 +113,18 @@ def _run_command(options: argparse.Namespace) -> int:
         return 0
     settings = read_settings(options)
     # Each command imports what it needs: `doctor` must run where MediaPipe or the web server doesn't.
-    if options.command in ("run", "replay"):
-        from edge_client.app import run_client
+    if options.command in ("run", "replay", "demo"):
+        from edge_client.app import play_demo, run_client
 
-        pipeline = run_client(settings, with_screen=options.ui, printed=True)
+        made = options.command == "demo"
+        pipeline = play_demo(settings, options.ui, options.rounds) if made else run_client(settings, options.ui)
         _print(f"{pipeline.frames} frames, a hand in {pipeline.frames_with_hand}, {pipeline.events} events", sys.stderr)
-        return 0
-    if options.command == "demo":
-        from edge_client.app import play_demo
-
-        pipeline = play_demo(settings, with_screen=options.ui, rounds=options.rounds)
-        _print(f"{pipeline.frames} frames, {pipeline.events} events", sys.stderr)
         return 0
     if options.command == "ui":
         from edge_client.ui.server import serve_screen
 
         _print(f"local screen: http://{settings.screen.host}:{settings.screen.port}", sys.stderr)
-        serve_screen(settings.screen.host, settings.screen.port, names=settings.screen.hosts)
+        serve_screen(settings.screen)
         return 0
     if options.command == "record":
         from edge_client.recording.recorder import RecordingPlan, record_windows
@@ -190,9 +185,7 @@ def read_settings(options: argparse.Namespace) -> Settings:
     Raises:
         SettingsError: as ``load_settings``.
     """
-    flags = {
-        field.path: value for field in setting_fields() if (value := getattr(options, field.path, None)) is not None
-    }
+    flags = {path: value for path, _ in setting_fields() if (value := getattr(options, path)) is not None}
     if getattr(options, SHARPNESS, None) is not None:
         flags[SHARPNESS] = getattr(options, SHARPNESS)
     file = getattr(options, "file", None)
@@ -204,10 +197,10 @@ def read_settings(options: argparse.Namespace) -> Settings:
 def _add_settings(command: argparse.ArgumentParser) -> None:
     command.add_argument("--settings", type=Path, metavar="FILE", help="settings file (TOML)")
     group = command.add_argument_group("settings")
-    for field in setting_fields():
-        names = [*SHORT_FLAGS.get(field.path, ()), field.flag]
+    for path, field in setting_fields():
+        flag = "--" + path.replace(".", "-").replace("_", "-")
         described = f"{field.description} ({field.default!r})".replace("%", "%%")
-        group.add_argument(*names, dest=field.path, metavar="VALUE", help=described)
+        group.add_argument(*SHORT_FLAGS.get(path, ()), flag, dest=path, metavar="VALUE", help=described)
     group.add_argument("--trigger-sharpness", dest=SHARPNESS, metavar="VALUE", help="1 / trigger.temperature")
 
 

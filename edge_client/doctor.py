@@ -18,7 +18,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
-from urllib.parse import urlsplit
 
 import numpy as np
 import urllib3
@@ -30,7 +29,8 @@ from edge_client.capture.sources import check_whole, open_source
 from edge_client.capture.stream_url import hide_password
 from edge_client.recognition.local_model import LocalModel, apply_vocabulary
 from edge_client.recognition.local_vocabulary import open_local_vocabulary
-from edge_client.service.http_client import ServiceClient, ServiceError
+from edge_client.service.http_client import ServiceClient
+from edge_client.service.replies import ServiceError
 from edge_client.settings import Settings
 from landmarks.models.card import ModelError
 from landmarks.recording import RecordingError
@@ -127,7 +127,6 @@ def check_source(settings: Settings) -> CheckResult:
         return CheckResult("camera", "fail", str(error), "pip install -r edge_client/requirements.txt")
     except (SourceError, RecordingError) as error:
         return CheckResult("camera", "fail", str(error), hint)
-    deadline = time.monotonic() + CAMERA_SECONDS
     frames, size = 0, ""
     # A source that gives nothing keeps its iterator waiting: closing it from a timer ends that.
     timer = threading.Timer(CAMERA_SECONDS, source.close)
@@ -136,7 +135,7 @@ def check_source(settings: Settings) -> CheckResult:
     for frame in source.frames():
         frames += 1
         size = f" of {frame.image.shape[1]} × {frame.image.shape[0]}" if frame.image is not None else ""
-        if frames >= 30 or time.monotonic() > deadline:
+        if frames >= 30 or not timer.is_alive():
             break
     took_s = time.monotonic() - started
     timer.cancel()
@@ -211,14 +210,13 @@ def check_device_model(settings: Settings) -> CheckResult:
 
 def check_screen(settings: Settings) -> CheckResult:
     """Something listens where events are published."""
-    parts = urlsplit(settings.publish.url)
-    url = f"{parts.scheme}://{parts.netloc}/health"
+    origin = settings.publish.origin
     try:
-        answer = urllib3.request("GET", url, timeout=Timeout(2.0), retries=False, redirect=False)
+        answer = urllib3.request("GET", f"{origin}/health", timeout=Timeout(2.0), retries=False, redirect=False)
     except (urllib3.exceptions.HTTPError, OSError):
         hint = "python -m edge_client ui, or run --ui"
-        return CheckResult("screen", "warn", f"nothing listens at {parts.netloc}", hint)
-    return CheckResult("screen", "ok", f"{parts.netloc} answers {answer.status}")
+        return CheckResult("screen", "warn", f"nothing listens at {origin}", hint)
+    return CheckResult("screen", "ok", f"{origin} answers {answer.status}")
 
 
 def check_temperature(_: Settings) -> CheckResult:

@@ -6,23 +6,22 @@ without waiting. It owns no threshold (``trigger.py``) and no socket.
 
 import time
 import uuid
-from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections import defaultdict, deque
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, Protocol
 
 import numpy as np
 
 from edge_client.capture.frames import Frame
-from edge_client.capture.hand_tracker import Tracker
+from edge_client.capture.hand_tracker import Tracker, find_hands
 from edge_client.settings import Settings
 from edge_client.trigger import Trigger, temperature_scale
 from edge_client.types import Event, FrameState, SmoothedPrediction, Window, WindowPrediction, WindowShape
 from edge_client.windows import HandWindows
 from landmarks.hands import Array
-from landmarks.tracking.hand_identity import HandednessTracker, SeenHand
+from landmarks.tracking.hand_identity import HandednessTracker
 
-STAGES: Final = ("tracker", "tracks", "window", "trigger", "screen")
 TIMINGS_KEPT: Final = 2048
 
 
@@ -40,13 +39,11 @@ class Recogniser(Protocol):
     def collect(self) -> list[WindowPrediction]: ...
 
 
-@dataclass(slots=True)
 class StageTimes:
     """Milliseconds a frame spent in each stage, the last 2 048 of them."""
 
-    stages: dict[str, deque[float]] = field(
-        default_factory=lambda: {stage: deque(maxlen=TIMINGS_KEPT) for stage in STAGES}
-    )
+    def __init__(self) -> None:
+        self.stages: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=TIMINGS_KEPT))
 
     def note(self, stage: str, since: float) -> float:
         """Note the time since ``since`` (``perf_counter``) for ``stage``; gives the time now."""
@@ -84,7 +81,6 @@ class Pipeline:
         self._tracks = HandednessTracker(settings.tracking.smoothing, settings.tracking.lost_frames)
         self._windows: HandWindows | None = None
         self._trigger: Trigger | None = None
-        self._labels: tuple[str, ...] = ()
         self._prediction: WindowPrediction | None = None
         self._smoothed: SmoothedPrediction | None = None
         self._started_s: float | None = None
@@ -99,7 +95,9 @@ class Pipeline:
     def step(self, frame: Frame) -> list[Event]:
         """Take one frame; publishes and gives the events."""
         now = time.perf_counter()
-        seen = self._find(frame)
+        if self._started_s is None:
+            self._started_s = frame.time_s
+        seen = find_hands(self._tracker, frame, self._started_s)
         now = self.times.note("tracker", now)
         self.raw, hands = self._tracks.update(seen)
         self.frames += 1
@@ -128,9 +126,8 @@ class Pipeline:
         events = []
         for raw in self._recogniser.collect():
             probabilities = temperature_scale(raw.probabilities, self._settings.trigger.temperature)
-            if self._trigger is None or raw.labels != self._labels:
+            if self._trigger is None or raw.labels != self._trigger.labels:
                 self._trigger = Trigger(self._settings.trigger, raw.labels)
-                self._labels = raw.labels
             window = raw.window
             self._prediction = replace(raw, probabilities=probabilities)
             self._smoothed, gesture = self._trigger.observe(window.stats, probabilities, window.time_s)
@@ -166,25 +163,13 @@ class Pipeline:
             return 0.0
         return (len(times) - 1) / (times[-1] - times[0])
 
-    def _find(self, frame: Frame) -> Sequence[SeenHand]:
-        if frame.image is None or self._tracker is None:
-            return frame.hands
-        if self._started_s is None:
-            self._started_s = frame.time_s
-        return self._tracker.detect(frame.image, round((frame.time_s - self._started_s) * 1000))
-
     def _submit(self, hands: Array, time_s: float) -> None:
         shape = self._recogniser.shape
         if shape is None:
             return
         if self._windows is None or self._windows.shape != shape:
-            tracking = self._settings.tracking
-            self._windows = HandWindows(
-                shape,
-                stride=tracking.stride,
-                lost_frames=tracking.lost_frames,
-                episode=self._windows.episode if self._windows else 0,
-            )
+            episode = self._windows.episode if self._windows else 0
+            self._windows = HandWindows(shape, self._settings.tracking, episode)
         window = self._windows.push(hands, time_s)
         if window is not None:
             self._recogniser.submit(window)

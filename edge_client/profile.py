@@ -46,9 +46,7 @@ def measure_stages(settings: Settings) -> str:
         if len(times)
     ]
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    lines.append("")
-    lines.append(
-        f"{pipeline.frames} frames in {took_s:.1f} s: {pipeline.frames / took_s:.0f} fps; a hand in "
+    return "\n".join(lines) + (
+        f"\n\n{pipeline.frames} frames in {took_s:.1f} s: {pipeline.frames / took_s:.0f} fps; a hand in "
         f"{pipeline.frames_with_hand / max(pipeline.frames, 1):.1%}; at most {resident:.0f} MiB resident"
     )
-    return "\n".join(lines)

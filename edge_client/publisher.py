@@ -13,16 +13,16 @@ from typing import Final
 
 import msgspec
 import urllib3
-from urllib3.util import Timeout
 
 from edge_client.runtime.worker import STALL_S, Worker
-from edge_client.service.replies import ResponseError, describe_redirect, quote_text, read_body
+from edge_client.service.replies import ResponseError, describe_redirect, quote_text, read_body, send_request
 from edge_client.settings import Publish
 from edge_client.types import Event
 
 log = logging.getLogger(__name__)
 
 MAX_REPLY_BYTES: Final = 64 * 1024
+JSON_HEADERS: Final = {"Content-Type": "application/json"}
 WAKE_EVERY_S: Final = 1.0
 
 
@@ -35,7 +35,7 @@ class Delivery:
     dropped: int = 0
 
 
-class Publisher:
+class Publisher(contextlib.AbstractContextManager["Publisher"]):
     """Posts events to one URL. ``close`` sends what waits, within one time-out; use it as a context manager."""
 
     def __init__(self, settings: Publish) -> None:
@@ -48,9 +48,6 @@ class Publisher:
         self._pool = urllib3.PoolManager(num_pools=1, maxsize=1, retries=False)
         self.worker = Worker("publisher", self._send_next, stall_s=2 * settings.timeout + STALL_S)
         self.worker.start()
-
-    def __enter__(self) -> "Publisher":
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -82,40 +79,27 @@ class Publisher:
                     self.worker.stopping.set()
                 return
             event = self._queue.popleft()
+        reason = "a fault of the client"
         try:
-            self._send(event)
-        except Exception:
-            self.delivery.failed += 1
-            raise
+            reason = self._post(event)
+        finally:
+            self.delivery.sent += not reason
+            self.delivery.failed += bool(reason)
+        if reason:
+            level = logging.WARNING if self._reachable else logging.DEBUG
+            target = self._settings.url
+            log.log(level, "event %d (%s) not delivered to %s: %s", event.sequence, event.gesture, target, reason)
+        self._reachable = not reason
 
-    def _send(self, event: Event) -> None:
+    def _post(self, event: Event) -> str:
+        """Why an event was not delivered; empty where it was."""
         try:
-            answer = self._pool.request(
-                "POST",
-                self._settings.url,
-                body=msgspec.json.encode(event),
-                headers={"Content-Type": "application/json"},
-                timeout=Timeout(total=self._settings.timeout),
-                preload_content=False,
-                redirect=False,
-            )
+            body, timeout_s = msgspec.json.encode(event), self._settings.timeout
+            answer = send_request(self._pool, "POST", self._settings.url, body, JSON_HEADERS, timeout_s=timeout_s)
             with contextlib.suppress(ResponseError):  # its status says enough; a long body must not hold us up
-                read_body(answer, MAX_REPLY_BYTES, self._settings.timeout)
+                read_body(answer, MAX_REPLY_BYTES, timeout_s)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            self._record_failure(event, quote_text(str(error)) or type(error).__name__)
-            return
+            return quote_text(str(error)) or type(error).__name__
         if 300 <= answer.status < 400:
-            self._record_failure(event, f"it {describe_redirect(answer.status, answer.headers.get('Location'))}")
-            return
-        if answer.status >= 400:
-            self._record_failure(event, f"it answered {answer.status}")
-            return
-        self.delivery.sent += 1
-        self._reachable = True
-
-    def _record_failure(self, event: Event, reason: str) -> None:
-        self.delivery.failed += 1
-        level = logging.WARNING if self._reachable else logging.DEBUG
-        target = self._settings.url
-        log.log(level, "event %d (%s) not delivered to %s: %s", event.sequence, event.gesture, target, reason)
-        self._reachable = False
+            return f"it {describe_redirect(answer.status, answer.headers.get('Location'))}"
+        return f"it answered {answer.status}" if answer.status >= 400 else ""

@@ -30,16 +30,16 @@ def temperature_scale(probabilities: Array, temperature: float) -> Array:
     return np.asarray(powers / powers.sum(), dtype=np.float32)
 
 
+@dataclass(slots=True)
 class HysteresisThreshold:
     """Hysteresis: opens at ``on`` or above, closes below ``off``, and stays as it was in between."""
 
-    def __init__(self, on: float, off: float) -> None:
-        self._on = on
-        self._off = off
-        self.open = False
+    on: float
+    off: float
+    open: bool = False
 
     def update(self, value: float) -> bool:
-        self.open = value >= (self._off if self.open else self._on)
+        self.open = value >= (self.off if self.open else self.on)
         return self.open
 
 
@@ -54,7 +54,7 @@ class Trigger:
 
     def __init__(self, thresholds: Thresholds, labels: Sequence[str]) -> None:
         self._thresholds = thresholds
-        self._labels = tuple(labels)
+        self.labels = tuple(labels)
         self._outputs: deque[Array] = deque(maxlen=thresholds.mean_of)
         self._present = HysteresisThreshold(thresholds.presence_on, thresholds.presence_off)
         self._near = HysteresisThreshold(thresholds.area_on, thresholds.area_off)
@@ -77,11 +77,15 @@ class Trigger:
         Raises:
             ValueError: when there isn't one probability a label.
         """
-        if probabilities.shape != (len(self._labels),):
-            raise ValueError(f"expected {len(self._labels)} probabilities, one a label, found {probabilities.shape}")
-        if stats.episode != self._episode:
-            self._begin_episode(stats.episode)
-        if stats.complete and not self._complete:
+        if probabilities.shape != (len(self.labels),):
+            raise ValueError(f"expected {len(self.labels)} probabilities, one a label, found {probabilities.shape}")
+        begins = stats.episode != self._episode
+        if begins:
+            self._episode = stats.episode
+            self.active_gesture = None
+            for threshold in (self._present, self._near, self._moving):
+                threshold.open = False
+        if begins or (stats.complete and not self._complete):
             # What the first half of a sign looked like doesn't matter once the whole of it is there.
             self._outputs.clear()
             self._voted, self._votes = None, 0
@@ -98,15 +102,6 @@ class Trigger:
             return smoothed, Gesture(smoothed.label, smoothed.probability, time_s)
         return smoothed, None
 
-    def _begin_episode(self, episode: int) -> None:
-        self._episode = episode
-        self._outputs.clear()
-        self._voted, self._votes = None, 0
-        self._complete = False
-        self.active_gesture = None
-        for threshold in (self._present, self._near, self._moving):
-            threshold.open = False
-
     def _smooth(self, probabilities: Array) -> SmoothedPrediction:
         self._outputs.append(probabilities)
         vote = int(probabilities.argmax())
@@ -118,7 +113,7 @@ class Trigger:
         second = float(mean[order[-2]]) if len(mean) > 1 else 0.0
         positive = mean[mean > 0]
         entropy = float(-(positive * np.log(positive)).sum())
-        return SmoothedPrediction(self._labels[order[-1]], best, best - second, entropy)
+        return SmoothedPrediction(self.labels[order[-1]], best, best - second, entropy)
 
     def _starts(self, smoothed: SmoothedPrediction, time_s: float) -> bool:
         thresholds = self._thresholds
@@ -130,7 +125,7 @@ class Trigger:
             return False
         if smoothed.entropy > thresholds.entropy_on:
             return False
-        votes = self._votes if self._voted == self._labels.index(smoothed.label) else 0
+        votes = self._votes if self._voted == self.labels.index(smoothed.label) else 0
         return votes >= (thresholds.early_votes if smoothed.probability >= thresholds.early else thresholds.votes)
 
     def _has_ended(self, smoothed: SmoothedPrediction) -> bool:

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from edge_client.settings import Tracking
 from edge_client.types import Window, WindowShape, WindowStats
 from landmarks.hands import FEATURE_DIM_XYZ, HANDS, Array
 
@@ -25,17 +26,16 @@ class HandWindows:
     windows that still come are the whole of what was signed, so that its last word is the complete sign's.
     """
 
-    def __init__(self, shape: WindowShape, *, stride: int, lost_frames: int, episode: int = 0) -> None:
+    def __init__(self, shape: WindowShape, settings: Tracking, episode: int = 0) -> None:
         """``episode`` is the last one of the windows before, so that episodes go on counting when the shape changes."""
         self.shape = shape
-        self._stride = stride
-        self._lost_frames = lost_frames
+        self._settings = settings
         self._frames: deque[tuple[Array, Array, float, float]] = deque(maxlen=shape.seq_len)
         self.episode = episode
         self._since_window = 0
         self._lost = 0
         self._frame = 0
-        self._last: tuple[Array, Array, float] | None = None
+        self._newest_s = 0.0
 
     @property
     def open(self) -> bool:
@@ -51,13 +51,12 @@ class HandWindows:
             self._lost += 1
             if not self._frames:
                 return None
-            if self._lost >= self._lost_frames:
+            if self._lost >= self._settings.lost_frames:
                 self._frames.clear()
-                self._last = None
                 return None
         self._add(hands, presence, time_s)
         self._since_window += 1
-        if len(self._frames) - self._lost < self.shape.first_frames or self._since_window < self._stride:
+        if len(self._frames) - self._lost < self.shape.first_frames or self._since_window < self._settings.stride:
             return None
         self._since_window = 0
         return self._window(time_s)
@@ -67,22 +66,22 @@ class HandWindows:
         area = min(float(((CROP_SCALE * sides) ** 2).sum()), 1.0)
         if not self._frames:
             self.episode += 1
-            self._since_window = self._stride
+            self._since_window = self._settings.stride
             motion = float(sides.max())  # a hand that came into view has travelled its own size at least
         else:
             motion = self._motion(hands, presence, time_s)
-        self._last = (hands, presence, time_s)
+        self._newest_s = time_s
         self._frame += 1
         self._frames.append((hands.reshape(FEATURE_DIM_XYZ), presence, motion, area))
 
     def _motion(self, hands: Array, presence: Array, time_s: float) -> float:
-        assert self._last is not None  # noqa: S101 - set with the first frame of every episode
-        before, before_presence, before_s = self._last
+        before, before_presence = self._frames[-1][:2]
         both = presence * before_presence
         if not both.any():
             return 0.0
-        travelled = np.sqrt(((hands[:, :, :2] - before[:, :, :2]) ** 2).sum(axis=2)).mean(axis=1) * both
-        frames = max((time_s - before_s) * REFERENCE_FPS, 0.1)
+        steps = hands[:, :, :2] - before.reshape(hands.shape)[:, :, :2]
+        travelled = np.sqrt((steps**2).sum(axis=2)).mean(axis=1) * both
+        frames = max((time_s - self._newest_s) * REFERENCE_FPS, 0.1)
         return float(travelled.max()) / frames
 
     def _window(self, time_s: float) -> Window:

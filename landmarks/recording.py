@@ -19,7 +19,7 @@ does).
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,9 +53,9 @@ class LabelledHands:
 
     hands: Array
     label: Texts
-    signer: Texts | None
-    session: Texts | None
-    fps: float | None
+    signer: Texts | None = None
+    session: Texts | None = None
+    fps: float | None = None
     length: npt.NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
@@ -212,10 +212,6 @@ def join_recordings(first: Recording, second: Recording) -> Recording:
             f"windows of {first.hands.shape[1]} frames at {first.fps:.4g} fps and of {second.hands.shape[1]} at "
             f"{second.fps:.4g} can't share a file"
         )
-    return Recording(
-        np.concatenate([first.hands, second.hands]),
-        np.concatenate([first.label, second.label]),
-        np.concatenate([first.signer, second.signer]),
-        np.concatenate([first.session, second.session]),
-        first.fps,
-    )
+    pairs = {name: [getattr(first, name), getattr(second, name)] for name in ("hands", *TEXTS)}
+    joined: dict[str, Any] = {name: np.concatenate(pair) for name, pair in pairs.items()}
+    return replace(first, **joined)

@@ -6,19 +6,24 @@ replica boundary on their way.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
+
+RETRY_SOON: Final = {"Retry-After": "1"}  # seconds
 
 
 class RequestError(Exception):
     """A request that gets no response: an HTTP status, a slug for machines and one message for people.
 
-    Subclasses fix ``status`` and ``code``; ``retry_after_s`` becomes the ``Retry-After`` header, beside ``headers``.
+    Subclasses name theirs where they are declared; ``headers`` are the response's.
     """
 
     status = 500
     code = "internal"
-    retry_after_s: int | None = None
     headers: Mapping[str, str] = MappingProxyType({})
+
+    def __init_subclass__(cls, *, status: int, code: str, headers: Mapping[str, str] = MappingProxyType({})) -> None:
+        super().__init_subclass__()
+        cls.status, cls.code, cls.headers = status, code, headers
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -34,102 +39,59 @@ def error_body(message: str, code: str, request_id: str) -> dict[str, Any]:
     return {"error": message.encode(errors="replace").decode(), "code": code, "request_id": request_id}
 
 
-class InvalidInput(RequestError):
+class InvalidInput(RequestError, status=400, code="invalid_input"):
     """The body is readable but isn't a window: the message names the field, what was found and what was expected."""
 
-    status = 400
-    code = "invalid_input"
 
-
-class Unauthorized(RequestError):
+class Unauthorized(RequestError, status=401, code="unauthorized", headers={"WWW-Authenticate": "Bearer"}):
     """The service has API keys, and the request carries none."""
 
-    status = 401
-    code = "unauthorized"
 
-
-class Forbidden(RequestError):
+class Forbidden(RequestError, status=403, code="forbidden"):
     """The request carries an API key that isn't one of the service's."""
 
-    status = 403
-    code = "forbidden"
 
-
-class UnknownHost(RequestError):
+class UnknownHost(RequestError, status=403, code="unknown_host"):
     """The request came by a name that isn't the service's: a page may have had its own name point here."""
 
-    status = 403
-    code = "unknown_host"
 
-
-class ForeignOrigin(RequestError):
+class ForeignOrigin(RequestError, status=403, code="foreign_origin"):
     """A web page of another site has a browser ask."""
 
-    status = 403
-    code = "foreign_origin"
 
-
-class NotFound(RequestError):
+class NotFound(RequestError, status=404, code="not_found"):
     """There is no such model, or not in this version."""
 
-    status = 404
-    code = "not_found"
 
-
-class RequestTimeout(RequestError):
+class RequestTimeout(RequestError, status=408, code="request_timeout"):
     """The body was not all there within the request's deadline."""
 
-    status = 408
-    code = "request_timeout"
 
-
-class BodyTooLarge(RequestError):
+class BodyTooLarge(RequestError, status=413, code="body_too_large"):
     """The body has more bytes than the service reads."""
 
-    status = 413
-    code = "body_too_large"
 
-
-class UnsupportedContentType(RequestError):
+class UnsupportedContentType(RequestError, status=415, code="unsupported_content_type"):
     """The body is declared as something other than JSON."""
 
-    status = 415
-    code = "unsupported_content_type"
 
-
-class UnsupportedEncoding(RequestError):
+class UnsupportedEncoding(
+    RequestError, status=415, code="unsupported_encoding", headers={"Accept-Encoding": "gzip, deflate"}
+):
     """The body is compressed in a way that isn't read here; the answer's header says which are."""
 
-    status = 415
-    code = "unsupported_encoding"
-    headers = MappingProxyType({"Accept-Encoding": "gzip, deflate"})
 
-
-class Overloaded(RequestError):
+class Overloaded(RequestError, status=429, code="overloaded", headers=RETRY_SOON):
     """More requests wait than the service admits; the client may come back at once or a second later."""
 
-    status = 429
-    code = "overloaded"
-    retry_after_s = 1
 
-
-class Unsupported(RequestError):
+class Unsupported(RequestError, status=501, code="unsupported"):
     """Something that the protocol knows and this service doesn't do."""
 
-    status = 501
-    code = "unsupported"
 
-
-class NotReady(RequestError):
+class NotReady(RequestError, status=503, code="not_ready", headers=RETRY_SOON):
     """A model that the answer needs can't answer (yet)."""
 
-    status = 503
-    code = "not_ready"
-    retry_after_s = 1
 
-
-class DeadlineExceeded(RequestError):
+class DeadlineExceeded(RequestError, status=504, code="deadline_exceeded"):
     """The answer took longer than the request's deadline."""
-
-    status = 504
-    code = "deadline_exceeded"

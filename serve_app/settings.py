@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import fsspec
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
@@ -17,8 +17,11 @@ DEFAULT_MODEL_PATHS = (
     "/mnt/data/sequence_bigru.pt",
 )
 
-HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\*")
-ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9_.:\[\]-]+")
+# What an entry of these lists may be, and how it is said.
+ACCEPTED = {
+    "allowed_hosts": (r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\*", "names such as helen.lan, or * for any"),
+    "allowed_origins": (r"[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9_.:\[\]-]+", "origins such as https://lab.example"),
+}
 
 # One link of an fsspec chain: a URI with its user, host and port, or a path.
 _LINK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/@]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^/:]*)(?::\d+(?=[/:]|$))?[^:]*|[^:]*")
@@ -38,12 +41,7 @@ class ServiceArguments(BaseModel):
 
     max_batch_size: int = Field(default=32, ge=1, le=1024, description="windows a batch at most")
     batches_in_flight: int = Field(default=2, ge=1, le=64, description="batches under way in an ingress replica")
-    max_waiting: int = Field(
-        default=256,
-        ge=1,
-        le=100_000,
-        description="requests that may wait in an ingress replica",
-    )
+    max_waiting: int = Field(default=256, ge=1, le=100_000, description="requests that may wait in an ingress replica")
     max_wait_s: float = Field(default=2.0, gt=0, le=300, description="seconds that a request may have to wait")
     request_deadline_s: float = Field(default=10.0, gt=0, le=300, description="seconds until a request is answered 504")
     max_body_bytes: int = Field(default=1_048_576, ge=1024, le=64 * 1_048_576, description="bytes a body at most")
@@ -65,54 +63,38 @@ class ModelSettings(BaseModel):
     poll_s: float = Field(default=2.0, ge=0.1, le=3600, description="seconds between two polls of the repository")
 
 
+LogLevel = Literal["CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG"]
+CommaSeparated = Annotated[
+    tuple[str, ...],
+    NoDecode,
+    BeforeValidator(lambda value: tuple(entry.strip() for entry in value.split(",") if entry.strip())),
+]
+
+
 class Environment(BaseSettings):
     """The environment variables of the service, read where a replica starts."""
 
-    model_config = SettingsConfigDict(env_prefix="HELEN_", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_prefix="HELEN_", hide_input_in_errors=True, validate_default=False)
 
-    model_paths: Annotated[tuple[str, ...], NoDecode] = DEFAULT_MODEL_PATHS
-    api_keys: Annotated[tuple[str, ...], NoDecode] = ()
-    api_keys_file: Path | None = None
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
-    allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
-    log_level: Literal["CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG"] = "INFO"
+    model_paths: Annotated[
+        tuple[str, ...], NoDecode, BeforeValidator(lambda value: split_paths(value) or DEFAULT_MODEL_PATHS)
+    ] = DEFAULT_MODEL_PATHS
+    api_keys: CommaSeparated = ()
+    api_keys_file: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = None
+    allowed_hosts: CommaSeparated = ()
+    allowed_origins: CommaSeparated = ()
+    log_level: Annotated[LogLevel, BeforeValidator(str.upper)] = "INFO"
     log_format: Literal["text", "json"] = "text"
 
-    @field_validator("model_paths", mode="before")
+    @field_validator(*ACCEPTED)
     @classmethod
-    def _split_paths(cls, value: str | tuple[str, ...]) -> tuple[str, ...]:
-        return split_paths(value) or DEFAULT_MODEL_PATHS if isinstance(value, str) else value
-
-    @field_validator("api_keys", "allowed_hosts", "allowed_origins", mode="before")
-    @classmethod
-    def _split_list(cls, value: str | tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(entry.strip() for entry in value.split(",") if entry.strip()) if isinstance(value, str) else value
-
-    @field_validator("allowed_hosts")
-    @classmethod
-    def _check_hosts(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            if not HOST_NAME.fullmatch(name):
-                raise ValueError(f"HELEN_ALLOWED_HOSTS has {name!r}, expected names such as helen.lan, or * for any")
-        return tuple(name.lower() for name in names)
-
-    @field_validator("allowed_origins")
-    @classmethod
-    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in origins:
-            if not ORIGIN.fullmatch(origin):
-                raise ValueError(f"HELEN_ALLOWED_ORIGINS has {origin!r}, expected origins such as https://lab.example")
-        return tuple(origin.lower() for origin in origins)
-
-    @field_validator("api_keys_file", mode="before")
-    @classmethod
-    def _no_file(cls, value: str | Path | None) -> str | Path | None:
-        return value or None
-
-    @field_validator("log_level", mode="before")
-    @classmethod
-    def _upper(cls, value: str) -> str:
-        return value.upper()
+    def _check_each(cls, entries: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        name = str(info.field_name)
+        pattern, expected = ACCEPTED[name]
+        for entry in entries:
+            if not re.fullmatch(pattern, entry):
+                raise ValueError(f"HELEN_{name.upper()} has {entry!r}, expected {expected}")
+        return tuple(entry.lower() for entry in entries)
 
 
 def split_paths(value: str) -> tuple[str, ...]:

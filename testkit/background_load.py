@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import urllib3
 
-from edge_client.service.http_client import ServiceClient, ServiceError
+from edge_client.service.http_client import ServiceClient
+from edge_client.service.replies import ServiceError
 from edge_client.service.request_encoding import encode_json
 from edge_client.settings import Cloud
 from landmarks.hands import Array, compute_presence

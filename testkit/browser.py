@@ -24,7 +24,7 @@ FLAGS = (
 )
 
 
-def installed() -> str | None:
+def find_browser() -> str | None:
     """The browser's path, where there is one."""
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -41,10 +41,10 @@ class Tab:
         number = next(self._ids)
         await self._socket.send(json.dumps({"id": number, "method": method, "params": params}))
         while True:
-            said = json.loads(await self._socket.recv())
-            if said.get("id") == number:
-                assert "error" not in said, said
-                result: dict[str, Any] = said["result"]
+            message = json.loads(await self._socket.recv())
+            if message.get("id") == number:
+                assert "error" not in message, message
+                result: dict[str, Any] = message["result"]
                 return result
 
     async def evaluate(self, script: str) -> Any:
@@ -75,14 +75,14 @@ async def chromium(browser: str, profile: Path, url: str) -> AsyncIterator[Tab]:
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        async with connect(await address_of_page(profile), max_size=None) as socket:
+        async with connect(await find_page_address(profile), max_size=None) as socket:
             yield Tab(socket)
     finally:
         child.kill()
         await child.wait()
 
 
-async def address_of_page(profile: Path) -> str:
+async def find_page_address(profile: Path) -> str:
     """Where the page's DevTools listen, once they do."""
     port_file = profile / "DevToolsActivePort"
     async with httpx.AsyncClient() as client:

@@ -62,7 +62,7 @@ def list_blocks(page: str) -> tuple[Block, ...]:
     )
 
 
-def shown_by(block: Block) -> list[str]:
+def list_shown_answers(block: Block) -> list[str]:
     """The answers that a block shows: a JSON block is one, a program has them in its comments."""
     if block.language == "json":
         return [re.sub(r"\n *", "", block.text.strip())]

@@ -98,7 +98,7 @@ async def nginx_front(folder: Path, upstream: str, changes: Changes = ()) -> Asy
         start_new_session=True,  # as on a box, where the kernel shares the cores between it and the others as equals
     )
     try:
-        await until_open(plain, child)
+        await wait_until_open(plain, child)
         yield NginxFront(plain, tls, certificate, folder)
     finally:
         if child.returncode is None:
@@ -106,12 +106,12 @@ async def nginx_front(folder: Path, upstream: str, changes: Changes = ()) -> Asy
         await child.communicate()
 
 
-async def until_open(port: int, child: asyncio.subprocess.Process) -> None:
+async def wait_until_open(port: int, child: asyncio.subprocess.Process) -> None:
     """Wait until nginx listens; the caller sets the deadline."""
     while True:
         if child.returncode is not None:
-            _, said = await child.communicate()
-            raise AssertionError(f"nginx did not start: {said.decode()}")
+            _, output = await child.communicate()
+            raise AssertionError(f"nginx did not start: {output.decode()}")
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
         except OSError:

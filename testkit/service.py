@@ -25,6 +25,7 @@ from serve_app.settings import PROJECT_ROOT
 from testkit.processes import (
     POLL_S,
     StartError,
+    get_memory_mib,
     get_title,
     list_session,
     read_tail,
@@ -36,6 +37,7 @@ BIN_FOLDER = Path(sys.executable).parent
 FAST_PATH = PROJECT_ROOT / "deploy" / "fastpath.env"
 START_DEADLINE_S = 120
 PORTS = range(20_000, 29_000)  # Ray's and Serve's own begin at 30 000, the kernel's at 32 768
+OWN_TITLES = ("ray::ServeReplica", "ray::ServeController", "ray::HAProxyManager", "ray::ProxyActor", "bin/haproxy ")
 # Less than shipped, so that a test can be one caller or one session too many without a thousand connections.
 MAX_WAITING = 160
 MAX_SESSIONS = 12
@@ -72,6 +74,10 @@ class RunningService:
     def pids(self, title: str) -> list[int]:
         """The process ids of the service's processes that have this in their title."""
         return [pid for pid in list_session(self.pid) if title in get_title(pid)]
+
+    def memory_mib(self) -> dict[int, float]:
+        """The resident MiB of each of the service's own processes, by process id; Ray's are left out."""
+        return {pid: get_memory_mib(pid) for title in OWN_TITLES for pid in self.pids(title)}
 
 
 def free_ports(count: int) -> list[int]:
@@ -162,6 +168,13 @@ def running_service(
             yield RunningService(url, repository, config_file, console, environment, process)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def running_copy() -> Iterator[RunningService]:
+    """The service as shipped, on free ports, with a copy of the bundled gesture model that may be broken."""
+    with copied_models() as models, running_service(models, {}) as service:
+        yield service
 
 
 def wait_for_stream(url: str, console: Path) -> None:

@@ -7,7 +7,6 @@ there already is left alone: run it again to go on where it was stopped. Files t
 that are cut off, of which the beginning is extracted.
 """
 
-import argparse
 import subprocess
 import sys
 from collections.abc import Generator, Sequence
@@ -16,15 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from landmarks.files.atomic import check_writable
 from landmarks.files.video_length import describe_missing_frames
+from landmarks.shots.keypoint_files import read_track
+from landmarks.shots.keypoints import KeypointsError
 from landmarks.tracking.vision_libraries import TRAINING, LibraryError, check_libraries, import_library
-from training.command_line import whole_number
+from training.command_line import make_parser, whole_number
 from training.video.files import VideoError, VideoFile
 
 VIDEO_SUFFIXES: Final = (
@@ -42,14 +41,6 @@ class Extraction:
 
     problem: str = ""
     damage: str = ""
-
-
-class _Number(msgspec.Struct):
-    index: int
-
-
-class _Numbers(msgspec.Struct):
-    frames: list[_Number]
 
 
 def output_paths(videos_dir: Path, output_dir: Path) -> dict[Path, Path]:
@@ -80,23 +71,22 @@ def list_skipped(videos_dir: Path, output_dir: Path) -> list[Path]:
 def find_damage(video: Path, output: Path) -> str:
     """How much of a video is missing in its keypoints file; empty where nothing is, or where that can't be said."""
     try:
-        numbers = [frame.index for frame in msgspec.json.decode(output.read_bytes(), type=_Numbers).frames]
+        indices = read_track(output).indices
         with VideoFile(video) as file:
             promised = file.count
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, VideoError):
+    except (KeypointsError, VideoError):
         return ""
-    stride = numbers[-1] - numbers[-2] if len(numbers) > 1 else promised
-    missing = describe_missing_frames(numbers[-1] + stride if numbers else 0, promised)
+    stride = indices[-1] - indices[-2] if len(indices) > 1 else promised
+    missing = describe_missing_frames(indices[-1] + stride, promised)
     return f"{video}: {missing}" if missing else ""
 
 
-def extract_all(outputs: dict[Path, Path], workers: int) -> Generator[tuple[Path, Extraction], None, None]:
-    """Extract videos to files; yields each video as it is done. Whoever stops early waits for those under way alone."""
+def extract_all(outputs: dict[Path, Path], workers: int) -> Generator[Extraction, None, None]:
+    """Extract videos to files; yields each as it is done. Whoever stops early waits for those under way alone."""
     pool = ThreadPoolExecutor(max_workers=workers)
     try:
-        running = {pool.submit(extract_one, video, output): video for video, output in outputs.items()}
-        for done in as_completed(running):
-            yield running[done], done.result()
+        for done in as_completed([pool.submit(extract_one, *files) for files in outputs.items()]):
+            yield done.result()
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -119,9 +109,7 @@ def extract_one(video: Path, output: Path) -> Extraction:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line; ends with code 1 where a video could not be extracted, or not to its end, after all the others."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.batch_extract", description=(__doc__ or "").split("\n")[0]
-    )
+    parser = make_parser("batch_extract", __doc__)
     parser.add_argument("--videos_dir", type=Path, required=True)
     parser.add_argument("--output_dir", type=Path, required=True)
     parser.add_argument("--workers", type=whole_number(1), default=4, help="videos at the same time (default 4)")
@@ -147,9 +135,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for damage in sorted(damages):
         sys.stderr.write(f"batch_extract: {damage}\n")
     try:
-        failed, cut_off = _extract_with_progress(wanted, there, options.workers)
+        extractions = _extract_with_progress(wanted, there, options.workers)
     except KeyboardInterrupt:
         sys.exit(130)
+    failed = sum(bool(extraction.problem) for extraction in extractions)
+    cut_off = sum(bool(extraction.damage) for extraction in extractions)
     counts = [f"{len(wanted) - failed - cut_off} extracted", f"{there - len(damages)} there already"]
     cut_off += len(damages)
     counts += [f"{failed} failed", *([f"{cut_off} cut off"] if cut_off else [])]
@@ -159,18 +149,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(1)
 
 
-def _extract_with_progress(wanted: dict[Path, Path], there: int, workers: int) -> tuple[int, int]:
-    """Extract what is wanted, with a bar that counts what is ``there`` too; gives how many failed and are cut off."""
-    failed = cut_off = 0
+def _extract_with_progress(wanted: dict[Path, Path], there: int, workers: int) -> list[Extraction]:
+    """Extract what is wanted, with a bar that counts what is ``there`` too."""
+    extractions = []
     tqdm: Any = import_library("tqdm", TRAINING)
     with tqdm.tqdm(total=there + len(wanted), initial=there, unit=" videos") as bar:
-        for _, extraction in extract_all(wanted, workers):
-            failed += bool(extraction.problem)
-            cut_off += bool(extraction.damage)
-            if extraction.problem or extraction.damage:
-                bar.write(f"batch_extract: {extraction.problem or extraction.damage}", file=sys.stderr)
+        for extraction in extract_all(wanted, workers):
+            extractions.append(extraction)
+            if message := extraction.problem or extraction.damage:
+                bar.write(f"batch_extract: {message}", file=sys.stderr)
             bar.update()
-    return failed, cut_off
+    return extractions
 
 
 if __name__ == "__main__":

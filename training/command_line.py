@@ -1,13 +1,15 @@
-"""Command lines: the numbers that flags take, and the command that made a file, for cards and reports."""
+"""Command lines: the numbers that flags take, the tables that are printed, and the command that made a file."""
 
 import argparse
-import math
 import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import TypeVar
 
 DATA_DIR = "HELEN_DATA_DIR"
+Number = TypeVar("Number", int, float)
 
 
 def reproducible_command(module: str, arguments: Sequence[str] | None) -> str:
@@ -21,31 +23,34 @@ def reproducible_command(module: str, arguments: Sequence[str] | None) -> str:
     return line.replace(folder, f"${DATA_DIR}") if folder else line
 
 
+def make_parser(command: str, documentation: str | None) -> argparse.ArgumentParser:
+    """The parser of ``python -m training.COMMAND``, described by the first line of the module's documentation."""
+    return argparse.ArgumentParser(
+        prog=f"python -m training.{command}", description=(documentation or "").split("\n")[0]
+    )
+
+
+def format_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table in Markdown."""
+    head, *body = (f"| {' | '.join(cells)} |" for cells in (columns, *rows))
+    return [head, "|---" * len(columns) + "|", *body]
+
+
 def whole_number(lowest: int) -> Callable[[str], int]:
     """A type for argparse: a whole number from ``lowest`` to 2^32 - 1."""
-
-    def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = lowest - 1
-        if not lowest <= value < 2**32:
-            raise argparse.ArgumentTypeError(f"{text!r} found, expected a whole number from {lowest} up")
-        return value
-
-    return parse
+    return partial(_parse_within, int, lowest, 2**32 - 1, f"a whole number from {lowest} up")
 
 
 def number(lowest: float, highest: float, unit: str = "") -> Callable[[str], float]:
     """A type for argparse: a number from ``lowest`` to ``highest``."""
+    return partial(_parse_within, float, lowest, highest, f"{lowest} to {highest} {unit}".rstrip())
 
-    def parse(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not lowest <= value <= highest:  # false for NaN too
-            raise argparse.ArgumentTypeError(f"{text!r} found, expected {lowest} to {highest} {unit}".rstrip())
-        return value
 
-    return parse
+def _parse_within(kind: type[Number], lowest: float, highest: float, expected: str, text: str) -> Number:
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not lowest <= value <= highest:  # false for NaN too
+        raise argparse.ArgumentTypeError(f"{text!r} found, expected {expected}")
+    return value

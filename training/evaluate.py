@@ -23,7 +23,7 @@ from tqdm import tqdm  # type: ignore[import-untyped] # its stubs are a package 
 if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from training.command_line import DATA_DIR, reproducible_command, whole_number
+from training.command_line import DATA_DIR, make_parser, reproducible_command, whole_number
 from training.data.windows import DataError
 from training.engine.config import CONFIGS
 from training.evaluation.cross_validation import RECORDED, Fold, Progress, inner_folds, predict, train_fold
@@ -32,7 +32,7 @@ from training.evaluation.latency import format_costs
 from training.evaluation.metrics import Predictions, pool
 from training.evaluation.prediction_cache import PredictionCache
 from training.evaluation.report import write_report
-from training.evaluation.results import ExperimentResult, FoldResult, format_table
+from training.evaluation.results import ExperimentResult, FoldResult, format_results
 from training.networks.architectures import resolve_architecture
 
 
@@ -54,10 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         results[name] = ExperimentResult(experiment, runs)
         tqdm.write(f"{name}: {results[name].summary}", file=sys.stdout)
     progress.bar.close()
-    details = [detail for result in results.values() for detail in result.details]
-    sys.stdout.write("\n".join(["", *format_table(results), "", *details, *format_costs(), ""]))
+    details = [*(line for result in results.values() for line in result.details), *format_costs()]
+    sys.stdout.write("\n".join(["", *format_results(results), "", *details, ""]))
     if options.output:
-        write_report(options.output, results, reproducible_command("training.evaluate", arguments))
+        write_report(options.output, results, details, reproducible_command("training.evaluate", arguments))
 
 
 def _count_trainings(experiment: Experiment, seeds: int) -> int:
@@ -121,7 +121,7 @@ def _choose_experiments(
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=(__doc__ or "").split("\n")[0])
+    parser = make_parser("evaluate", __doc__)
     parser.add_argument(
         "--experiments", "--rows", nargs="+", default=[], help="which of them, as NAME or NAME:SEEDS (default: all)"
     )

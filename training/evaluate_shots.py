@@ -6,7 +6,6 @@ Both see the same noisy poses of one camera. Made players are drawn anew, bodies
 on; ``--data_dir`` takes a folder of labelled windows instead. The free throws come from ``HELEN_DATA_DIR``.
 """
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -33,7 +32,7 @@ from landmarks.shots.keypoints import SHOT_LABELS, resample_to_30_fps
 from landmarks.shots.kinematics import MotionError, compute_image_motion
 from landmarks.shots.release import ShotError
 from landmarks.shots.rules import judge_shot
-from training.command_line import reproducible_command, whole_number
+from training.command_line import DATA_DIR, format_table, make_parser, reproducible_command, whole_number
 from training.data import spl_dataset
 from training.data.shot_windows import ShotDataError, check_scales, read_files
 from training.data.spl_dataset import compute_rank_correlation
@@ -53,9 +52,19 @@ class ShotPredictions:
     delay_ms: Floats
 
 
-def is_complete(window: LabelledWindow) -> bool:
-    """Whether all labels and both targets of a window are known."""
-    return len(window.labels or ()) == len(SHOT_LABELS) and len(window.targets) == 2
+def read_windows(folder: Path) -> list[LabelledWindow]:
+    """The windows of a folder of which all labels and both targets are known.
+
+    Raises:
+        ShotDataError: there is none, or a file can't be read.
+    """
+    files = read_files(folder)
+    check_scales(files)
+    windows = [file.window for file in files]
+    complete = [each for each in windows if len(each.labels or ()) == len(SHOT_LABELS) and len(each.targets) == 2]
+    if not complete:
+        raise ShotDataError(f"{folder} has no window with all labels, ite and delay_ms")
+    return complete
 
 
 def read_truth(windows: Sequence[LabelledWindow]) -> ShotPredictions:
@@ -118,14 +127,13 @@ def make_windows(count: int) -> list[LabelledWindow]:
     return [make_shot_window(np.random.default_rng([UNSEEN, number])) for number in range(count)]
 
 
-def format_table(scores: dict[str, dict[str, float]]) -> list[str]:
+def format_scores(scores: dict[str, dict[str, float]]) -> list[str]:
     """The lines of the table."""
-    columns = list(scores["rules"])
-    lines = [f"| | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
-    for name, metrics in scores.items():
-        cells = [f"{value:.1f}" if column.endswith("MAE") else f"{value:.3f}" for column, value in metrics.items()]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return lines
+    rows = [
+        [name, *(f"{value:.1f}" if column.endswith("MAE") else f"{value:.3f}" for column, value in row.items())]
+        for name, row in scores.items()
+    ]
+    return format_table(["", *scores["rules"]], rows)
 
 
 def make_evaluations(data: str, protocol: str, scores: dict[str, dict[str, float]], command: str) -> list[Evaluation]:
@@ -146,9 +154,7 @@ def make_evaluations(data: str, protocol: str, scores: dict[str, dict[str, float
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line; ends with code 1 and one sentence where it can't be done."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.evaluate_shots", description=(__doc__ or "").split("\n")[0]
-    )
+    parser = make_parser("evaluate_shots", __doc__)
     parser.add_argument("--model", type=Path, default=Path("models/shot/1"), help="folder of model.onnx and card.json")
     parser.add_argument("--data_dir", type=Path, help="folder of labelled windows (default: made players)")
     parser.add_argument("--shots", type=whole_number(2), default=1000, help="how many made players (default 1000)")
@@ -158,43 +164,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, help="JSON file for the card (export_onnx --evaluation)")
     options = parser.parse_args(arguments)
     command = reproducible_command("training.evaluate_shots", arguments)
+    folder = Path(os.environ.get(DATA_DIR, ""))
+    free_throws = None
     try:
-        files = read_files(options.data_dir) if options.data_dir else []
-        check_scales(files)
         model = ModelSession.open(options.model)
+        if (folder / spl_dataset.FOLDER).is_dir():
+            free_throws = spl_dataset.read_free_throws(folder)
+        windows = read_windows(options.data_dir) if options.data_dir else make_windows(options.shots)
     except (ShotDataError, ModelError) as error:
         sys.exit(f"evaluate_shots: {error}")
     if options.data_dir:
-        windows = [file.window for file in files]
-        windows = [window for window in windows if is_complete(window)]
-        if not windows:
-            sys.exit(f"evaluate_shots: {options.data_dir} has no window with all labels, ite and delay_ms")
-        subject = f"{len(windows)} windows of {options.data_dir}", "as they are; the release was given"
+        data, protocol = f"{len(windows)} windows of {options.data_dir}", "as they are; the release was given"
     else:
-        windows = make_windows(options.shots)
-        subject = (
-            f"{len(windows)} made players",
-            "bodies and cameras that nothing was trained on; the release was given",
-        )
+        data = f"{len(windows)} made players"
+        protocol = "bodies and cameras that nothing was trained on; the release was given"
     scores = compare(windows, model)
-    evaluations = make_evaluations(*subject, scores, command)
-    lines = [f"{subject[0]}: {subject[1]}.", "", *format_table(scores), ""]
-    folder = Path(os.environ.get("HELEN_DATA_DIR", ""))
-    if (folder / spl_dataset.FOLDER).is_dir():
-        try:
-            bodies, releases = spl_dataset.read_free_throws(folder)
-        except ShotDataError as error:
-            sys.exit(f"evaluate_shots: {error}")
-        free_throws = spl_dataset.compare(bodies, releases, model, options.seed)
-        subject = (
-            f"{spl_dataset.FOLDER}: {len(bodies)} free throws of one player",
-            "whole recordings; the release was found",
-        )
-        together = {source: free_throws[f"{spl_dataset.ALL}, {source}"] for source in ("rules", "model")}
-        evaluations += make_evaluations(subject[0], f"four virtual cameras, {subject[1]}", together, command)
-        lines += [f"{subject[0]}, {subject[1]}.", "", *spl_dataset.format_table(free_throws)]
+    evaluations = make_evaluations(data, protocol, scores, command)
+    lines = [f"{data}: {protocol}.", "", *format_scores(scores), ""]
+    if free_throws:
+        bodies, releases = free_throws
+        scores = spl_dataset.compare(bodies, releases, model, options.seed)
+        data = f"{spl_dataset.FOLDER}: {len(bodies)} free throws of one player"
+        protocol = "whole recordings; the release was found"
+        together = {judge: scores[f"{spl_dataset.ALL}, {judge}"] for judge in ("rules", "model")}
+        evaluations += make_evaluations(data, f"four virtual cameras, {protocol}", together, command)
+        lines += [f"{data}, {protocol}.", "", *spl_dataset.format_scores(scores)]
     else:
-        lines.append(f"No free throws: HELEN_DATA_DIR names no folder with {spl_dataset.FOLDER}.")
+        lines.append(f"No free throws: {DATA_DIR} names no folder with {spl_dataset.FOLDER}.")
     if options.output:
         options.output.parent.mkdir(parents=True, exist_ok=True)
         with replace_file(options.output) as file:

@@ -6,7 +6,6 @@ Takes checkpoints of ``train_gru`` and ``train_tcn`` and the source system's ``.
 a child process. ``training.engine.export`` proves what it writes against torch.
 """
 
-import argparse
 import logging
 import re
 import sys
@@ -20,6 +19,7 @@ if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from landmarks.models.card import Evaluation, ModelError
+from training.command_line import make_parser
 from training.engine.checkpoints import CheckpointError, read_checkpoint
 from training.engine.export import ExportError, export
 from training.networks.architectures import SHOT, resolve_architecture
@@ -32,7 +32,7 @@ def card_name(path: Path) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line: exits with 1 and one sentence when it can't."""
-    parser = argparse.ArgumentParser(prog="python -m training.export_onnx", description=(__doc__ or "").split("\n")[0])
+    parser = make_parser("export_onnx", __doc__)
     parser.add_argument("--checkpoint", type=Path, required=True, help=".ckpt of train_gru, or the source system's .pt")
     parser.add_argument("--output", type=Path, required=True, help="the .onnx file; card.json goes beside it")
     parser.add_argument("--name", help="the model's name in its card (default: the checkpoint's file name)")

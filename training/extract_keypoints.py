@@ -6,44 +6,37 @@ MediaPipe Pose "full" (complexity 1) with its smoothing, which its video mode tu
 its 33 keypoints with visibility 0. Many videos at once are ``batch_extract.py``.
 """
 
-import argparse
 import itertools
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from landmarks.pose import POSE_POINTS, Array
+from landmarks.pose import POSE_POINTS
 from landmarks.shots.keypoint_files import check_output, write_track
 from landmarks.shots.keypoints import KeypointsError, PoseTrack
 from landmarks.tracking.assets import AssetError
 from landmarks.tracking.mediapipe import PoseTracker
 from landmarks.tracking.vision_libraries import TRAINING, LibraryError, check_libraries, import_library
-from training.command_line import whole_number
-from training.video.files import Image, Overlay, VideoError, VideoFile
+from training.command_line import make_parser, whole_number
+from training.video.files import Overlay, VideoError, VideoFile
 
 
 class NobodyError(Exception):
     """No frame of a video shows a person; the message says which video."""
 
 
-class PartialError(VideoError):
-    """The video is cut off or its overlay can't be written; ``track`` is what was found in it all the same."""
-
-    def __init__(self, message: str, track: PoseTrack) -> None:
-        super().__init__(message)
-        self.track = track
-
-
-def extract(video: Path, *, stride: int = 1, overlay: Path | None = None, progress: bool = False) -> PoseTrack:
-    """The pose in every ``stride``-th frame.
+def extract(
+    video: Path, *, stride: int = 1, overlay: Path | None = None, progress: bool = False
+) -> tuple[PoseTrack, str]:
+    """The pose in every ``stride``-th frame, and what is wrong: the video cut off, the overlay not written, or nothing.
 
     Args:
         video: the file.
@@ -53,7 +46,6 @@ def extract(video: Path, *, stride: int = 1, overlay: Path | None = None, progre
 
     Raises:
         VideoError: the video can't be read.
-        PartialError: the video is cut off, or the overlay can't be written; the poses come with it.
         AssetError: MediaPipe's pose model was not fetched.
         LibraryError: MediaPipe, OpenCV or tqdm is missing.
         NobodyError: no person is found.
@@ -63,9 +55,9 @@ def extract(video: Path, *, stride: int = 1, overlay: Path | None = None, progre
     size = (0, 0)
     tqdm: Any = import_library("tqdm", TRAINING)
     with PoseTracker() as tracker, VideoFile(video) as file:
-        drawing = _Drawing(Overlay(overlay, (file.fps or 30.0) / stride) if overlay else None)
-        total = -(-file.count // stride) or None
-        with drawing, tqdm.tqdm(total=total, unit=" frames", desc=video.name, disable=not progress) as bar:
+        drawing = Overlay(overlay, (file.fps or 30.0) / stride) if overlay else None
+        bar = tqdm.tqdm(total=-(-file.count // stride) or None, unit=" frames", desc=video.name, disable=not progress)
+        with drawing or nullcontext(), bar:
             for frame in file.frames(stride):
                 size = (frame.image.shape[1], frame.image.shape[0])
                 found = tracker.detect(frame.image[..., ::-1], round(frame.time_s * 1000))
@@ -73,71 +65,30 @@ def extract(video: Path, *, stride: int = 1, overlay: Path | None = None, progre
                 points.append(nobody if pose is None else pose)
                 times.append(frame.time_s)
                 indices.append(frame.index)
-                drawing.write(frame.image, pose)
+                if drawing:
+                    drawing.write(frame.image, pose)
                 bar.update()
-        fps, damage = file.fps, file.damage
     stacked = np.stack(points)
     if not stacked[..., 2].any():
         raise NobodyError(f"{video} shows no person in any of {len(points)} frames, expected one in most of them")
-    track = PoseTrack(stacked, np.array(times), tuple(indices), *size, fps, video.name)
-    if drawing.problem or damage:
-        raise PartialError("; ".join(str(problem) for problem in (damage, drawing.problem) if problem), track)
-    return track
-
-
-class _Drawing:
-    """An overlay, or none; one that can't be written is given up and doesn't end the extraction."""
-
-    def __init__(self, overlay: Overlay | None) -> None:
-        self._overlay = overlay
-        self.problem: VideoError | None = None
-
-    def write(self, image: Image, pose: Array | None) -> None:
-        if self._overlay and not self.problem:
-            try:
-                self._overlay.write(image, pose)
-            except VideoError as error:
-                self.problem = error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._overlay and (kind or self.problem):
-            self._overlay.discard()
-        elif self._overlay:
-            try:
-                self._overlay.finish()
-            except VideoError as failed:
-                self.problem = failed
-
-
-def frames_with_a_person(track: PoseTrack) -> int:
-    """In how many frames a person was found."""
-    return int(track.points[..., 2].any(axis=1).sum())
+    problems = [file.damage, drawing.problem if drawing else ""]
+    track = PoseTrack(stacked, np.array(times), tuple(indices), *size, file.fps, video.name)
+    return track, "; ".join(problem for problem in problems if problem)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line; ends with code 1 and one sentence where it can't be done, or was done in part."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.extract_keypoints", description=(__doc__ or "").split("\n")[0]
-    )
+    parser = make_parser("extract_keypoints", __doc__)
     parser.add_argument("--video_path", type=Path, required=True)
     parser.add_argument("--output_path", type=Path, required=True, help="the keypoints file, .json")
     parser.add_argument("--stride", type=whole_number(1), default=1, help="take every n-th frame (default 1)")
     parser.add_argument("--overlay", type=Path, metavar="OUT.mp4", help="also draw the skeleton into this video")
     options = parser.parse_args(arguments)
     started = time.perf_counter()
-    problem = ""
     try:
         check_libraries(("mediapipe", "cv2", "tqdm"), TRAINING)
         _check_paths(options.video_path, options.output_path, options.overlay)
-        try:
-            track = extract(options.video_path, stride=options.stride, overlay=options.overlay, progress=True)
-        except PartialError as error:
-            track, problem = error.track, str(error)
+        track, problem = extract(options.video_path, stride=options.stride, overlay=options.overlay, progress=True)
         write_track(track, options.output_path)
     except (VideoError, AssetError, NobodyError, LibraryError, KeypointsError) as error:
         sys.exit(f"extract_keypoints: {error}")
@@ -147,9 +98,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
     seconds = time.perf_counter() - started
     count = len(track.times)
+    seen = int(track.points[..., 2].any(axis=1).sum())
     sys.stdout.write(
-        f"{options.output_path}: a person in {frames_with_a_person(track)} of {count} frames"
-        f" ({frames_with_a_person(track) / count:.1%}), {seconds:.1f} s, {count / seconds:.1f} frames/s\n"
+        f"{options.output_path}: a person in {seen} of {count} frames ({seen / count:.1%}),"
+        f" {seconds:.1f} s, {count / seconds:.1f} frames/s\n"
     )
     if problem:
         sys.exit(f"extract_keypoints: {problem}")

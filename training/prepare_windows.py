@@ -5,7 +5,6 @@
 Without ``--release_time_sec`` the release is found, by the rule in ``landmarks.shots.release``.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from landmarks.shots.keypoint_files import LabelledWindow, check_output, read_la
 from landmarks.shots.keypoints import POST_MS, PRE_MS, KeypointsError, PoseTrack, ShotWindow
 from landmarks.shots.kinematics import MotionError, compute_image_motion
 from landmarks.shots.release import ShotError, find_release, find_shooting_hand
-from training.command_line import number
+from training.command_line import make_parser, number
 
 seconds: Final = number(0, 1_000_000, "seconds")
 milliseconds: Final = number(0, 60_000, "milliseconds")
@@ -50,22 +49,11 @@ def prepare(whole: LabelledWindow, *, release_s: float | None, pre_ms: float, po
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line; ends with code 1 and one sentence where it can't be done."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.prepare_windows", description=(__doc__ or "").split("\n")[0]
-    )
+    parser = make_parser("prepare_windows", __doc__)
     parser.add_argument("--input_json", type=Path, required=True)
     parser.add_argument("--output_json", type=Path, required=True)
-    parser.add_argument(
-        "--release_time_sec",
-        type=seconds,
-        help="when the ball leaves the hand; found when not given",
-    )
-    parser.add_argument(
-        "--pre_ms",
-        type=milliseconds,
-        default=PRE_MS,
-        help="kept before the release (default 500)",
-    )
+    parser.add_argument("--release_time_sec", type=seconds, help="when the ball leaves the hand; found when not given")
+    parser.add_argument("--pre_ms", type=milliseconds, default=PRE_MS, help="kept before the release (default 500)")
     parser.add_argument("--post_ms", type=milliseconds, default=POST_MS, help="kept after it (default 200)")
     options = parser.parse_args(arguments)
     try:

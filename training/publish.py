@@ -7,7 +7,6 @@ its bare file, ``--model tcn_baseline.onnx --name shot``, and gets its card here
 a local folder or an fsspec URI, takes the version up by itself. This module only adds; rolling back is the service's.
 """
 
-import argparse
 import os
 import shutil
 import sys
@@ -22,6 +21,7 @@ from fsspec.implementations.local import LocalFileSystem
 if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from landmarks.files.atomic import replace_file
 from landmarks.models.card import (
     CARD_FILE,
     MAX_CARD_BYTES,
@@ -36,6 +36,7 @@ from landmarks.models.card import (
 )
 from landmarks.models.repository import parse_versions
 from landmarks.models.session import MAX_MODEL_BYTES, ModelSession
+from training.command_line import make_parser
 from training.engine.shot_card import make_shot_card
 
 
@@ -128,10 +129,8 @@ def _add_folder(files: fsspec.AbstractFileSystem, folder: str, model: bytes, car
     hidden.mkdir()
     try:
         for name, data in ((MODEL_FILE, model), (CARD_FILE, card)):
-            with (hidden / name).open("xb") as file:
+            with replace_file(hidden / name) as file:
                 file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
         _flush_folder(hidden)
         while True:
             version = max(_versions(files, folder), default=0) + 1
@@ -180,7 +179,7 @@ def _versions(files: fsspec.AbstractFileSystem, folder: str) -> list[int]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line: exits with 1 and one sentence when it can't."""
-    parser = argparse.ArgumentParser(prog="python -m training.publish", description=(__doc__ or "").split("\n")[0])
+    parser = make_parser("publish", __doc__)
     parser.add_argument(
         "--model", type=Path, required=True, help="folder with model.onnx and card.json, or a shot model's .onnx"
     )

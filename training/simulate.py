@@ -5,7 +5,6 @@
 writes ``made/made.npz``, laid out like recordings. Figures on this data say nothing about real people.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,13 +15,13 @@ if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from landmarks.files.atomic import replace_file
-from training.command_line import whole_number
+from training.command_line import make_parser, whole_number
 from training.synthetic.hands import make_windows
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m training.simulate", description=(__doc__ or "").split("\n")[0])
+    parser = make_parser("simulate", __doc__)
     parser.add_argument("--output", type=Path, required=True, help="folder that gets made.npz")
     parser.add_argument("--windows", type=whole_number(1), default=30, help="windows of each gesture by each signer")
     parser.add_argument("--signers", type=whole_number(1), default=4)

@@ -6,7 +6,6 @@ writes ``train/*.json`` and ``val/*.json`` as ``train_tcn`` reads them. No playe
 this data say nothing about real people.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ if not __package__:  # run as a file: what it imports lies one folder up
 
 from landmarks.shots.keypoint_files import write_labelled
 from landmarks.shots.keypoints import POST_MS, PRE_MS
-from training.command_line import whole_number
+from training.command_line import make_parser, whole_number
 from training.synthetic.shots import make_shot_window
 
 # Milliseconds before and after the release. Training cuts its windows shorter, each in another place.
@@ -51,9 +50,7 @@ def write_shots(files: Sequence[Path], seed: Sequence[int], pre_ms: float, post_
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.simulate_shots", description=(__doc__ or "").split("\n")[0]
-    )
+    parser = make_parser("simulate_shots", __doc__)
     parser.add_argument("--output", type=Path, required=True, help="folder that gets train and val")
     parser.add_argument("--shots", type=whole_number(1), default=2000)
     parser.add_argument("--val_shots", type=whole_number(1), default=300)

@@ -15,7 +15,7 @@ from pathlib import Path
 if not __package__:  # run as a file: what it imports lies one folder up
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from training.command_line import reproducible_command
+from training.command_line import make_parser, reproducible_command
 from training.data.shot_windows import ShotDataError, read_split
 from training.engine.shot_module import GRADIENT_CLIP, ShotModule, to_dataset
 from training.engine.task import TrainingTask, add_training_flags, run_task
@@ -26,7 +26,7 @@ from training.networks.shot_tcn import ShotTCN
 
 def main(arguments: Sequence[str] | None = None) -> str:
     """Command line; returns the checkpoint to export, a path or URI."""
-    parser = argparse.ArgumentParser(prog="python -m training.train_tcn", description=(__doc__ or "").split("\n")[0])
+    parser = make_parser("train_tcn", __doc__)
     parser.add_argument("--data_dir", type=Path, required=True, help="folder with train and val")
     add_training_flags(parser, storage_path="runs/shot", patience=None)
     options = parser.parse_args(arguments)

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks import ROOT
-from benchmarks.edge.live_signs import FPS, REST_FRAMES, PlayedSign, Player, find_data
+from benchmarks.edge.live_signs import find_data
 from benchmarks.load.results import get_percentile
 from benchmarks.tables import format_table
 from edge_client.recognition.local_model import LocalModel
@@ -27,6 +27,7 @@ from edge_client.settings import Settings
 from landmarks.hands import Array
 from landmarks.models.vocabulary import teach
 from landmarks.recording import Recording, RecordingError, join_recordings, read_labelled_hands, read_recording
+from testkit.edge.player import FPS, REST_FRAMES, PlayedSign, Player
 
 SEED: Final = 0
 TAUGHT_FRAMES: Final = 30

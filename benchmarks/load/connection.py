@@ -1,9 +1,11 @@
-"""What a connection of a load and its target are to the generator."""
+"""What the load generator knows of a connection and of what it connects to; HTTP and live sessions fill it in."""
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any, Protocol, cast
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import urlsplit
 
 from benchmarks.load.results import ResponseLog
 
@@ -11,13 +13,13 @@ OnFree = Callable[[Any], Any]  # called with the connection when nothing is due 
 
 
 class Connection(asyncio.Protocol, ABC):
-    """One HTTP connection or live session; ``lost`` when nothing can be sent on it any more."""
+    """One HTTP connection or live session: ``ready`` once something can be sent on it, ``lost`` when no longer."""
 
     def __init__(self, responses: ResponseLog, on_free: OnFree) -> None:
         self._responses = responses
         self._on_free = on_free
         self._transport: asyncio.Transport
-        self._buffer = b""
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -30,14 +32,35 @@ class Connection(asyncio.Protocol, ABC):
     def close(self) -> None:
         self._transport.close()
 
-    def _note_error(self, text: str) -> None:
-        self._responses.first_error = self._responses.first_error or text
 
+@dataclass(frozen=True)
+class Target:
+    """The server at ``url``: ``build`` makes the connection of a number, not opened yet.
 
-class Target(Protocol):
-    """Opens connections. ``drain_s`` is how long the last responses are waited for."""
+    The last responses are waited for ``drain_s``. ``addresses`` are of this machine; connections are opened from them
+    in turn. None leaves that to the kernel.
+    """
 
-    @property
-    def drain_s(self) -> float: ...
+    url: str
+    build: Callable[[int, ResponseLog, OnFree], Connection]
+    drain_s: float
+    addresses: Sequence[str] = ()
 
-    async def connect(self, index: int, responses: ResponseLog, on_free: OnFree) -> Connection: ...
+    async def connect(self, index: int, responses: ResponseLog, on_free: OnFree) -> Connection:
+        """Open the connection of this number.
+
+        Raises:
+            OSError: it isn't accepted.
+            BenchmarkError: the service did not admit the session.
+        """
+        host, _, port = urlsplit(self.url).netloc.partition(":")
+        local = (self.addresses[index % len(self.addresses)], 0) if self.addresses else None
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: self.build(index, responses, on_free), host, int(port or 80), local_addr=local
+        )
+        try:
+            await connection.ready
+        except BaseException:
+            connection.close()
+            raise
+        return connection

@@ -1,4 +1,4 @@
-"""How one window is sent over HTTP: path, headers and bytes of the request, and the prediction in the response.
+"""How one window is sent: over HTTP in two encodings, each a request and the prediction in its response.
 
 A live session (``STREAM``) is an encoding too, but no request: ``stream_connection.py`` speaks it.
 """
@@ -9,8 +9,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from edge_client.service.replies import decode_reply
-from edge_client.service.request_encoding import DECIMALS, EncodedRequest, decode_fp16, encode_fp16
+from edge_client.service.request_encoding import DECIMALS, EncodedRequest, decode_fp16, decode_json, encode_fp16
 from landmarks.hands import Array, compute_presence
 from landmarks.protocol.open_inference import HEADER_LENGTH
 from landmarks.protocol.predictions import Prediction
@@ -36,11 +35,6 @@ def encode_json(window: Array) -> EncodedRequest:
     return EncodedRequest("/predict", {"Content-Type": "application/json"}, body)
 
 
-def decode_json(body: bytes, _: Mapping[str, str]) -> Prediction:
-    """The prediction in a response of ``POST /predict``."""
-    return decode_reply(body, Prediction)
-
-
 def decode_tensors(body: bytes, headers: Mapping[str, str]) -> Prediction:
     """The prediction in a response of ``/v2``."""
     return decode_fp16(body, headers.get(HEADER_LENGTH.lower()))
@@ -49,6 +43,6 @@ def decode_tensors(body: bytes, headers: Mapping[str, str]) -> Prediction:
 # Float32 sums in another order, through a batch of another size, differ far less than 0.001; another model differs far
 # more. FP16 moves a point by up to a quarter of a pixel, and with it the prediction.
 ENCODERS: Final = {
-    "json": RequestEncoder(encode_json, decode_json, 1e-3),
-    "fp16": RequestEncoder(lambda window: encode_fp16(np.ascontiguousarray(window), None), decode_tensors, 2e-2),
+    "json": RequestEncoder(encode_json, lambda body, _: decode_json(body), 1e-3),
+    "fp16": RequestEncoder(lambda window: encode_fp16(window, None), decode_tensors, 2e-2),
 }

@@ -13,12 +13,16 @@ UNANSWERED: Final = 0  # instead of a status: the connection was lost, or the cl
 
 
 class LoadResult(NamedTuple):
-    """The outcome of one load: good answers a second, their latency, and how many requests or connections failed."""
+    """The outcome of one load: good answers a second, their latency, and how many requests or connections failed.
+
+    ``cpu_us`` is the CPU µs of all the server's processes for each good answer, NaN where that wasn't measured.
+    """
 
     requests_per_s: float
     p50_ms: float
     p99_ms: float
     errors: int
+    cpu_us: float = math.nan
 
 
 @dataclass
@@ -39,6 +43,15 @@ class ResponseLog:
         self.completed += 1
         # Numbers side by side: a tuple for each of half a million would keep the garbage collector busy.
         self._times.setdefault(status, array("d")).extend((due_s, now_s))
+
+    def note_error(self, text: str) -> None:
+        """Keep the first error's text."""
+        self.first_error = self.first_error or text
+
+    @property
+    def waiting(self) -> int:
+        """How many requests have been sent and not answered."""
+        return self.sent - self.not_sent - self.completed
 
     @property
     def statuses(self) -> Counter[int]:

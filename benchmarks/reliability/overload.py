@@ -9,22 +9,24 @@ import argparse
 import math
 import sys
 import tempfile
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import uvloop
 
 from benchmarks import BenchmarkError
-from benchmarks.load.http_connection import HttpTarget
-from benchmarks.load.open_loop import send_closed_loop, send_when_free
+from benchmarks.load.connection import Target
+from benchmarks.load.generator import send_closed_loop, send_when_free
+from benchmarks.load.http_connection import build_http_target
 from benchmarks.load.request_encoders import ENCODERS
 from benchmarks.load.results import ResponseLog, get_percentile
 from benchmarks.tables import format_table, report_pass_fail
 from landmarks.synthetic import make_window
 from testkit.nginx import NAME, nginx_front
-from testkit.processes import exit_on_sigterm, get_memory_mib
+from testkit.processes import exit_on_sigterm
 from testkit.programs import find_program
-from testkit.service import RunningService, copied_models, running_service
+from testkit.service import RunningService, running_copy
 
 LIMIT_CONNECTIONS: Final = 64
 LIMIT_S: Final = 5.0
@@ -43,29 +45,23 @@ ADDRESSES: Final = 250
 # TLS of some ten thousand requests a second would cost the sender, in Python, a core that it shares with the service.
 NO_TLS: Final = ((r" ssl( default_server)?;", r"\1;"),)
 HEADER: Final = ("load", "answered/s", "429/s", "others", "not sent", "p50 ms", "p99 ms", "429 p50 ms", "429 p99 ms")
-TITLES: Final = ("ray::ServeReplica", "ray::ServeController", "ray::HAProxyManager", "ray::ProxyActor", "bin/haproxy ")
 
-
-def get_memory_by_pid(service: RunningService) -> dict[int, float]:
-    """The resident MiB of each of the service's own processes."""
-    return {pid: get_memory_mib(pid) for title in TITLES for pid in service.pids(title)}
+Load = Callable[[RunningService, float], Coroutine[Any, Any, int]]  # the service and the length, to the exit status
 
 
 def get_recovery_s(responses: ResponseLog, bound_ms: float) -> float:
     """Seconds until a whole second begins in each step of which 99 % are accepted and answered within ``bound_ms``."""
-    count, steps = int(RECOVERY_S / STEP_S), int(1 / STEP_S)
-    good = [is_well(responses, responses.began_s + step * STEP_S, bound_ms) for step in range(count)]
-    return next((start * STEP_S for start in range(count - steps + 1) if all(good[start : start + steps])), math.inf)
-
-
-def is_well(responses: ResponseLog, since_s: float, bound_ms: float) -> bool:
-    """Whether 99 % of the requests that were due in a step were accepted and answered within ``bound_ms``."""
-    due = [
-        status == 200 and ms <= bound_ms
-        for status in responses.statuses
-        for ms in responses.latencies_ms(status, since_s, since_s + STEP_S)
-    ]
-    return sum(due) >= 0.99 * len(due) > 0
+    good = []
+    for step in range(int(RECOVERY_S / STEP_S)):
+        since_s = responses.began_s + step * STEP_S
+        due = [
+            status == 200 and ms <= bound_ms
+            for status in responses.statuses
+            for ms in responses.latencies_ms(status, since_s, since_s + STEP_S)
+        ]
+        good.append(sum(due) >= 0.99 * len(due) > 0)
+    steps = int(1 / STEP_S)
+    return next((i * STEP_S for i in range(len(good) - steps + 1) if all(good[i : i + steps])), math.inf)
 
 
 def format_row(name: str, seconds: float, responses: ResponseLog) -> list[str]:
@@ -77,7 +73,7 @@ def format_row(name: str, seconds: float, responses: ResponseLog) -> list[str]:
     return [name, *(f"{figure:.0f}" for figure in figures)]
 
 
-async def find_limit(target: HttpTarget) -> tuple[float, ResponseLog]:
+async def find_limit(target: Target) -> tuple[float, ResponseLog]:
     """The highest rate at which next to no request is refused, and what came back at it.
 
     Raises:
@@ -94,12 +90,18 @@ async def find_limit(target: HttpTarget) -> tuple[float, ResponseLog]:
     raise BenchmarkError(f"at {share * top:.0f} requests/s not {ACCEPTED:.1%} were accepted: {responses.first_error}")
 
 
-async def measure(service: RunningService, target: HttpTarget, seconds: float) -> int:
+def build_target(url: str, name: str = "") -> Target:
+    """A window as a Pi sends it, to a server of this machine, from many addresses."""
+    addresses = [f"127.0.1.{1 + index}" for index in range(ADDRESSES)]
+    return build_http_target(url, ENCODERS["fp16"].encode(make_window(seed=0)), name=name, addresses=addresses)
+
+
+async def measure(service: RunningService, target: Target, seconds: float) -> int:
     """Find the limit, overload, recover; 1 when a criterion is missed."""
     limit, calm = await find_limit(target)
-    before = sum(get_memory_by_pid(service).values())
+    before = sum(service.memory_mib().values())
     over = await send_when_free(target, rate=limit * TIMES, seconds=seconds, connections=OVERLOAD_CONNECTIONS)
-    during = sum(get_memory_by_pid(service).values())
+    during = sum(service.memory_mib().values())
     after = await send_when_free(target, rate=limit, seconds=RECOVERY_S, connections=USUAL_CONNECTIONS)
     loads = (("at the limit", CALM_S, calm), (f"{TIMES:g} times", seconds, over), ("after it", RECOVERY_S, after))
     print(f"\n{format_table(HEADER, [format_row(*load) for load in loads])}\n")
@@ -118,12 +120,6 @@ async def measure(service: RunningService, target: HttpTarget, seconds: float) -
     )
 
 
-def build_target(url: str, name: str = "") -> HttpTarget:
-    """A window as a Pi sends it, to a server of this machine, from many addresses."""
-    addresses = [f"127.0.1.{1 + index}" for index in range(ADDRESSES)]
-    return HttpTarget.post(url, ENCODERS["fp16"].encode(make_window(seed=0)), name=name, addresses=addresses)
-
-
 async def measure_front(service: RunningService, seconds: float) -> int:
     """Measure the service behind nginx as shipped."""
     with tempfile.TemporaryDirectory(prefix="helen-") as folder:
@@ -131,17 +127,17 @@ async def measure_front(service: RunningService, seconds: float) -> int:
             return await measure(service, build_target(f"http://127.0.0.1:{nginx.tls}", NAME), seconds)
 
 
-def main() -> int:
-    """Run it against a service of its own."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--seconds", type=float, default=60, help="of overload (60)")
-    options = parser.parse_args()
+def run_program(document: str | None, flag: str, default: float, load: Load) -> int:
+    """Run a load of a length that ``flag`` sets against a service of its own; the exit status."""
+    parser = argparse.ArgumentParser(description=(document or "").partition("\n")[0])
+    parser.add_argument(flag, dest="length", type=float, default=default, help=f"of load ({default})")
+    length = parser.parse_args().length
     exit_on_sigterm()
-    if find_program("nginx") is None:
-        raise SystemExit("nginx is not installed, it stands in front of the service: apt-get install nginx")
-    with copied_models() as models, running_service(models, {}) as service:
-        return uvloop.run(measure_front(service, options.seconds))
+    with running_copy() as service:
+        return uvloop.run(load(service, length))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    if find_program("nginx") is None:
+        sys.exit("nginx is not installed, it stands in front of the service: apt-get install nginx")
+    sys.exit(run_program(__doc__, "--seconds", 60, measure_front))

@@ -4,26 +4,15 @@ The load is 0.7 of the limit that ``overload.py`` finds, here without nginx, sen
 after the first row, when every replica has met its largest batch.
 """
 
-import argparse
 import sys
 from statistics import median
 from typing import Final
 
-import uvloop
-
-from benchmarks.load.open_loop import send_when_free
+from benchmarks.load.generator import send_when_free
 from benchmarks.load.results import get_percentile
-from benchmarks.reliability.overload import (
-    HEADER,
-    MEMORY_GROWTH,
-    build_target,
-    find_limit,
-    format_row,
-    get_memory_by_pid,
-)
+from benchmarks.reliability.overload import HEADER, MEMORY_GROWTH, build_target, find_limit, format_row, run_program
 from benchmarks.tables import format_table, report_pass_fail
-from testkit.processes import exit_on_sigterm
-from testkit.service import RunningService, copied_models, running_service
+from testkit.service import RunningService
 
 SHARE: Final = 0.7
 SLOWER: Final = 1.5
@@ -35,44 +24,33 @@ async def measure(service: RunningService, minutes: float) -> int:
     target = build_target(service.url)
     limit, _ = await find_limit(target)
     step_s = min(60.0, minutes * 6)
-    steps = round(minutes * 60 / step_s)
     rows: list[list[str]] = []
     memories: list[dict[int, float]] = []
     medians_ms: list[float] = []
     errors = 0
-    for step in range(steps):
+    for step in range(steps := round(minutes * 60 / step_s)):
         responses = await send_when_free(target, rate=SHARE * limit, seconds=step_s, connections=CONNECTIONS)
-        memories.append(get_memory_by_pid(service))
+        memories.append(service.memory_mib())
         medians_ms.append(get_percentile(responses.latencies_ms(200), 0.5))
         errors += responses.sent - responses.statuses[200]
-        minute = f"minute {(step + 1) * step_s / 60:.1f}"
-        rows.append([*format_row(minute, step_s, responses), f"{sum(memories[-1].values()):.0f}"])
+        row = format_row(f"minute {(step + 1) * step_s / 60:.1f}", step_s, responses)
+        rows.append([*row, f"{sum(memories[-1].values()):.0f}"])
         print(*rows[-1], responses.first_error, flush=True)
     print(f"\n{format_table((*HEADER, 'MiB'), rows)}\n")
     first, last = memories[0], memories[-1]
     growth = max((last[pid] / first[pid] for pid in first if pid in last), default=0.0)
     third = max(1, steps // 3)
     early_ms, late_ms = median(medians_ms[:third]), median(medians_ms[-third:])
+    slow_down = f"no slow-down: p50 {early_ms:.1f} ms in the first third, {late_ms:.1f} in the last"
     return report_pass_fail(
         {
             f"every process within 5 % of its memory: {growth:.3f} times": growth <= MEMORY_GROWTH,
             "no process was replaced": set(first) <= set(last),
             f"no error: {errors}": errors == 0,
-            f"no slow-down: p50 {early_ms:.1f} ms in the first third, {late_ms:.1f} in the last": late_ms
-            <= SLOWER * early_ms,
+            slow_down: late_ms <= SLOWER * early_ms,
         }
     )
 
 
-def main() -> int:
-    """Run it against a service of its own."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--minutes", type=float, default=30, help="of load (30)")
-    options = parser.parse_args()
-    exit_on_sigterm()
-    with copied_models() as models, running_service(models, {}) as service:
-        return uvloop.run(measure(service, options.minutes))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_program(__doc__, "--minutes", 30, measure))

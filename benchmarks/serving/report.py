@@ -1,24 +1,46 @@
-"""The report of a run: the machine, the targets, one table of every load, and a chart of requests/s."""
+"""What a run has measured, filled by ``run.py``, and its report: the machine, and one table of every load."""
 
 import datetime
 import os
 import platform
 import subprocess
 from collections import defaultdict
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 from benchmarks import ROOT
-from benchmarks.serving.results import Results
-from benchmarks.serving.servers import HELEN
-from benchmarks.serving.targets import list_targets
+from benchmarks.load.results import LoadResult
 from benchmarks.tables import format_table
 
 HEADER: Final = (
     *("server", "encoding", "load", "requests/s", "p50 ms", "p99 ms", "errors", "CPU µs a request", "each round"),
 )
 PACKAGES: Final = ("ray", "onnxruntime", "torch", "flask", "gunicorn", "litserve", "starlette", "uvicorn")
+
+LoadKey = tuple[str, str, str]  # server, encoding, and how much: ``64 connections``, ``80 % of …``, ``48 Pis``
+
+
+@dataclass
+class Results:
+    """Each round of each load; ``pis`` is the most that hold, by encoding, ``stopped`` why a run ended early."""
+
+    loads: defaultdict[LoadKey, list[LoadResult]] = field(default_factory=lambda: defaultdict(list))
+    ready_s: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    pis: dict[str, int] = field(default_factory=dict)
+    stopped: str = ""
+
+    def get_median(self, key: LoadKey) -> LoadResult | None:
+        """The median of each figure over the rounds so far, None before the first.
+
+        Errors are added up, since one round's failure must show.
+        """
+        if not (rounds := self.loads.get(key)):
+            return None
+        medians = [median(figures) for figures in zip(*rounds, strict=True)]
+        return LoadResult(*medians)._replace(errors=sum(result.errors for result in rounds))
 
 
 def describe_machine() -> list[str]:
@@ -30,7 +52,7 @@ def describe_machine() -> list[str]:
     commit = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
     return [
         f"{processor}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
-        f"load average before the run: {os.getloadavg()[0]:.2f}",
+        f"load average before the run: {os.getloadavg()[0]:.2f} (above 0.5 something else uses the machine)",
         f"commit {commit or 'unknown (no git checkout)'}",
         f"Python {platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in PACKAGES),
     ]
@@ -39,46 +61,15 @@ def describe_machine() -> list[str]:
 def write_report(results: Results, setting: list[str]) -> str:
     """The report in Markdown; ``setting`` is what must stand beside the figures."""
     facts = [*setting]
-    facts += [
-        f"{name}: ready after {', '.join(f'{s:.1f}' for s in starts)} s" for name, starts in results.ready_s.items()
-    ]
+    for name, starts in results.ready_s.items():
+        facts.append(f"{name}: ready after {', '.join(f'{s:.1f}' for s in starts)} s")
+    facts += [f"Pis at 15 predictions/s, p99 < 50 ms, {encoding}: {pis}" for encoding, pis in results.pis.items()]
     facts += [f"**ended early**: {results.stopped}"] if results.stopped else []
-    targets = [target.get_cells() for target in list_targets(results)]
     rows = []
-    for key, rounds in results.samples.items():
-        result, cpu_us = results.get_median(key) or rounds[0]
+    for key, rounds in results.loads.items():
+        result = results.get_median(key) or rounds[0]
         figures = f"{result.requests_per_s:.0f}", f"{result.p50_ms:.1f}", f"{result.p99_ms:.1f}", str(result.errors)
         # Requests/s of each round tell how far the machine drifted.
-        rows.append((*key, *figures, f"{cpu_us:.0f}", " ".join(f"{past.result.requests_per_s:.0f}" for past in rounds)))
-    return "\n\n".join(
-        [
-            f"# Serving, {datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC",
-            "\n".join(f"- {fact}" for fact in facts),
-            format_table(("target", "bound", "measured", "verdict"), targets),
-            format_table(HEADER, rows) if rows else "Nothing was measured.",
-        ]
-    )
-
-
-def draw_chart(results: Results, path: Path) -> None:
-    """Write a PNG of requests/s by connections; nothing where no closed loop was measured."""
-    from matplotlib.figure import Figure  # half a second that a run without a chart need not wait
-
-    lines: defaultdict[tuple[str, str], list[tuple[int, float]]] = defaultdict(list)
-    for key in results.samples:
-        count, _, unit = key.load.partition(" ")
-        if unit == "connections" and (sample := results.get_median(key)):
-            lines[key.server, key.encoding].append((int(count), sample.result.requests_per_s))
-    if not lines:
-        return
-    figure = Figure(figsize=(7.0, 5.2), layout="constrained")
-    axes = figure.subplots()
-    for (server, encoding), points in lines.items():
-        width = 2.4 if server == HELEN else 1.2
-        axes.plot(*zip(*sorted(points), strict=True), marker="o", label=f"{server}, {encoding}", linewidth=width)
-    axes.set_xscale("log", base=2)
-    axes.set_ylim(bottom=0)
-    axes.set_xlabel("connections, or live sessions, at once")
-    axes.set_ylabel("windows answered a second")
-    axes.legend(frameon=False, fontsize=9)
-    figure.savefig(path, dpi=130)
+        rows.append((*key, *figures, f"{result.cpu_us:.0f}", " ".join(f"{one.requests_per_s:.0f}" for one in rounds)))
+    title = f"# Serving, {datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC"
+    return "\n\n".join([title, "\n".join(f"- {fact}" for fact in facts), format_table(HEADER, rows)])

@@ -27,8 +27,8 @@ def get_predictions(name: str, url: str, encoder: RequestEncoder) -> list[Predic
         try:
             response = httpx.post(url + path, content=body, headers=headers, timeout=30, trust_env=False)
             if response.status_code != 200:
-                said = f"{response.status_code} to a window, expected 200: {response.text[:200]}"
-                raise BenchmarkError(f"{name} answered {said}")
+                found = f"{response.status_code} to a window, expected 200: {response.text[:200]}"
+                raise BenchmarkError(f"{name} answered {found}")
             predictions.append(encoder.decode(response.content, response.headers))
         except (httpx.HTTPError, ResponseError) as error:
             raise BenchmarkError(f"{name} gave no prediction: {error!r}") from error

@@ -5,7 +5,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -16,11 +16,7 @@ from landmarks.models.repository import list_version_folders
 from testkit.processes import running_process, wait_until_ready
 from testkit.service import free_ports, running_service
 
-FLASK: Final = "flask_torch"
-LITSERVE: Final = "litserve_onnx"
-STARLETTE: Final = "starlette_onnx"
-HELEN: Final = "helen"
-
+GESTURE: Final = "the bundled gesture model"
 BIN: Final = Path(sys.executable).parent
 # As `make serve` starts it: without training's packages, so that Ray finds no pandas to import in each process.
 SERVE_BIN: Final = ROOT / ".venv-serve" / "bin"
@@ -38,14 +34,14 @@ class Server(NamedTuple):
 
     name: str
     command: str = ""
-    environment: tuple[tuple[str, str], ...] = ()
-    model: str = "gesture"
+    model: str = GESTURE
     encodings: tuple[str, ...] = ("json",)
 
 
 class RunningServer(NamedTuple):
     """Where a server answers, the leader of its processes' session, and how long it took to start."""
 
+    server: Server
     url: str
     pid: int
     ready_s: float
@@ -58,11 +54,12 @@ UVICORN: Final = (
     "--log-level warning --no-access-log"
 )
 SERVERS: Final = (
-    Server(FLASK, GUNICORN, model="random weights"),
-    Server(f"{FLASK}_1_thread", GUNICORN, (("OMP_NUM_THREADS", "1"),), model="random weights"),  # its strongest form
-    Server(LITSERVE, f"{sys.executable} -m {BASELINES}.litserve_onnx {{port}}"),
-    Server(STARLETTE, UVICORN),
-    Server(HELEN, encodings=("json", "fp16", STREAM)),
+    Server("flask_torch", GUNICORN, "random weights"),
+    # Its strongest form.
+    Server("flask_torch_1_thread", f"env OMP_NUM_THREADS=1 {GUNICORN}", "random weights"),
+    Server("litserve_onnx", f"{sys.executable} -m {BASELINES}.litserve_onnx {{port}}"),
+    Server("starlette_onnx", UVICORN),
+    Server("helen", encodings=("json", "fp16", STREAM)),
 )
 
 
@@ -74,35 +71,26 @@ def running_server(server: Server, log: Path) -> Iterator[RunningServer]:
         BenchmarkError: there is no bundled model.
         StartError: it ended, or wasn't ready, within a minute (this service: two).
     """
-    began_s, model = time.monotonic(), find_latest_model()
-    with ExitStack() as stack:
-        if server.command:
-            port = free_ports(1)[0]
-            environment = os.environ | {"GESTURE_MODEL": str(model)} | dict(server.environment)
-            command = server.command.format(port=port).split()
-            process = stack.enter_context(running_process(command, log, environment))
-            url, pid = f"http://127.0.0.1:{port}", process.pid
-            wait_until_ready(f"{url}/health", process, log)
-        else:
-            bin_folder = SERVE_BIN if (SERVE_BIN / "serve").exists() else BIN
-            service = stack.enter_context(running_service(model / MODEL_FILE, {}, bin_folder=bin_folder))
-            stack.callback(shutil.copy, service.console, log)  # before the service's own folder goes
-            url, pid = service.url, service.pid
-        yield RunningServer(url, pid, time.monotonic() - began_s)
+    if not (versions := list_version_folders(GESTURE_MODELS)):
+        raise BenchmarkError(f"{GESTURE_MODELS} holds no version, expected folders 1, 2, ... with {MODEL_FILE}")
+    began_s, model = time.monotonic(), versions[0]
+    if not server.command:
+        bin_folder = SERVE_BIN if (SERVE_BIN / "serve").exists() else BIN
+        with running_service(model / MODEL_FILE, {}, bin_folder=bin_folder) as service:
+            try:
+                yield RunningServer(server, service.url, service.pid, time.monotonic() - began_s)
+            finally:
+                shutil.copy(service.console, log)  # before the service's own folder goes
+        return
+    port = free_ports(1)[0]
+    environment = os.environ | {"GESTURE_MODEL": str(model)}
+    with running_process(server.command.format(port=port).split(), log, environment) as process:
+        url = f"http://127.0.0.1:{port}"
+        wait_until_ready(f"{url}/health", process, log)
+        yield RunningServer(server, url, process.pid, time.monotonic() - began_s)
 
 
 def clean_environment() -> None:
     """Forget what this program's shell may hold and would change what is measured."""
     for name in [name for name in os.environ if name.startswith(NOT_INHERITED)]:
         del os.environ[name]
-
-
-def find_latest_model() -> Path:
-    """The folder of the newest bundled gesture model, which the service picks too.
-
-    Raises:
-        BenchmarkError: there is none.
-    """
-    if not (versions := list_version_folders(GESTURE_MODELS)):
-        raise BenchmarkError(f"{GESTURE_MODELS} holds no version, expected folders 1, 2, ... with {MODEL_FILE}")
-    return versions[0]

@@ -41,20 +41,16 @@ class LiveSource:
         self._changed = threading.Condition()
         self._newest: Frame | None = None
         self._closed = threading.Event()
-        self._problem = ""
+        # Why there are no frames now, to be read after the source's name; empty while there are.
+        self.problem = ""
         self._stuck: list[_Reader] = []
         self._reader = _Reader(self, settings.stall)
         self._reader.start()
 
     @property
-    def problem(self) -> str:
-        """Why there are no frames now, to be read after the source's name; empty while there are."""
-        return self._problem
-
-    @property
     def trouble(self) -> str:
         """What is wrong with it; empty while it gives frames, or before it failed to."""
-        return f"{self.driver.name} {self._problem}" if self._problem else ""
+        return f"{self.driver.name} {self.problem}" if self.problem else ""
 
     @property
     def alive(self) -> bool:
@@ -90,18 +86,18 @@ class LiveSource:
         with self._changed:
             if reader is not self._reader:
                 return
-            if self._problem:
+            if self.problem:
                 log.warning("%s gives frames", self.driver.name)
-                self._problem = ""
+                self.problem = ""
             self._newest = frame
             self._changed.notify()
 
     def fail(self, reader: "_Reader", problem: str) -> None:
         """Keep, and log once, why there are no frames."""
         with self._changed:
-            if reader is self._reader and problem != self._problem and not self._closed.is_set():
+            if reader is self._reader and problem != self.problem and not self._closed.is_set():
                 log.warning("%s %s; trying again, less and less often", self.driver.name, problem)
-                self._problem = problem
+                self.problem = problem
 
     def _replace_stuck_reader(self) -> None:
         """Open it anew in another thread where a call into the driver hangs."""
@@ -113,9 +109,9 @@ class LiveSource:
                 return
             self._reader.ended.set()
             self._stuck.append(self._reader)
-            if not self._problem:
-                self._problem = f"has given no frame for {self._stall:g} s"
-                log.warning("%s %s: opening it again", self.driver.name, self._problem)
+            if not self.problem:
+                self.problem = f"has given no frame for {self._stall:g} s"
+                log.warning("%s %s: opening it again", self.driver.name, self.problem)
             self._reader = _Reader(self, self._stall)
             self._reader.start()
 

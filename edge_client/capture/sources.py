@@ -42,12 +42,10 @@ def open_source(settings: Capture) -> Source:
         # A camera that is away now comes back under its name.
         if name.startswith("/dev/") or path.is_char_device():
             return LiveSource(Camera(name, settings), settings)
-        if name and path.is_dir():
+        if path.is_dir():
             raise SourceError(f"{name} is a folder, expected a video file or a recording (.npz)")
-        if not name or not path.is_file():
-            raise SourceError(
-                f"{name or 'an empty name'} is no camera index, no /dev/ device, no URL, and no file that exists"
-            )
+        if not path.is_file():
+            raise SourceError(f"{name} is no camera index, no /dev/ device, no URL, and no file that exists")
     except OSError as error:
         raise SourceError(f"{name} can't be read: {error.strerror or error}") from error
     if path.suffix.lower() == ".npz":

@@ -86,6 +86,7 @@ def _describe_http(name: str, url: SplitResult, timeout_s: float) -> str:
         for _ in range(MAX_REDIRECTS + 1):
             answer = pool.request("GET", name, headers=headers, preload_content=False, redirect=False)
             answer.close()
+            status = _describe_status(answer.status, http.client.responses.get(answer.status, ""), url)
             location = answer.get_redirect_location()
             if not location:
                 break
@@ -95,12 +96,11 @@ def _describe_http(name: str, url: SplitResult, timeout_s: float) -> str:
             except ValueError:
                 problem = "which is no address"
             if problem:
-                status = _describe_status(answer.status, http.client.responses.get(answer.status, ""), url)
                 return f"{status} and names '{_shown(location)}', {problem}"
             if urlsplit(name).netloc != urlsplit(url.geturl()).netloc:
                 headers = {}
     if answer.status != http.client.OK:
-        return _describe_status(answer.status, http.client.responses.get(answer.status, ""), url)
+        return status
     content_type = answer.headers.get("Content-Type", "")
     if content_type.startswith(("text/", "application/json")):
         return f"answers 200 with {content_type[:60]}, expected a video"

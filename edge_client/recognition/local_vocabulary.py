@@ -6,7 +6,8 @@ It decides nothing about when to ask the service: ``recogniser.py`` and ``teachi
 import logging
 from pathlib import Path
 
-from edge_client.service.http_client import ServiceClient, ServiceError
+from edge_client.service.http_client import ServiceClient
+from edge_client.service.replies import ServiceError
 from edge_client.service.vocabulary_client import (
     NOT_FOUND,
     fetch_vocabulary,

@@ -7,10 +7,9 @@ window takes the place of one that waits. One thread asks the service, another o
 import logging
 import time
 from collections import deque
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Protocol
 
-import msgspec
 import numpy as np
 
 from edge_client.recognition.circuit_breaker import CircuitBreaker
@@ -18,13 +17,13 @@ from edge_client.recognition.local_model import LocalModel, apply_vocabulary, op
 from edge_client.recognition.local_vocabulary import LocalVocabulary, open_local_vocabulary
 from edge_client.runtime.newest_slot import NewestSlot
 from edge_client.runtime.worker import STALL_S, Worker
-from edge_client.service.http_client import ServiceClient, ServiceError
+from edge_client.service.http_client import ServiceClient
 from edge_client.service.model_metadata import ModelMetadata
+from edge_client.service.replies import ServiceError
 from edge_client.service.stream_client import StreamClient
 from edge_client.settings import Device, Settings
 from edge_client.types import Connection, LinkState, Window, WindowPrediction, WindowShape
 from landmarks.models.card import ModelError
-from landmarks.protocol.predictions import Prediction
 
 log = logging.getLogger(__name__)
 
@@ -33,28 +32,21 @@ WAKE_EVERY_S = 1.0
 REQUESTS_A_ROUND = 4  # metadata, a session that is opened anew, the window, and a vocabulary that changed
 
 
-class Service(Protocol):
-    """The remote side: ``ServiceClient``, a request a window, or ``StreamClient``, a live session."""
-
-    def get_metadata(self, *, timeout: float | None = None, force_refresh: bool = False) -> ModelMetadata: ...
-
-    def predict_window(self, window: Window, timeout: float) -> tuple[ModelMetadata, Prediction]: ...
-
-    def close(self) -> None: ...
-
-
-class AsyncRecogniser:
+class AsyncRecogniser(AbstractContextManager["AsyncRecogniser"]):
     """Windows in, predictions out, both without waiting. ``close`` ends its threads; use it as a context manager."""
 
     def __init__(
         self,
-        remote: Service,
+        remote: ServiceClient | StreamClient,
         local: LocalModel | None,
         settings: Device,
         timeout_s: float,
         vocabulary: LocalVocabulary | None = None,
     ) -> None:
-        """Start asking; ``timeout_s`` bounds a request to the service, ``vocabulary`` is what the local model knows."""
+        """Start asking ``remote``, a request a window or a live session; ``timeout_s`` bounds a request.
+
+        ``vocabulary`` is what the local model knows.
+        """
         self._remote = remote
         self._local = local
         self._vocabulary = vocabulary
@@ -73,19 +65,13 @@ class AsyncRecogniser:
         self._link = LinkState(has_local_model=local is not None)
         self._remote_worker = Worker("cloud", self._run_remote, stall_s=REQUESTS_A_ROUND * timeout_s + STALL_S)
         self._local_worker = Worker("device", self._run_local) if local else None
+        # The thread that asks the service, and the one of the local model where there is one.
+        self.workers = [self._remote_worker, *([self._local_worker] if self._local_worker else [])]
         for worker in self.workers:
             worker.start()
 
-    def __enter__(self) -> "AsyncRecogniser":
-        return self
-
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    @property
-    def workers(self) -> list[Worker]:
-        """The thread that asks the service, and the one of the local model where there is one."""
-        return [self._remote_worker, self._local_worker] if self._local_worker else [self._remote_worker]
 
     @property
     def link(self) -> LinkState:
@@ -100,10 +86,8 @@ class AsyncRecogniser:
     @property
     def shape(self) -> WindowShape | None:
         """What windows must be like: as the service says, else as the local model says, else not known yet."""
-        metadata = self._metadata
-        if metadata is not None:
-            return metadata.shape
-        return self._local.shape if self._local else None
+        model = self._metadata or self._local
+        return model.shape if model else None
 
     def submit(self, window: Window) -> None:
         """Hand over a window; returns at once."""
@@ -232,7 +216,7 @@ class AsyncRecogniser:
 
 def open_recogniser(settings: Settings) -> AsyncRecogniser:
     """The service and the local model, as the settings say. Live windows aren't retried: the next one is on its way."""
-    cloud = msgspec.structs.replace(settings.cloud, retries=0)
+    cloud = settings.cloud.model_copy(update={"retries": 0})
     service = StreamClient(cloud) if cloud.transport == "stream" else ServiceClient(cloud)
     vocabulary = open_local_vocabulary(settings)
     local = open_local_model(settings, vocabulary.read() if vocabulary else None)

@@ -10,14 +10,7 @@ from typing import Final
 
 from landmarks.files.atomic import check_writable
 from landmarks.hands import FEATURE_DIM_XYZ
-from landmarks.recording import (
-    Recording,
-    RecordingError,
-    is_as_long,
-    join_recordings,
-    read_recording,
-    write_recording,
-)
+from landmarks.recording import Recording, RecordingError, is_as_long, join_recordings, read_recording, write_recording
 
 SUFFIX: Final = ".npz"
 FRAME_BYTES: Final = FEATURE_DIM_XYZ * 4

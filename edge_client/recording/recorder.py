@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_client.capture.frames import Frame
-from edge_client.capture.hand_tracker import open_tracker
+from edge_client.capture.hand_tracker import find_hands, open_tracker
 from edge_client.capture.sources import check_whole, open_frames, open_source
 from edge_client.recording.keyboard import read_keys
 from edge_client.recording.output import check_output, describe_training, save_recording
@@ -142,15 +142,14 @@ def record_windows(
         stop = stack.enter_context(stop_on_signals(source.close))
         tracker = stack.enter_context(open_tracker(settings.tracking, source))
         keys = stack.enter_context(read_keys())
-        turns = cycle(plan.labels) if every_s is not None else None
+        turns = cycle(plan.labels)
         say(_instructions(plan, every_s))
         tracks = HandednessTracker(settings.tracking.smoothing, settings.tracking.lost_frames)
         next_s = time.monotonic() + COUNTDOWN_S
         try:
             for frame in open_frames(source):
                 pace.note(frame)
-                seen = tracker.detect(frame.image, pace.time_ms) if tracker and frame.image is not None else frame.hands
-                raw, _ = tracks.update(seen)
+                raw, _ = tracks.update(find_hands(tracker, frame, pace.started_s))
                 label = recorder.push(raw)
                 if label is not None:
                     say(f"{len(recorder)}: {label}")
@@ -160,11 +159,11 @@ def record_windows(
                         say(f"{given}: a new file; {then}")
                 if stop.is_set() or (recorder.full and not recorder.busy):
                     break
-                if turns is not None and not recorder.busy and time.monotonic() >= next_s:
+                if every_s is not None and not recorder.busy and time.monotonic() >= next_s:
                     if len(recorder) >= (windows or 0):
                         break
                     recorder.begin(next(turns))
-                    next_s = time.monotonic() + (every_s or 0.0)
+                    next_s = time.monotonic() + every_s
                 if _handle_key(keys(), recorder, plan, say):
                     break
             check_whole(source)
@@ -189,25 +188,21 @@ def _check_plan(plan: RecordingPlan, windows: int | None) -> None:
 
 
 class RecordingPace:
-    """The frame rate that was really seen, and times for the tracker."""
+    """The frame rate that was really seen, and when the first frame came (NaN before it)."""
 
     def __init__(self) -> None:
-        self._first_s: float | None = None
-        self._last_s = 0.0
+        self.started_s = math.nan
+        self._last_s = math.nan
         self._steps = 0
         self._steps_s = 0.0
 
     def note(self, frame: Frame) -> None:
-        if self._first_s is None:
-            self._first_s = frame.time_s
+        if math.isnan(self.started_s):
+            self.started_s = frame.time_s
         elif frame.time_s - self._last_s <= LONGEST_GAP_S:
             self._steps += 1
             self._steps_s += frame.time_s - self._last_s
         self._last_s = frame.time_s
-
-    @property
-    def time_ms(self) -> int:
-        return round((self._last_s - (self._first_s or 0.0)) * 1000)
 
     @property
     def fps(self) -> float:

@@ -37,7 +37,6 @@ class Worker:
 
     def start(self) -> None:
         """Begin."""
-        self._round_s = time.monotonic()
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:

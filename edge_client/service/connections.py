@@ -25,7 +25,7 @@ def create_tls_context(settings: Cloud) -> ssl.SSLContext | None:
     Raises:
         SettingsError: ``ca_file`` holds no certificates.
     """
-    if not settings.base_url.lower().startswith("https:"):
+    if not settings.url.startswith("https:"):
         return None
     try:
         return ssl.create_default_context(cafile=settings.ca_file or None)

@@ -11,17 +11,18 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 import urllib3
-from urllib3.util import Timeout
 
 from edge_client.service.connections import BoundedRetry, create_tls_context, describe_connection_error
 from edge_client.service.model_metadata import ModelMetadata, check_window
 from edge_client.service.replies import (
     ResponseError,
+    ServiceError,
     decode_reply,
     describe_redirect,
     parse_retry_after,
     read_body,
     read_error_message,
+    send_request,
 )
 from edge_client.service.request_encoding import decode_fp16, decode_json, encode_fp16, encode_json
 from edge_client.settings import Cloud
@@ -41,15 +42,6 @@ RETRY_STATUSES: Final = (429, 502, 503, 504)
 # its start, and where the last replica died. The service's own 404 and 500 are JSON, and are meant.
 PROXY_ERROR_STATUSES: Final = (404, 500)
 PROXY_RETRY_DELAY_S: Final = 0.5
-
-
-class ServiceError(Exception):
-    """The service gave no answer: one sentence, its HTTP status if it had one, and when it wants to be asked again."""
-
-    def __init__(self, message: str, *, status: int | None = None, retry_after_s: float = 0.0) -> None:
-        super().__init__(message)
-        self.status = status
-        self.retry_after_s = retry_after_s
 
 
 class ServiceClient:
@@ -91,9 +83,7 @@ class ServiceClient:
         except ServiceError as fault:
             log.warning("no metadata: %s", fault)
             cached = self._cached
-            if cached is None:
-                return None
-            metadata = cached[0]
+            return msgspec.structs.asdict(cached[0]) if cached else None
         return msgspec.structs.asdict(metadata)
 
     def get_prediction_from_cloud(
@@ -124,10 +114,7 @@ class ServiceClient:
         if cached is not None and not force_refresh and self._clock() < cached[1]:
             return cached[0]
         data, _ = self.request("GET", "/metadata", timeout=timeout)
-        try:
-            metadata = decode_reply(data, ModelMetadata)
-        except ResponseError as error:
-            raise ServiceError(str(error)) from error
+        metadata = decode_reply(data, ModelMetadata)
         self._cached = metadata, self._clock() + self._settings.metadata_ttl
         return metadata
 
@@ -190,8 +177,6 @@ class ServiceClient:
             if fault.status in (400, 404):
                 self.invalidate_metadata()  # the window was right by what we know, so what we know is old
             raise
-        except ResponseError as fault:
-            raise ServiceError(str(fault)) from fault
         if len(reply.probabilities) != metadata.num_classes:
             self.invalidate_metadata()
             found, expected = len(reply.probabilities), metadata.num_classes
@@ -213,19 +198,12 @@ class ServiceClient:
         Raises:
             ServiceError: another status, no answer, or one of more than ``limit`` bytes.
         """
-        url = self._settings.base_url + path
+        url = self._settings.url + path
         timeout_s = self._settings.timeout if timeout is None else timeout
         for left in range(self._settings.retries, -1, -1):
             try:
-                answer = self._pool.request(
-                    method,
-                    url,
-                    body=body,
-                    headers={**self._pool.headers, **(headers or {})},
-                    timeout=Timeout(total=timeout_s),
-                    preload_content=False,
-                    redirect=False,
-                )
+                every = {**self._pool.headers, **(headers or {})}
+                answer = send_request(self._pool, method, url, body, every, timeout_s=timeout_s)
             except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
                 raise ServiceError(f"{method} {url} failed: {describe_connection_error(error)}") from error
             try:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from edge_client.service.http_client import ServiceClient
+from landmarks.files.atomic import replace_file
 from landmarks.models.card import CARD_FILE, MODEL_FILE, ModelCard, ModelError, decode_card
 from landmarks.models.session import ModelSession
 
@@ -20,9 +21,8 @@ def fetch_model(client: ServiceClient, folder: Path) -> ModelCard:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in ((MODEL_FILE, model_file), (CARD_FILE, card_file)):
-            scratch = folder / f".{name}.new"
-            scratch.write_bytes(content)
-            scratch.replace(folder / name)
+            with replace_file(folder / name) as file:
+                file.write(content)
     except OSError as error:
         raise ModelError(f"{folder} can't be written: {error.strerror or error}") from error
     return card

@@ -1,14 +1,16 @@
 """Responses of a peer, read in one place: whatever bytes came, the result is a value or a ``ResponseError``.
 
-Bytes and header texts only: ``http_client.py``, ``stream_client.py`` and the others send and receive.
+It knows no route and no retry: ``http_client.py``, ``stream_client.py`` and the others do.
 """
 
 import time
+from collections.abc import Mapping
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 import urllib3
+from urllib3.util import Timeout
 
 Reply = TypeVar("Reply")
 
@@ -17,7 +19,16 @@ READ_BYTES: Final = 64 * 1024
 LONGEST_QUOTE: Final = 300
 
 
-class ResponseError(ValueError):
+class ServiceError(Exception):
+    """The service gave no answer: one sentence, its HTTP status if it had one, and when it wants to be asked again."""
+
+    def __init__(self, message: str, *, status: int | None = None, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class ResponseError(ServiceError):
     """An answer that isn't one; the message says what was found and what was expected."""
 
 
@@ -78,8 +89,27 @@ def _redirect_target(location: str | None) -> str:
     return quote_text(scheme + host + (f":{port}" if port else ""))
 
 
+def send_request(
+    pool: urllib3.PoolManager,
+    method: str,
+    url: str,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    *,
+    timeout_s: float,
+) -> urllib3.BaseHTTPResponse:
+    """Ask a peer, following no redirect; its answer with the body unread, for ``read_body``.
+
+    Raises:
+        urllib3.exceptions.HTTPError, OSError, ValueError: there is no answer.
+    """
+    return pool.request(
+        method, url, body=body, headers=headers, timeout=Timeout(total=timeout_s), preload_content=False, redirect=False
+    )
+
+
 def read_body(answer: urllib3.BaseHTTPResponse, limit: int, timeout_s: float) -> bytes:
-    """The body of an answer that was asked for without ``preload_content``; the connection is given back.
+    """The body of an answer of ``send_request``; the connection is given back.
 
     Raises:
         ResponseError: it has more than ``limit`` bytes, or wasn't whole within ``timeout_s``.

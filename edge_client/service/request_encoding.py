@@ -86,8 +86,6 @@ def decode_fp16(data: bytes, header_length: str | None) -> Prediction:
             elapsed_ms=answer.elapsed_ms,
             model_version=answer.model_version,
         )
-    except ResponseError:
-        raise
     except (ProtocolError, ValueError) as error:
         raise ResponseError(f"the service's answer is not a prediction: {quote_text(str(error))}") from error
 

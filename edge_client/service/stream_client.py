@@ -8,7 +8,7 @@ recogniser's.
 import contextlib
 import logging
 import time
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 from urllib3 import HTTPHeaderDict
@@ -16,9 +16,9 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from edge_client.service.connections import create_tls_context, describe_connection_error
-from edge_client.service.http_client import MAX_REPLY_BYTES, ServiceClient, ServiceError, create_status_error
+from edge_client.service.http_client import MAX_REPLY_BYTES, ServiceClient, create_status_error
 from edge_client.service.model_metadata import ModelMetadata
-from edge_client.service.replies import ResponseError, decode_reply, quote_text
+from edge_client.service.replies import Reply, ServiceError, decode_reply, quote_text
 from edge_client.service.websocket import DirectConnection, HandshakeRejected
 from edge_client.settings import Cloud
 from edge_client.types import Window
@@ -36,8 +36,6 @@ from landmarks.protocol.stream import (
 )
 
 log = logging.getLogger(__name__)
-
-Reply = TypeVar("Reply")
 
 CLOSE_WITHIN_S: Final = 1.0
 # The service's reasons not to answer one window, and when it wants to be asked again.
@@ -88,13 +86,11 @@ class StreamClient:
 
     def _ask(self, session: "FrameSession", window: Window, deadline_s: float) -> tuple[ModelMetadata, Prediction]:
         try:
-            prediction = session.predict(window, deadline_s)
-        except WindowRejected:
+            return session.metadata, session.predict(window, deadline_s)
+        except ServiceError as fault:
+            if not isinstance(fault, WindowRejected):
+                self._drop()
             raise
-        except ServiceError:
-            self._drop()
-            raise
-        return session.metadata, prediction
 
     def _drop(self) -> None:
         if self._session is not None:
@@ -110,7 +106,7 @@ class FrameSession:
     """
 
     def __init__(self, settings: Cloud, deadline_s: float) -> None:
-        self._url = "ws" + settings.base_url[len("http") :] + PATH
+        self._url = "ws" + settings.url[len("http") :] + PATH
         self._number = 0
         self._held = 0
         self._episode = -1
@@ -184,8 +180,6 @@ class FrameSession:
 
     def _answer(self, frames: int, deadline_s: float) -> Prediction:
         while True:
-            if time.monotonic() > deadline_s:  # one that never stops talking has no silence to time out
-                raise self._late()
             data = self._receive(deadline_s)
             if is_prediction(data):
                 prediction = self._decode(data, StreamPrediction)
@@ -214,10 +208,13 @@ class FrameSession:
             raise self._lost(closed) from closed
 
     def _receive(self, deadline_s: float) -> bytes:
+        left_s = deadline_s - time.monotonic()
         try:
-            return self._socket.recv(timeout=max(deadline_s - time.monotonic(), 0.0), decode=False)
+            if left_s < 0:  # one that never stops talking has no silence to time out
+                raise TimeoutError
+            return self._socket.recv(timeout=left_s, decode=False)
         except TimeoutError as error:
-            raise self._late() from error
+            raise ServiceError(f"{self._url} gave no answer in time") from error
         except ConnectionClosed as closed:
             raise self._lost(closed) from closed
 
@@ -226,11 +223,5 @@ class FrameSession:
         later = bool(closed.rcvd and closed.rcvd.code == TRY_AGAIN_LATER)
         return SessionLost(f"{self._url} closed: {reason or closed}", retry_after_s=1.0 if later else 0.0)
 
-    def _late(self) -> ServiceError:
-        return ServiceError(f"{self._url} gave no answer in time")
-
     def _decode(self, data: bytes, kind: type[Reply]) -> Reply:
-        try:
-            return decode_reply(data, kind, f"what {self._url} sent")
-        except ResponseError as error:
-            raise ServiceError(str(error)) from error
+        return decode_reply(data, kind, f"what {self._url} sent")

@@ -6,9 +6,8 @@ Bytes only: ``landmarks/models/vocabulary_files.py`` reads them.
 import re
 from typing import Final, NamedTuple
 
-import msgspec
-
-from edge_client.service.http_client import ServiceClient, ServiceError
+from edge_client.service.http_client import ServiceClient
+from edge_client.service.replies import ServiceError
 from edge_client.settings import Cloud
 from landmarks.models.card import compute_sha256
 from landmarks.models.vocabulary_files import MAX_BYTES
@@ -42,7 +41,7 @@ def is_vocabulary_name(name: str) -> bool:
 
 def open_root_client(settings: Cloud) -> ServiceClient:
     """A client of the service itself, where the settings' URL names one of its vocabularies."""
-    return ServiceClient(msgspec.structs.replace(settings, url=parse_address(settings.url).root))
+    return ServiceClient(settings.model_copy(update={"url": parse_address(settings.url).root}))
 
 
 def fetch_vocabulary(

@@ -1,6 +1,7 @@
 """A WebSocket to the address in the settings or to none."""
 
-from websockets.datastructures import HeadersLike
+from typing import Any
+
 from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
 from websockets.sync.client import ClientConnection
@@ -17,13 +18,8 @@ class HandshakeRejected(Exception):
 class DirectConnection(ClientConnection):
     """Follows no redirect: websockets does, API key in hand, where the handshake raises its own ``InvalidStatus``."""
 
-    def handshake(
-        self,
-        additional_headers: HeadersLike | None = None,
-        user_agent_header: str | None = None,
-        timeout: float | None = None,
-    ) -> None:
+    def handshake(self, *headers: Any, **limits: Any) -> None:
         try:
-            super().handshake(additional_headers, user_agent_header, timeout)
+            super().handshake(*headers, **limits)
         except InvalidStatus as refused:
             raise HandshakeRejected(refused.response) from refused

@@ -3,22 +3,22 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from edge_client.settings.schema import LONGEST_SHOWN
+from edge_client.settings.values import LONGEST_SHOWN
 
 SHARPNESS: Final = "trigger.sharpness"
-TEMPERATURE: Final = "trigger.temperature"
 
 
-def rename_settings(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of one source by their paths, under the names of now; where both stand, the name of now wins.
+def rename_settings(tables: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The tables of one source under the names of now; where both stand, the name of now wins.
 
     Raises:
         ValueError: a sharpness is no number above 0.
     """
-    if SHARPNESS not in values:
-        return dict(values)
-    temperature: dict[str, Any] = {TEMPERATURE: str(invert_sharpness(values[SHARPNESS]))}
-    return temperature | {path: value for path, value in values.items() if path != SHARPNESS}
+    renamed = dict(tables)
+    if "sharpness" in renamed.get("trigger", {}):
+        others = {name: value for name, value in renamed["trigger"].items() if name != "sharpness"}
+        renamed["trigger"] = {"temperature": invert_sharpness(tables["trigger"]["sharpness"])} | others
+    return renamed
 
 
 def invert_sharpness(value: Any) -> float:

@@ -1,27 +1,26 @@
 """Settings as people write them: flags, then the environment, then a TOML file, the first that names a value winning.
 
-It knows what a file's bytes and a flag's text may look like; the limits are in ``schema.py``.
+It knows what a file's bytes may look like; the limits are in ``schema.py``, the texts in ``values.py``.
 """
 
 import os
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
 from edge_client.settings.aliases import rename_settings
-from edge_client.settings.schema import ENVIRONMENT, LONGEST_SHOWN, Settings
+from edge_client.settings.schema import ENVIRONMENT, Settings
+from edge_client.settings.values import LONGEST_SHOWN
 
 MAX_BYTES: Final = 1_000_000
 SECRET: Final = "cloud.api_key"  # noqa: S105 - the name of a setting
 
-_ERROR_PATH: Final = re.compile(r"at `\$\.([\w.]+)`$")
-_SCHEME: Final = re.compile(r"^\s*([A-Za-z]+)(?=://)")
-
-Tables = dict[str, Any]
+Tables = dict[str, dict[str, Any]]
 
 
 class SettingsError(Exception):
@@ -37,33 +36,40 @@ def load_settings(
         SettingsError: a file that can't be read, an unknown name, or a value outside its limits.
     """
     environment = os.environ if environment is None else environment
-    tables = read_tables(file) if file else {}
-    for group, table in tables.items():
-        if not isinstance(table, dict):
-            raise SettingsError(f"{file}: {group} is not a table, expected one of {list(Settings.__struct_fields__)}")
-    tables = read_values(tables)
+    variables = {path: environment[name] for name, path in ENVIRONMENT.items() if environment.get(name)}
+    layers = [group_by_table(flags or {}), group_by_table(variables), read_tables(file) if file else {}]
     try:
-        trigger = rename_settings({f"trigger.{name}": value for name, value in tables.get("trigger", {}).items()})
-        flags = rename_settings(flags or {})
+        layers = [rename_settings(layer) for layer in layers]
     except ValueError as error:
         raise SettingsError(f"{file or 'the settings'}: {error}") from error
-    tables |= {"trigger": {path.removeprefix("trigger."): value for path, value in trigger.items()}}
-    named = {path: environment[name] for name, path in ENVIRONMENT.items() if environment.get(name)}
-    for path, text in {**named, **flags}.items():
-        group, field = path.split(".")
-        tables.setdefault(group, {})[field] = read_text(path, text)
+
+    class Layers(BaseSettings, extra="allow"):
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[BaseSettings], *_: Any, **__: Any
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return tuple(InitSettingsSource(settings_cls, layer) for layer in layers)
+
     try:
-        # Environment and flags are text: lax conversion reads their numbers.
-        return msgspec.convert(tables, Settings, strict=False)
-    except msgspec.ValidationError as error:
-        raise SettingsError(f"{file or 'the settings'}: {describe_found(str(error), tables)}") from error
+        return Settings.model_validate(Layers().model_extra)
+    except ValidationError as error:
+        raise SettingsError(f"{file or 'the settings'}: {describe_error(error.errors()[0])}") from error
+
+
+def group_by_table(values: Mapping[str, str]) -> Tables:
+    """Values by their paths, ``"cloud.url"``, as the tables of a file."""
+    tables: Tables = {}
+    for path, value in values.items():
+        group, name = path.split(".")
+        tables.setdefault(group, {})[name] = value
+    return tables
 
 
 def read_tables(file: Path) -> Tables:
     """The tables of a TOML file; a byte order mark, as Windows writes it, is passed over.
 
     Raises:
-        SettingsError: it can't be read, isn't UTF-8, or isn't TOML.
+        SettingsError: it can't be read, isn't UTF-8, isn't TOML, or has a value outside of its tables.
     """
     try:
         with file.open("rb") as opened:  # a pipe is fine too
@@ -73,7 +79,7 @@ def read_tables(file: Path) -> Tables:
     if len(data) > MAX_BYTES:
         raise SettingsError(f"{file} has more than {MAX_BYTES} bytes, expected a settings file")
     try:
-        return tomllib.loads(data.decode("utf-8").removeprefix("\ufeff"))
+        tables = tomllib.loads(data.decode("utf-8").removeprefix("\ufeff"))
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         byte = error.start - data.rfind(b"\n", 0, error.start)
@@ -83,56 +89,20 @@ def read_tables(file: Path) -> Tables:
         raise SettingsError(f"{file} is not TOML: it is nested too deeply") from error
     except ValueError as error:  # TOMLDecodeError, and numbers of thousands of digits
         raise SettingsError(f"{file} is not TOML: {error}") from error
-
-
-def read_text(path: str, text: str) -> Any:
-    """A setting's text as its field wants it: lists as ``a,b``, mappings as ``a=b,c=d``, all else as it is.
-
-    Raises:
-        SettingsError: a mapping's part has no ``=``.
-    """
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if path in ("trigger.rest_labels", "screen.hosts"):
-        return parts
-    if path == "publish.keys":
-        for part in parts:
-            if "=" not in part:
-                raise SettingsError(f"publish.keys has {part[:LONGEST_SHOWN]!r}, expected label=key")
-        pairs = [part.partition("=") for part in parts]
-        return {label.strip(): key.strip() for label, _, key in pairs}
-    if path in ("cloud.url", "publish.url"):
-        return _SCHEME.sub(lambda found: found[1].lower(), text)
-    return text
-
-
-def read_values(tables: Mapping[str, Any]) -> Tables:
-    """The tables of a file with what people write for a text as the field wants it; the rest is as it is.
-
-    Raises:
-        SettingsError: as ``read_text``.
-    """
-    read: Tables = {}
     for group, table in tables.items():
-        read[group] = dict(table)
-        for name, value in table.items():
-            if isinstance(value, str):
-                read[group][name] = read_text(f"{group}.{name}", value)
-            elif (group, name) == ("capture", "source") and isinstance(value, int) and value is not True and value >= 0:
-                read[group][name] = str(value)
-    return read
+        if not isinstance(table, dict):
+            raise SettingsError(f"{file}: {group} is not a table, expected one of {list(Settings.model_fields)}")
+    return tables
 
 
-def describe_found(message: str, tables: Mapping[str, Any]) -> str:
-    """A message of ``msgspec``, which ends in the place, with the value that was found there."""
-    place = _ERROR_PATH.search(message)
-    if place is None or place[1] == SECRET:
-        return message
-    value: Any = tables
-    for name in place[1].split("."):
-        if not isinstance(value, Mapping) or name not in value:
-            return message
-        value = value[name]
-    if isinstance(value, Mapping):  # a check of several fields, which says itself what it found; one may be a secret
-        return message[: place.start()].removesuffix(" - ")
-    shown = str(value).lower() if isinstance(value, bool) else repr(value)
-    return f"{message}, found {shown if len(shown) <= LONGEST_SHOWN else shown[:LONGEST_SHOWN] + '…'}"
+def describe_error(error: ErrorDetails) -> str:
+    """One error of ``pydantic`` as one sentence: the setting, what is wrong with it, and the value that was found."""
+    path = repr(".".join(map(str, error["loc"])))[1:-1]  # a name in a file may have line breaks
+    if error["type"] == "extra_forbidden":
+        return f"{path} is unknown, expected a name that `python -m edge_client settings` prints"
+    if error["type"] == "value_error":  # of our own check, which says what it found
+        return f"{path} {error['ctx']['error']}"
+    if path == SECRET:
+        return f"{path}: {error['msg']}"
+    shown = str(error["input"]).lower() if isinstance(error["input"], bool) else repr(error["input"])
+    return f"{path}: {error['msg']}, found {shown if len(shown) <= LONGEST_SHOWN else shown[:LONGEST_SHOWN] + '…'}"

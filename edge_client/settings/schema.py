@@ -3,14 +3,13 @@
 The commented TOML file and the flags' help are made from these classes (``settings_file.py``, ``cli.py``).
 """
 
-import string
-from typing import Annotated, Any, Final, Literal
-from urllib.parse import SplitResult, urlsplit
+from typing import Any, Final, Literal, Self
+from urllib.parse import urljoin
 
-import msgspec
-from msgspec import Meta
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
-LONGEST_SHOWN: Final = 60
+from edge_client.settings.values import BaseUrl, HeaderText, HostNames, Labels, Pairs, Seconds, Share, SourceName, Url
 
 ENVIRONMENT: Final = {
     "HELEN_CLOUD_API_URL": "cloud.url",
@@ -25,196 +24,163 @@ ENVIRONMENT: Final = {
     "HELEN_VOCABULARIES_DIR": "device.vocabularies",
 }
 
-HOST_NAME_CHARACTERS: Final = frozenset(string.ascii_letters + string.digits + "-._")
-# What the client adds to the base URL by itself.
-SERVICE_ROUTES: Final = ("/predict", "/metadata", "/health", "/stream", "/analyze", "/v2")
 
-NonEmpty = Annotated[str, Meta(min_length=1)]
-Share = Annotated[float, Meta(ge=0, le=1)]
-Seconds = Annotated[float, Meta(gt=0, le=3600)]
+class Group(BaseModel):
+    """A table of the TOML file. Numbers may be written as text, as flags and variables have them."""
 
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 
-def check_url(path: str, url: str) -> SplitResult:
-    """The parts of an HTTP URL, checked: a host, a port where it names one, and nobody's password.
-
-    Raises:
-        ValueError: it can't be asked; a password is never quoted.
-    """
-    expected = "expected one as http://host:port/path"
-    try:
-        parts = urlsplit(url)
-        if not parts.hostname:
-            raise ValueError("it names no host")
-        if parts.port == 0:
-            raise ValueError("port 0")
-    except ValueError as error:
-        raise ValueError(f"{path} is no URL that can be asked ({error}), {expected}") from error
-    if parts.username is not None or parts.password is not None:
-        raise ValueError(f"{path} has a user or a password, expected neither: keys go into HELEN_API_KEY")
-    if parts.scheme not in ("http", "https") or not url.isprintable() or " " in url:
-        raise ValueError(f"{path} is {url[:LONGEST_SHOWN]!r}, {expected}")
-    return parts
+    @field_validator("*", mode="before")
+    @classmethod
+    def _reject_booleans(cls, value: Any) -> Any:
+        if isinstance(value, bool):  # which pydantic takes for 0 and 1
+            raise PydanticCustomError("boolean", "Input should be a number or a text")
+        return value
 
 
-def doc(description: str, **limits: Any) -> Meta:
-    """What a setting does, as its flag and the settings file say, and its limits."""
-    return Meta(description=description, **limits)
-
-
-class Capture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Capture(Group):
     """Where frames come from."""
 
-    source: Annotated[
-        NonEmpty, doc("camera index, /dev/video*, /dev/v4l/by-id/*, RTSP or HTTP URL, video, or recording (.npz)")
-    ] = "0"
-    width: Annotated[int, doc("pixels asked of a camera", ge=160, le=4096)] = 640
-    height: Annotated[int, doc("pixels asked of a camera", ge=120, le=2160)] = 480
-    fps: Annotated[float, doc("frames a second asked of a camera", gt=0, le=240)] = 30.0
-    stall: Annotated[Seconds, doc("seconds without a frame after which a live source is opened again")] = 5.0
+    source: SourceName = Field(
+        default="0",
+        description="camera index, /dev/video*, /dev/v4l/by-id/*, RTSP or HTTP URL, video, or recording (.npz)",
+    )
+    width: int = Field(default=640, description="pixels asked of a camera", ge=160, le=4096)
+    height: int = Field(default=480, description="pixels asked of a camera", ge=120, le=2160)
+    fps: float = Field(default=30.0, description="frames a second asked of a camera", gt=0, le=240)
+    stall: Seconds = Field(default=5.0, description="seconds without a frame after which a live source is opened again")
 
 
-class Tracking(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Tracking(Group):
     """From hands seen to hands that keep their side."""
 
-    confidence: Annotated[Share, doc("MediaPipe's detection, presence and tracking confidence")] = 0.5
-    smoothing: Annotated[float, doc("weight of the past in the EMA of points; 0 is none", ge=0, lt=1)] = 0.35
-    lost_frames: Annotated[
-        int, doc("frames without a hand after which it is forgotten and found afresh", ge=1, le=300)
-    ] = 8
-    stride: Annotated[int, doc("frames from one window to the next; 2 is 15 a second", ge=1, le=30)] = 2
+    confidence: Share = Field(default=0.5, description="MediaPipe's detection, presence and tracking confidence")
+    smoothing: float = Field(default=0.35, description="weight of the past in the EMA of points; 0 is none", ge=0, lt=1)
+    lost_frames: int = Field(
+        default=8, description="frames without a hand after which it is forgotten and found afresh", ge=1, le=300
+    )
+    stride: int = Field(default=2, description="frames from one window to the next; 2 is 15 a second", ge=1, le=30)
 
 
-class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Thresholds(Group):
     """When a gesture happened. ``_on`` opens, ``_off`` closes: in between, what was stays.
 
     ``temperature`` makes the thresholds fit the model: one that was trained with label smoothing, as the bundled one,
     rarely says more than 0.95 however sure it is. A benchmark of whole signs measures what a value brings.
     """
 
-    presence_on: Annotated[Share, doc("share of the window's frames with a hand, to begin")] = 0.85
-    presence_off: Annotated[Share, doc("... below which there is no hand")] = 0.70
-    probability_on: Annotated[Share, doc("mean probability of the best label, to begin")] = 0.95
-    probability_off: Annotated[Share, doc("... below which the gesture has ended")] = 0.75
-    margin_on: Annotated[Share, doc("best minus second probability, to begin")] = 0.40
-    margin_off: Annotated[Share, doc("... below which the gesture has ended")] = 0.18
-    entropy_on: Annotated[float, doc("entropy in nats, to begin at most", ge=0, le=20)] = 1.70
-    entropy_off: Annotated[float, doc("... above which the gesture has ended", ge=0, le=20)] = 1.95
-    motion_on: Annotated[Share, doc("fastest frame of the window, in image widths a 1/30 s, to begin")] = 0.015
-    motion_off: Annotated[Share, doc("... below which the hand rests")] = 0.005
-    area_on: Annotated[Share, doc("area of MediaPipe's crops of the hands in view, share of the image, to begin")] = (
-        0.040
+    presence_on: Share = Field(default=0.85, description="share of the window's frames with a hand, to begin")
+    presence_off: Share = Field(default=0.70, description="... below which there is no hand")
+    probability_on: Share = Field(default=0.95, description="mean probability of the best label, to begin")
+    probability_off: Share = Field(default=0.75, description="... below which the gesture has ended")
+    margin_on: Share = Field(default=0.40, description="best minus second probability, to begin")
+    margin_off: Share = Field(default=0.18, description="... below which the gesture has ended")
+    entropy_on: float = Field(default=1.70, description="entropy in nats, to begin at most", ge=0, le=20)
+    entropy_off: float = Field(default=1.95, description="... above which the gesture has ended", ge=0, le=20)
+    motion_on: Share = Field(
+        default=0.015, description="fastest frame of the window, in image widths a 1/30 s, to begin"
     )
-    area_off: Annotated[Share, doc("... below which the hand is too far away")] = 0.025
-    temperature: Annotated[
-        float, doc("temperature of an output before the thresholds; below 1 it gets surer", ge=0.1, le=100)
-    ] = 0.714
-    mean_of: Annotated[int, doc("outputs in the mean", ge=1, le=100)] = 7
-    votes: Annotated[int, doc("outputs in a row that must name the same label", ge=1, le=100)] = 4
-    early: Annotated[Share, doc("mean probability from which fewer votes are needed")] = 0.995
-    early_votes: Annotated[int, doc("outputs in a row that must name its label then", ge=1, le=100)] = 3
-    cooldown: Annotated[float, doc("seconds from one event to the next", ge=0, le=60)] = 1.0
-    rest_labels: Annotated[tuple[str, ...], doc("labels that mean no gesture: they never make an event")] = ("none",)
+    motion_off: Share = Field(default=0.005, description="... below which the hand rests")
+    area_on: Share = Field(
+        default=0.040, description="area of MediaPipe's crops of the hands in view, share of the image, to begin"
+    )
+    area_off: Share = Field(default=0.025, description="... below which the hand is too far away")
+    temperature: float = Field(
+        default=0.714,
+        description="temperature of an output before the thresholds; below 1 it gets surer",
+        ge=0.1,
+        le=100,
+    )
+    mean_of: int = Field(default=7, description="outputs in the mean", ge=1, le=100)
+    votes: int = Field(default=4, description="outputs in a row that must name the same label", ge=1, le=100)
+    early: Share = Field(default=0.995, description="mean probability from which fewer votes are needed")
+    early_votes: int = Field(default=3, description="outputs in a row that must name its label then", ge=1, le=100)
+    cooldown: float = Field(default=1.0, description="seconds from one event to the next", ge=0, le=60)
+    rest_labels: Labels = Field(default=("none",), description="labels that mean no gesture: they never make an event")
 
-    def __post_init__(self) -> None:
-        for name in ("presence", "probability", "margin", "motion", "area"):
-            _check_order(name, getattr(self, f"{name}_off"), getattr(self, f"{name}_on"), "_off at most _on")
-        _check_order("entropy", self.entropy_on, self.entropy_off, "_on at most _off")
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        pairs = [(f"{name}_off", f"{name}_on") for name in ("presence", "probability", "margin", "motion", "area")]
+        for lower, upper in (*pairs, ("entropy_on", "entropy_off")):
+            low, high = getattr(self, lower), getattr(self, upper)
+            if low > high:
+                raise ValueError(f"has {lower} {low} and {upper} {high}, expected {lower} at most {upper}")
+        return self
 
 
-class Cloud(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Cloud(Group):
     """The service that recognises."""
 
-    url: Annotated[str, doc("base URL of the service, with the path that its routes begin with, if there is one")] = (
-        "http://127.0.0.1:8000"
+    url: BaseUrl = Field(
+        default="http://127.0.0.1:8000",
+        description="base URL of the service, with the path that its routes begin with, if there is one",
     )
-    timeout: Annotated[Seconds, doc("seconds a request")] = 5.0
-    retries: Annotated[int, doc("retries on temporary faults", ge=0, le=10)] = 2
-    metadata_ttl: Annotated[float, doc("seconds the model's metadata is cached", ge=0, le=1e9)] = 300.0
-    encoding: Annotated[
-        Literal["fp16", "json"], doc("how a window is sent: fp16 is 5 KB where the service takes it, json 25 KB")
-    ] = "fp16"
-    transport: Annotated[
-        Literal["http", "stream"],
-        doc("how live windows go there: a request each, or their new frames alone over one WebSocket"),
-    ] = "http"
-    ca_file: Annotated[
-        str, doc("PEM file of the authority that signed the service's certificate; empty: the system's")
-    ] = ""
-    api_key: Annotated[str, doc("sent as X-API-Key; better set by HELEN_API_KEY than here")] = ""
-
-    def __post_init__(self) -> None:
-        parts = check_url("cloud.url", self.url)
-        if parts.query or parts.fragment:
-            raise ValueError(f"cloud.url is {self.url!r}, expected no query and no fragment ({self.base_url})")
-        route = next((route for route in SERVICE_ROUTES if self.base_url.endswith(route)), None)
-        if route:
-            base = self.base_url.removesuffix(route)
-            raise ValueError(f"cloud.url ends in {route}, expected the service's base URL ({base})")
-        if self.api_key and not (self.api_key.isascii() and self.api_key.isprintable()):
-            raise ValueError("cloud.api_key has a letter that no header can carry, expected printable ASCII")
-
-    @property
-    def base_url(self) -> str:
-        """``url`` without what a route can't be put behind."""
-        return self.url.partition("?")[0].partition("#")[0].rstrip("/")
+    timeout: Seconds = Field(default=5.0, description="seconds a request")
+    retries: int = Field(default=2, description="retries on temporary faults", ge=0, le=10)
+    metadata_ttl: float = Field(default=300.0, description="seconds the model's metadata is cached", ge=0, le=1e9)
+    encoding: Literal["fp16", "json"] = Field(
+        default="fp16", description="how a window is sent: fp16 is 5 KB where the service takes it, json 25 KB"
+    )
+    transport: Literal["http", "stream"] = Field(
+        default="http",
+        description="how live windows go there: a request each, or their new frames alone over one WebSocket",
+    )
+    ca_file: str = Field(
+        default="", description="PEM file of the authority that signed the service's certificate; empty: the system's"
+    )
+    api_key: HeaderText = Field(
+        default="", description="sent as X-API-Key; better set by HELEN_API_KEY than here", repr=False
+    )
 
 
-class Device(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Device(Group):
     """The same model on this machine, for when the service is away."""
 
-    model: Annotated[str, doc("folder with model.onnx and card.json, or of its versions; empty: none")] = (
-        "models/gesture"
+    model: str = Field(
+        default="models/gesture", description="folder with model.onnx and card.json, or of its versions; empty: none"
     )
-    vocabularies: Annotated[NonEmpty, doc("folder of the vocabularies that `teach` makes, one file each")] = (
-        "vocabularies"
+    vocabularies: str = Field(
+        default="vocabularies", description="folder of the vocabularies that `teach` makes, one file each", min_length=1
     )
-    answer_after: Annotated[
-        Seconds, doc("seconds a request may be under way before this machine answers the windows after it")
-    ] = 0.3
-    failures: Annotated[int, doc("failures in a row that open the circuit breaker", ge=1, le=100)] = 3
-    probe_every: Annotated[Seconds, doc("seconds between two attempts while it is open")] = 1.0
+    answer_after: Seconds = Field(
+        default=0.3, description="seconds a request may be under way before this machine answers the windows after it"
+    )
+    failures: int = Field(default=3, description="failures in a row that open the circuit breaker", ge=1, le=100)
+    probe_every: Seconds = Field(default=1.0, description="seconds between two attempts while it is open")
 
 
-class Publish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Publish(Group):
     """Where events go."""
 
-    url: Annotated[str, doc("takes each event as a POST of JSON")] = "http://127.0.0.1:5000/gestures/gesture-key"
-    timeout: Annotated[Seconds, doc("seconds a request")] = 1.5
-    queue: Annotated[int, doc("events that wait; beyond it the oldest is dropped", ge=1, le=1000)] = 4
-    keys: Annotated[dict[str, str], doc("what an event's key says for a label, where it isn't the label itself")] = (
-        msgspec.field(default_factory=dict)
+    url: Url = Field(
+        default="http://127.0.0.1:5000/gestures/gesture-key", description="takes each event as a POST of JSON"
     )
+    timeout: Seconds = Field(default=1.5, description="seconds a request")
+    queue: int = Field(default=4, description="events that wait; beyond it the oldest is dropped", ge=1, le=1000)
+    keys: Pairs = Field(default={}, description="what an event's key says for a label, where it isn't the label itself")
 
-    def __post_init__(self) -> None:
-        check_url("publish.url", self.url)
+    @property
+    def origin(self) -> str:
+        """The scheme, host and port of ``url``: where a local screen may be."""
+        return urljoin(self.url, "/").rstrip("/")
 
 
-class Screen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Screen(Group):
     """The local screen."""
 
-    host: Annotated[str, doc("address to listen on; 0.0.0.0 shows it to the local network")] = "127.0.0.1"
-    port: Annotated[int, doc("port to listen on", ge=1, le=65535)] = 5000
-    hosts: Annotated[tuple[str, ...], doc("names by which browsers may call it, besides this machine's own")] = ()
-    rate: Annotated[float, doc("pictures of the hands a second", gt=0, le=60)] = 15.0
-
-    def __post_init__(self) -> None:
-        for name in self.hosts:
-            if not name or not set(name) <= HOST_NAME_CHARACTERS:
-                raise ValueError(f"hosts has {name!r}, expected a name alone, such as raspberrypi.lan")
+    host: str = Field(default="127.0.0.1", description="address to listen on; 0.0.0.0 shows it to the local network")
+    port: int = Field(default=5000, description="port to listen on", ge=1, le=65535)
+    hosts: HostNames = Field(default=(), description="names by which browsers may call it, besides this machine's own")
+    rate: float = Field(default=15.0, description="pictures of the hands a second", gt=0, le=60)
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All groups, each a table of the TOML file."""
+class Settings(Group):
+    """All groups."""
 
     capture: Capture = Capture()
     tracking: Tracking = Tracking()
-    trigger: Thresholds = msgspec.field(default_factory=Thresholds)
+    trigger: Thresholds = Thresholds()
     cloud: Cloud = Cloud()
     device: Device = Device()
-    publish: Publish = msgspec.field(default_factory=Publish)
+    publish: Publish = Publish()
     screen: Screen = Screen()
-
-
-def _check_order(name: str, low: float, high: float, expected: str) -> None:
-    if low > high:
-        raise ValueError(f"{name} has its thresholds crossed: found {low} and {high}, expected {expected}")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from edge_client.capture.frames import Source
-from edge_client.capture.hand_tracker import open_tracker
+from edge_client.capture.hand_tracker import find_hands, open_tracker
 from edge_client.capture.recording import RecordingSource
 from edge_client.capture.sources import check_whole, open_frames, open_source
 from edge_client.recording.recorder import RecordingPace
@@ -14,7 +14,7 @@ from edge_client.runtime.stop_signals import stop_on_signals
 from edge_client.settings import Settings
 from edge_client.teaching.lesson import COUNTDOWN_S, RESULT_S, Lesson
 from edge_client.types import FrameState, LessonState, LinkState
-from edge_client.ui.state_publisher import ScreenClient, StatePublisher, get_screen_url
+from edge_client.ui.state_publisher import ScreenClient, StatePublisher
 from landmarks.hands import Array
 from landmarks.tracking.hand_identity import HandednessTracker
 
@@ -39,12 +39,11 @@ def record_lesson(
         stack.callback(source.close)
         stop = stack.enter_context(stop_on_signals(source.close))
         tracker = stack.enter_context(open_tracker(settings.tracking, source))
-        screen = ScreenClient(get_screen_url(settings.publish))
+        screen = ScreenClient(settings.publish.origin)
         states = stack.enter_context(StatePublisher(screen.show, LinkState, settings.screen.rate, uuid.uuid4().hex))
         for frame in open_frames(source):
             pace.note(frame)
-            seen = tracker.detect(frame.image, pace.time_ms) if tracker and frame.image is not None else frame.hands
-            raw, smoothed = tracks.update(seen)
+            raw, smoothed = tracks.update(find_hands(tracker, frame, pace.started_s))
             state = lesson.push(raw, frame.time_s)
             show(state)
             aspect = frame.image.shape[1] / frame.image.shape[0] if frame.image is not None else None

@@ -61,33 +61,27 @@ async def read_object(request: Request) -> dict[str, Any]:
     """The body of a request as a JSON object.
 
     Raises:
-        Refused: a body that is too large, too slow, not UTF-8, no JSON object, or nested beyond ``MAX_DEPTH`` levels.
+        RequestRejected: a body that is too large, too slow, not UTF-8, no JSON object, or nested beyond ``MAX_DEPTH``.
     """
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            body = await _read_body(request)
-    except TimeoutError:
-        raise RequestRejected(408, "request_timeout", f"the body did not arrive within {BODY_TIMEOUT_S:g} s") from None
-    return parse_object(body)
-
-
-async def _read_body(request: Request) -> bytes:
     body = bytearray()
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BODY_BYTES:
-                raise RequestRejected(413, "body_too_large", f"the body has more than {MAX_BODY_BYTES} bytes")
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise RequestRejected(413, "body_too_large", f"the body has more than {MAX_BODY_BYTES} bytes")
+    except TimeoutError:
+        raise RequestRejected(408, "request_timeout", f"the body did not arrive within {BODY_TIMEOUT_S:g} s") from None
     except ClientDisconnect:
         raise RequestRejected(400, "disconnected", "the body ended early") from None
-    return bytes(body)
+    return parse_object(bytes(body))
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
     """A body as a JSON object; a byte order mark is passed over.
 
     Raises:
-        Refused: as ``read_object``.
+        RequestRejected: as ``read_object``.
     """
     try:
         text = body.decode("utf-8-sig")
@@ -121,7 +115,7 @@ def check_state(state: dict[str, Any]) -> None:
     """Check what the page draws; names that it doesn't know are let through.
 
     Raises:
-        Refused: a field of another type, length or range.
+        RequestRejected: a field of another type, length or range.
     """
     try:
         msgspec.convert(state, ClientState)

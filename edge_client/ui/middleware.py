@@ -5,6 +5,7 @@ import socket
 from collections.abc import Collection
 from typing import Final
 
+from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -28,8 +29,7 @@ class SecurityHeadersMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                added = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
-                message["headers"] = [*message.get("headers", []), *added]
+                MutableHeaders(scope=message).update(SECURITY_HEADERS)
             await send(message)
 
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
@@ -79,14 +79,12 @@ def is_local_name(host: str, names: Collection[str] = (), *, on_network: bool = 
     """
     name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
     name = name.strip("[]").lower().rstrip(".")
-    own = socket.gethostname().lower().partition(".")[0]
     if not name:
         return False
-    if name in ("localhost", socket.gethostname().lower(), own, f"{own}.local", f"{own}.lan") or name in names:
-        return True
-    if on_network and name.endswith(".local"):
-        return True
-    return _address(name) is not None
+    machine = socket.gethostname().lower()
+    own = machine.partition(".")[0]
+    known = {"localhost", machine, own, f"{own}.local", f"{own}.lan", *names}
+    return name in known or (on_network and name.endswith(".local")) or _address(name) is not None
 
 
 def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

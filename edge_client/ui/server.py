@@ -9,6 +9,7 @@ import logging
 import socket
 import threading
 from collections.abc import AsyncIterator, Collection
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -21,8 +22,8 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from starlette.websockets import WebSocket
 
+from edge_client.settings import Screen
 from edge_client.ui.body import MAX_BODY_BYTES, RequestRejected, check_state, read_object
 from edge_client.ui.broadcast import Faults, Hub, Listener
 from edge_client.ui.middleware import SameOriginMiddleware, SecurityHeadersMiddleware
@@ -55,9 +56,6 @@ def build_screen(hub: Hub, *, bind: str = "127.0.0.1", names: Collection[str] = 
     async def stream_states(_: Request) -> Response:
         return _stream(hub, "pages", state_frames(hub))
 
-    async def connect_page(page: WebSocket) -> None:
-        await serve_page(hub, page)
-
     async def health(_: Request) -> Response:
         connected = {"listeners": hub.connected["listeners"], "pages": hub.connected["pages"]}
         faults = {"faults": hub.faults.count, "last_fault": hub.faults.last}
@@ -84,17 +82,13 @@ def build_screen(hub: Hub, *, bind: str = "127.0.0.1", names: Collection[str] = 
             Route("/events", stream_events),
             Route("/live", post_state, methods=["POST"]),
             Route("/live", stream_states),
-            WebSocketRoute("/page", connect_page),
+            WebSocketRoute("/page", partial(serve_page, hub)),
             Route("/recent", recent),
             Route("/health", health),
             Route("/", show_page),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
-        exception_handlers={
-            RequestRejected: _reject,
-            HTTPException: _answer_http_error,
-            Exception: _answer_fault,
-        },
+        exception_handlers={RequestRejected: _reject, HTTPException: _answer_http_error, Exception: _answer_fault},
         lifespan=lifespan,
     )
     pages.router.redirect_slashes = False
@@ -153,7 +147,17 @@ def _stream(hub: Hub, kind: Listener, frames: AsyncIterator[bytes]) -> Response:
 class _Server(uvicorn.Server):
     """uvicorn that ends the pages' streams before it waits for connections to end."""
 
-    def __init__(self, hub: Hub, config: uvicorn.Config) -> None:
+    def __init__(self, hub: Hub, settings: Screen) -> None:
+        config = uvicorn.Config(
+            build_screen(hub, bind=settings.host, names=settings.hosts),
+            host=settings.host,
+            port=settings.port,
+            log_level="warning",
+            ws="websockets-sansio",
+            ws_max_size=MAX_BODY_BYTES,
+            server_header=False,
+            timeout_graceful_shutdown=1,  # pages hold their streams open for good
+        )
         super().__init__(config)
         self._hub = hub
 
@@ -165,8 +169,8 @@ class _Server(uvicorn.Server):
 class ScreenServer:
     """The screen in a thread of this process, a part of the client's health. Use it as a context manager."""
 
-    def __init__(self, hub: Hub, host: str, port: int, *, names: Collection[str] = ()) -> None:
-        self._server = _Server(hub, _server_config(hub, host, port, names))
+    def __init__(self, hub: Hub, settings: Screen) -> None:
+        self._server = _Server(hub, settings)
         self._thread = threading.Thread(target=self._run, name="screen-server", daemon=True)
 
     def __enter__(self) -> "ScreenServer":
@@ -199,21 +203,6 @@ class ScreenServer:
         return "" if self.alive else "the local screen has ended"
 
 
-def serve_screen(host: str, port: int, *, names: Collection[str] = ()) -> None:
+def serve_screen(settings: Screen) -> None:
     """The screen alone, until it is interrupted."""
-    hub = Hub()
-    _Server(hub, _server_config(hub, host, port, names)).run()
-
-
-def _server_config(hub: Hub, host: str, port: int, names: Collection[str]) -> uvicorn.Config:
-    # Pages hold their streams open for good: a second is all that stopping waits for them.
-    return uvicorn.Config(
-        build_screen(hub, bind=host, names=names),
-        host=host,
-        port=port,
-        log_level="warning",
-        ws="websockets-sansio",
-        ws_max_size=MAX_BODY_BYTES,
-        server_header=False,
-        timeout_graceful_shutdown=1,
-    )
+    _Server(Hub(), settings).run()

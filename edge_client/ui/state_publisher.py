@@ -7,18 +7,16 @@ matter of ``send``: ``ui.server.Hub.show`` here, ``ScreenClient`` there.
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
 import numpy as np
 import urllib3
-from urllib3.util import Timeout
 
 from edge_client.runtime.newest_slot import NewestSlot
 from edge_client.runtime.worker import Health, Worker
-from edge_client.service.replies import ResponseError, decode_reply, read_body
-from edge_client.settings import Publish
+from edge_client.service.replies import ResponseError, decode_reply, read_body, send_request
 from edge_client.types import FrameState, LinkState
 
 log = logging.getLogger(__name__)
@@ -30,7 +28,7 @@ CLOSE_WITHIN_S: Final = 5.0
 MAX_REPLY_BYTES: Final = 64 * 1024
 
 
-class StatePublisher:
+class StatePublisher(AbstractContextManager["StatePublisher"]):
     """Describes the newest state to ``send``, at most ``rate`` times a second. Use it as a context manager."""
 
     def __init__(
@@ -50,13 +48,9 @@ class StatePublisher:
         self.worker = Worker("screen", self._send_next)
         self.worker.start()
 
-    def __enter__(self) -> "StatePublisher":
-        return self
-
     def __exit__(self, *_: object) -> None:
-        self.worker.stopping.set()
         self._slot.close()
-        self.worker.join(CLOSE_WITHIN_S)
+        self.worker.stop(CLOSE_WITHIN_S)
 
     def show(self, state: FrameState) -> None:
         """Leave the newest state; returns at once."""
@@ -106,12 +100,6 @@ def _next_to_answer(link: LinkState) -> str | None:
     return "device" if link.has_local_model else None
 
 
-def get_screen_url(settings: Publish) -> str:
-    """Where a screen in another process would be: at the host that takes the events."""
-    parts = urlsplit(settings.url)
-    return f"{parts.scheme}://{parts.netloc}"
-
-
 class ScreenHealth(msgspec.Struct, frozen=True):
     """What ``GET /health`` of a Helen screen says: which of the client's messages beside events it wants."""
 
@@ -133,7 +121,7 @@ class ScreenClient:
         self._timeout_s = timeout_s
         self._retry_after_s = retry_after_s
         self._ask_again_after_s = ask_again_after_s
-        self._pool = urllib3.PoolManager(num_pools=1, maxsize=1, retries=False, timeout=Timeout(total=timeout_s))
+        self._pool = urllib3.PoolManager(num_pools=1, maxsize=1, retries=False)
         self._quiet_until_s = 0.0
         self._accepts = False
         self._told = False
@@ -149,7 +137,7 @@ class ScreenClient:
                 status, _ = self._request("POST", "/live", msgspec.json.encode(state))
                 if status != 200:
                     raise ResponseError(f"answered {status}")
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        except (urllib3.exceptions.HTTPError, OSError, ValueError, ResponseError) as error:
             log.debug("the screen at %s is away: %s", self._url, error)
             self._accepts = False
             self._quiet_until_s = time.monotonic() + self._retry_after_s
@@ -169,12 +157,6 @@ class ScreenClient:
         return accepts
 
     def _request(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
-        answer = self._pool.request(
-            method,
-            self._url + path,
-            body=body,
-            headers={"Content-Type": "application/json"} if body else None,
-            preload_content=False,
-            redirect=False,
-        )
+        headers = {"Content-Type": "application/json"} if body else None
+        answer = send_request(self._pool, method, self._url + path, body, headers, timeout_s=self._timeout_s)
         return answer.status, read_body(answer, MAX_REPLY_BYTES, self._timeout_s)

@@ -1,1 +1,1 @@
-"""Both ends of the wire: Open Inference v2, ``/stream``, predictions, and validation errors in words."""
+"""Both ends of the wire: Open Inference v2, ``/stream``, metadata, predictions, and validation errors in words."""

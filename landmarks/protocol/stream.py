@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Meta
 
+from landmarks.protocol.metadata import WindowSpec
 from landmarks.protocol.predictions import Prediction
 
 PATH: Final = "/stream"
@@ -75,7 +76,7 @@ class TextMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     frames: Annotated[int, Meta(ge=1)] | None = None
 
 
-class ReadyMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="ready"):
+class ReadyMessage(WindowSpec, frozen=True, kw_only=True, tag_field="type", tag="ready"):
     """The service's reply to the opening message: the session's settings, and what its model takes and gives."""
 
     version: str | None
@@ -84,13 +85,6 @@ class ReadyMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
     stride: int
     min_frames: int
     reset_after: int
-    seq_len: int
-    min_seq_len: int
-    feature_dim: int
-    use_z: bool
-    normalization: str
-    num_classes: int
-    class_labels: tuple[str, ...]
 
 
 class StreamPrediction(Prediction, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ Used for the frames of ``/analyze`` and, by ``keypoint_files.py``, for those of 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
 import msgspec
@@ -96,9 +96,7 @@ class PoseTrack:
                 f" from {self.times[0]:.3f} s to {self.times[-1]:.3f} s"
             )
         kept = tuple(index for index, keep in zip(self.indices, inside, strict=True) if keep)
-        return PoseTrack(
-            self.points[inside], self.times[inside], kept, self.width, self.height, self.fps, self.source_video
-        )
+        return replace(self, points=self.points[inside], times=self.times[inside], indices=kept)
 
 
 def build_track(
@@ -175,10 +173,10 @@ def list_frames(track: PoseTrack) -> list[Frame]:
     rows = np.concatenate([np.clip(track.points[..., :2], 0, 1), track.points[..., 2:]], axis=-1)
     rounded = np.round(rows.astype(np.float64), DIGITS).tolist()
     return [
-        Frame(index, round(float(time), DIGITS), [Keypoint(*entry) for entry in _named(points)])
+        Frame(
+            index,
+            round(float(time), DIGITS),
+            [Keypoint(name, *point) for name, point in zip(POSE_NAMES, points, strict=True)],
+        )
         for index, time, points in zip(track.indices, track.times, rounded, strict=True)
     ]
-
-
-def _named(points: list[list[float]]) -> list[tuple[str, float, float, float]]:
-    return [(name, x, y, v) for name, (x, y, v) in zip(POSE_NAMES, points, strict=True)]

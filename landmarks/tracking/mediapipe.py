@@ -6,16 +6,13 @@ left/right over time and smoothing are in ``hand_identity.py``.
 
 import signal
 import threading
-from collections.abc import Callable
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from landmarks.hands import Array
-from landmarks.tracking.assets import HAND_LANDMARKER, POSE_LANDMARKER, find_asset
+from landmarks.tracking.assets import HAND_LANDMARKER, POSE_LANDMARKER, Asset, find_asset
 from landmarks.tracking.hand_identity import SeenHand, Side
 from landmarks.tracking.vision_libraries import EDGE, TRAINING, LibraryError, import_library
 
@@ -37,17 +34,31 @@ def survive_profiling() -> None:
 class _VideoTracker:
     """What both trackers share: a landmarker in VIDEO mode, times that must increase, and closing it."""
 
-    def __init__(self, requirements: str, create: Callable[[Any, Any], Any]) -> None:
-        """Load MediaPipe, which ``requirements`` install, and ``create`` the landmarker with BaseOptions and vision.
+    def __init__(
+        self, kind: Literal["Hand", "Pose"], asset: Asset, requirements: str, *, count: int, confidence: float
+    ) -> None:
+        """Load MediaPipe, which ``requirements`` install, and create the landmarker for ``count`` of its ``kind``.
 
         Raises:
+            AssetError: when the landmarker's file was not fetched.
             LibraryError: MediaPipe is missing or can't be started here.
         """
         survive_profiling()
         tasks: Any = import_library("mediapipe.tasks.python", requirements)
         self._mediapipe: Any = import_library("mediapipe", requirements)
+        vision, thing = tasks.vision, kind.lower()
+        options = getattr(vision, f"{kind}LandmarkerOptions")(
+            base_options=tasks.BaseOptions(model_asset_path=str(find_asset(asset))),
+            running_mode=vision.RunningMode.VIDEO,
+            min_tracking_confidence=confidence,
+            **{
+                f"num_{thing}s": count,
+                f"min_{thing}_detection_confidence": confidence,
+                f"min_{thing}_presence_confidence": confidence,
+            },
+        )
         try:
-            self._landmarker = create(tasks.BaseOptions, tasks.vision)
+            self._landmarker = getattr(vision, f"{kind}Landmarker").create_from_options(options)
         except (OSError, RuntimeError) as error:
             raise LibraryError(
                 f"MediaPipe can't be started ({error}): on Debian, sudo apt-get install -y libegl1 libgles2"
@@ -69,35 +80,16 @@ class _VideoTracker:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
 class HandTracker(_VideoTracker):
     """Up to two hands a frame. Frames must not be mirrored: a side is the person's own hand."""
 
-    def __init__(self, model: Path | None = None, *, confidence: float = 0.5) -> None:
-        """Load ``hand_landmarker.task``, by default the fetched and checked one.
-
-        Raises:
-            AssetError: when it was not fetched.
-            LibraryError: MediaPipe is missing or can't be started here.
-        """
-
-        def create(base_options: Any, vision: Any) -> Any:
-            options = vision.HandLandmarkerOptions(
-                base_options=base_options(model_asset_path=str(model or find_asset(HAND_LANDMARKER))),
-                running_mode=vision.RunningMode.VIDEO,
-                num_hands=2,
-                min_hand_detection_confidence=confidence,
-                min_hand_presence_confidence=confidence,
-                min_tracking_confidence=confidence,
-            )
-            return vision.HandLandmarker.create_from_options(options)
-
-        super().__init__(EDGE, create)
+    def __init__(self, *, confidence: float = 0.5) -> None:
+        """Load ``hand_landmarker.task``, fetched and checked; raises as ``_VideoTracker``."""
+        super().__init__("Hand", HAND_LANDMARKER, EDGE, count=2, confidence=confidence)
 
     def detect(self, image: Image, time_ms: int) -> list[SeenHand]:
         """Find the hands of an RGB frame ``(H, W, 3)`` uint8 taken ``time_ms`` after the start."""
@@ -112,26 +104,9 @@ class HandTracker(_VideoTracker):
 class PoseTracker(_VideoTracker):
     """One person's 33 points a frame (MediaPipe Pose "full")."""
 
-    def __init__(self, model: Path | None = None, *, confidence: float = 0.5) -> None:
-        """Load ``pose_landmarker_full.task``, by default the fetched and checked one.
-
-        Raises:
-            AssetError: when it was not fetched.
-            LibraryError: MediaPipe is missing or can't be started here.
-        """
-
-        def create(base_options: Any, vision: Any) -> Any:
-            options = vision.PoseLandmarkerOptions(
-                base_options=base_options(model_asset_path=str(model or find_asset(POSE_LANDMARKER))),
-                running_mode=vision.RunningMode.VIDEO,
-                num_poses=1,
-                min_pose_detection_confidence=confidence,
-                min_pose_presence_confidence=confidence,
-                min_tracking_confidence=confidence,
-            )
-            return vision.PoseLandmarker.create_from_options(options)
-
-        super().__init__(TRAINING, create)
+    def __init__(self, *, confidence: float = 0.5) -> None:
+        """Load ``pose_landmarker_full.task``, fetched and checked; raises as ``_VideoTracker``."""
+        super().__init__("Pose", POSE_LANDMARKER, TRAINING, count=1, confidence=confidence)
 
     def detect(self, image: Image, time_ms: int) -> Array | None:
         """Points ``(33, 4)`` float32: x, y in 0..1 of the image, z, and visibility 0..1; ``None`` without a person."""

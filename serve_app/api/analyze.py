@@ -10,8 +10,8 @@ from starlette.responses import Response
 from serve_app.api.app_state import AppState, get_state
 from serve_app.api.deadline import within_deadline
 from serve_app.api.json_responses import add_elapsed_ms
+from serve_app.api.preferences import preferred_language
 from serve_app.api.request_body import read_json_body
-from serve_app.shots.advice import preferred_language
 from serve_app.shots.request import parse_shot
 
 BODIES_AT_ONCE: Final = 4  # of the largest that are taken; smaller ones are as many more

@@ -9,19 +9,19 @@ from starlette.requests import HTTPConnection
 from serve_app.api.request_body import BodyMemoryLimit
 from serve_app.batching.model_client import BatchingModelClient
 from serve_app.errors import NotFound
-from serve_app.gestures.client import GestureClient
 from serve_app.lifecycle.in_flight import InFlight
 from serve_app.observability.metrics import IngressMetrics, Replicas
+from serve_app.schemas import Tensors
 from serve_app.settings import ServiceArguments
-from serve_app.shots.client import ShotClient
+from serve_app.shots.request import ShotRequest
 
 
 @dataclass(frozen=True)
 class AppState:
     """The models behind this ingress replica, its limits, its own metrics, and every replica that has some."""
 
-    gesture: GestureClient
-    shots: ShotClient
+    gesture: BatchingModelClient[Tensors]
+    shots: BatchingModelClient[ShotRequest]
     arguments: ServiceArguments
     metrics: IngressMetrics
     replicas: Replicas

@@ -1,8 +1,10 @@
 """``GET /health`` and ``GET /metadata``: is the service ready, and what does a client have to send."""
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from landmarks.protocol.metadata import WindowSpec
 from serve_app.api.app_state import AppState, get_state
 from serve_app.api.json_responses import json_response
 
@@ -35,16 +37,9 @@ def get_model_state(state: AppState) -> tuple[str, str | None]:
 async def metadata(request: Request) -> Response:
     """What the gesture model expects and names, and one entry a served model."""
     state = get_state(request)
-    card = state.gesture.require_ready()
     return json_response(
         {
-            "seq_len": card.seq_len,
-            "min_seq_len": card.min_seq_len,
-            "use_z": card.use_z,
-            "num_classes": card.num_classes,
-            "class_labels": card.class_labels,
-            "feature_dim": card.feature_dim,
-            "normalization": card.normalization,
+            **msgspec.structs.asdict(WindowSpec.read(state.gesture.require_ready())),
             "version": state.gesture.status.version,
             "encodings": ENCODINGS,
             "models": {model.status.name: model.status.metadata() for model in state.models},

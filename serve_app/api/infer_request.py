@@ -1,10 +1,13 @@
-"""From a v2 request to checked arrays, one item a row of its batch. Knows tensors, nothing of HTTP, batches or models.
+"""What ``/v2`` takes: small JSON, and tensors that become checked arrays, one item a row of their batch.
 
-Every failure is an ``InvalidInput`` that names the field, what was found and what was expected.
+Knows tensors, nothing of HTTP, batches or models. Every failure is an ``InvalidInput`` that names the field, what was
+found and what was expected.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
+import msgspec
 import numpy as np
 
 from landmarks.hands import Array, compute_presence
@@ -16,6 +19,18 @@ from serve_app.schemas import Tensors
 from serve_app.validation import LARGEST, check_numbers
 
 RANGES = {PRESENCE: (0.0, 1.0)}
+
+
+class IndexRequest(msgspec.Struct):
+    """The body of ``POST /v2/repository/index``."""
+
+    ready: bool = False
+
+
+class LoadRequest(msgspec.Struct):
+    """The body of ``POST /v2/repository/models/{name}/load``."""
+
+    parameters: dict[str, Any] = {}
 
 
 def parse_tensor_rows(request: InferRequest, inputs: Sequence[TensorSpec], card: ModelCard, most: int) -> list[Tensors]:

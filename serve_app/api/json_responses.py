@@ -29,10 +29,6 @@ def json_response(value: Any, status: int = 200) -> Response:
 def error_response(error: RequestError, request: HTTPConnection) -> Response:
     """A request's error in the contract's form."""
     response = json_response(error.body(get_request_id(request)), error.status)
-    if error.status == 401:
-        response.headers["WWW-Authenticate"] = "Bearer"
-    if error.retry_after_s is not None:
-        response.headers["Retry-After"] = str(error.retry_after_s)
     response.headers.update(error.headers)
     return response
 

@@ -16,7 +16,7 @@ from landmarks.protocol.tensors import PRESENCE, ProtocolError
 from serve_app.api.app_state import AppState, get_state
 from serve_app.api.auth.middleware import get_key_name
 from serve_app.api.deadline import within_deadline
-from serve_app.api.infer_request import parse_tensor_rows, select_outputs
+from serve_app.api.infer_request import IndexRequest, LoadRequest, parse_tensor_rows, select_outputs
 from serve_app.api.json_responses import elapsed_ms, json_response
 from serve_app.api.request_body import read_body
 from serve_app.batching.model_client import BatchingModelClient
@@ -25,18 +25,6 @@ from serve_app.validation import Decoded, decode_json
 
 SERVER = {"name": "helen", "version": "1", "extensions": ["binary_tensor_data", "model_repository"]}
 PLATFORM = "onnxruntime_onnx"
-
-
-class IndexRequest(msgspec.Struct):
-    """The body of ``POST /v2/repository/index``."""
-
-    ready: bool = False
-
-
-class LoadRequest(msgspec.Struct):
-    """The body of ``POST /v2/repository/models/{name}/load``."""
-
-    parameters: dict[str, Any] = {}
 
 
 _index_decoder = msgspec.json.Decoder(IndexRequest)
@@ -123,25 +111,17 @@ async def respond(request: Request, state: AppState) -> Response:
 async def repository_index(request: Request) -> Response:
     """Every model with the version that is served, and those that are rejected, with the reason."""
     only_ready = await parse_json(request, _index_decoder)
-    entries: list[dict[str, str]] = []
+    found: list[tuple[str, str, str, str]] = []
     for model in get_state(request).models:
         status = model.status
         if status.card is not None:
-            entries.append({"name": status.name, "version": status.version or "", "state": "READY", "reason": ""})
-        elif not (only_ready.ready or model.ready):
-            reason = status.reason or ""
-            entries.append({"name": status.name, "version": "", "state": "UNAVAILABLE", "reason": reason})
-        if not only_ready.ready:
-            entries += [
-                {
-                    "name": status.name,
-                    "version": parse_rejected_version(place),
-                    "state": "UNAVAILABLE",
-                    "reason": reason,
-                }
-                for place, reason in status.rejected_versions.items()
-            ]
-    return json_response(entries)
+            found.append((status.name, status.version or "", "READY", ""))
+        elif not model.ready:
+            found.append((status.name, "", "UNAVAILABLE", status.reason or ""))
+        rejected = ((parse_rejected_version(place), reason) for place, reason in status.rejected_versions.items())
+        found += [(status.name, version, "UNAVAILABLE", reason) for version, reason in rejected]
+    entries = [dict(zip(("name", "version", "state", "reason"), each, strict=True)) for each in found]
+    return json_response([entry for entry in entries if entry["state"] == "READY" or not only_ready.ready])
 
 
 async def load(request: Request) -> Response:

@@ -91,6 +91,14 @@ class BatchingModelClient(ABC, Generic[Item]):
             NotReady: while there is no model.
         """
 
+    @abstractmethod
+    async def predict_json(self, item: Item, /) -> bytes:
+        """One item's encoded response; items of equal shapes share batches.
+
+        Raises:
+            InvalidInput: there is nothing to predict in it.
+        """
+
     @property
     def waiting(self) -> int:
         """Items that wait for a slot."""

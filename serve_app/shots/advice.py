@@ -59,24 +59,3 @@ def recommend(labels: tuple[str, ...], language: Language) -> list[dict[str, str
     """``{"id", "title", "description"}`` for each label, in the labels' order."""
     told = ((label, *ADVICE[label][language]) for label in labels)
     return [{"id": label, "title": title, "description": description} for label, title, description in told]
-
-
-def preferred_language(header: str) -> Language:
-    """The language of an ``Accept-Language`` header that is spoken here; Spanish where none is."""
-    best: tuple[float, Language] = (0.0, LANGUAGES[0])
-    for entry in header[:1000].split(","):
-        tag, *parameters = (part.strip() for part in entry.lower().split(";"))
-        weight = next((label_weight(part) for part in parameters if part.startswith("q=")), 1.0)
-        for language in LANGUAGES:
-            if tag.split("-")[0] == language and weight > best[0]:
-                best = (weight, language)
-    return best[1]
-
-
-def label_weight(parameter: str) -> float:
-    """The number of ``q=0.5``, 0..1; 0 where it isn't one."""
-    try:
-        weight = float(parameter.removeprefix("q="))
-    except ValueError:
-        return 0.0
-    return weight if 0 <= weight <= 1 else 0.0

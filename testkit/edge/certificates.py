@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 DAY = datetime.timedelta(days=1)
 
 
-def private_authority(folder: Path) -> tuple[Path, ssl.SSLContext]:
+def create_authority(folder: Path) -> tuple[Path, ssl.SSLContext]:
     """Make an authority; gives its PEM file, and the TLS of a server whose certificate it signed."""
     authority_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority = _certificate("Helen's test authority", authority_key, "Helen's test authority", authority_key, True)

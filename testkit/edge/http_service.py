@@ -91,8 +91,8 @@ def http_service(answer: Callable[[Request], Reply], port: int = 0) -> Iterator[
 
 
 def build_metadata(card: ModelCard, version: str = "1", encodings: tuple[str, ...] = ()) -> dict[str, Any]:
-    said = {"encodings": encodings} if encodings else {}
-    return said | {
+    metadata = {"encodings": encodings} if encodings else {}
+    return metadata | {
         "seq_len": card.seq_len,
         "min_seq_len": card.min_seq_len,
         "use_z": card.use_z,

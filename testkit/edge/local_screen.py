@@ -10,6 +10,7 @@ import httpx
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 
+from edge_client.settings import Screen
 from edge_client.ui.broadcast import Hub
 from edge_client.ui.server import ScreenServer
 from testkit.service import free_ports
@@ -20,7 +21,7 @@ from testkit.waiting import DEADLINE_S, wait_until
 def running_screen(hub: Hub, *, port: int | None = None, names: Sequence[str] = ()) -> Iterator[str]:
     """A screen's URL while it runs."""
     port = port or free_ports(1)[0]
-    with ScreenServer(hub, "127.0.0.1", port, names=names) as server:
+    with ScreenServer(hub, Screen(port=port, hosts=tuple(names))) as server:
         wait_until(lambda: server.started)
         yield f"http://127.0.0.1:{port}"
 

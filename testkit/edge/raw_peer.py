@@ -23,8 +23,8 @@ class RawPeer:
 
 
 @contextmanager
-def raw_peer(said: bytes, then: bytes = b"", pauses_s: float = 0.01) -> Iterator[RawPeer]:
-    """Answer every connection with ``said``; ``then`` is repeated every ``pauses_s`` until the other side leaves."""
+def raw_peer(response: bytes, then: bytes = b"", pauses_s: float = 0.01) -> Iterator[RawPeer]:
+    """Answer every connection with ``response``; ``then`` is repeated every ``pauses_s`` until the other side goes."""
     stopped = threading.Event()
 
     def serve(connection: socket.socket) -> None:
@@ -34,7 +34,7 @@ def raw_peer(said: bytes, then: bytes = b"", pauses_s: float = 0.01) -> Iterator
             while b"\r\n\r\n" not in heard and (part := connection.recv(65536)):
                 heard += part
             peer.heard.append(heard)
-            connection.sendall(said)
+            connection.sendall(response)
             while then and not stopped.wait(pauses_s):
                 connection.sendall(then)
 

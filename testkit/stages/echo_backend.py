@@ -1,4 +1,4 @@
-"""Doubler: what tests of the batcher let it run, and how they submit to it."""
+"""What tests of the batcher let it run, and how they submit to it."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from serve_app.batching.linger import Linger
 from serve_app.errors import NotReady
 
 
-class Doubler:
+class EchoBackend:
     """Runs batches that wait for a gate, records them, and answers 2 × item; "bad" items and "poison" fail."""
 
     def __init__(self) -> None:
@@ -34,8 +34,8 @@ class Doubler:
             self.running -= 1
 
 
-def batcher(
-    run: Doubler, size: int = 8, slots: int = 1, waiting: int = 100, linger: Linger | None = None
+def build_batcher(
+    run: EchoBackend, size: int = 8, slots: int = 1, waiting: int = 100, linger: Linger | None = None
 ) -> MicroBatcher[object, object]:
     return MicroBatcher(run, max_batch_size=size, max_in_flight=slots, max_waiting=waiting, linger=linger)
 

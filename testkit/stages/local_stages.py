@@ -127,11 +127,11 @@ async def serving(repository: Path, keys: ApiKeyStore | None = None, site: Site 
     settings = ServiceArguments()
     app = create_app(local_service(LocalStages(repository), settings), keys or ApiKeyStore(), site)
     async with listening(app) as address:
-        await until_healthy(f"http://{address}")
+        await wait_until_healthy(f"http://{address}")
         yield f"http://{address}"
 
 
-async def until_healthy(url: str) -> None:
+async def wait_until_healthy(url: str) -> None:
     """Wait for the first 200 of ``/health``; the caller sets the deadline."""
     async with httpx.AsyncClient() as client:
         while True:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from testkit.documents import PAGES, SERVICE, Block, is_shown, list_blocks, shown_by
+from testkit.documents import PAGES, SERVICE, Block, is_shown, list_blocks, list_shown_answers
 from testkit.service import RunningService
 
 pytestmark = pytest.mark.e2e
@@ -33,7 +33,7 @@ def test_the_commands_of_a_page_work_and_their_answers_are_as_it_shows(
         if printed or block.asks:
             wrong += [
                 f"{page} shows {shown}\nand the service says {printed}"
-                for shown in shown_by(block)
+                for shown in list_shown_answers(block)
                 if not any(is_shown(shown, real) for real in printed)
             ]
     assert not wrong, "\n\n".join(wrong)

@@ -14,7 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from edge_client.service.http_client import ServiceError
+from edge_client.service.replies import ServiceError
 from edge_client.service.stream_client import FrameSession, StreamClient
 from edge_client.settings import Cloud
 from edge_client.types import Window, WindowStats

@@ -3,6 +3,7 @@
 Arithmetic on arrays that ``training.data.recordings`` has read; it opens no file.
 """
 
+import math
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -62,13 +63,13 @@ def unify_frame_rates(parts: Sequence[RecordedWindows]) -> list[RecordedWindows]
     for part in parts:
         if part.fps is not None:
             rates[part.fps] += len(part.hands)
-    fps = rates.most_common(1)[0][0] if rates else None
+    fps = rates.most_common(1)[0][0] if rates else math.nan  # which no file's rate is compared with then
     lengths: Counter[int] = Counter()
-    for part in parts:
-        if fps is None or _is_rate(part, fps):
-            lengths[part.frames] += len(part.hands)
+    at_rate = [part for part in parts if _is_rate(part, fps)]
+    for part in at_rate:
+        lengths[part.frames] += len(part.hands)
     frames = lengths.most_common(1)[0][0]
-    model = next(part for part in parts if part.frames == frames and (fps is None or _is_rate(part, fps)))
+    model = next(part for part in at_rate if part.frames == frames)
     return [_match(part, model, fps) for part in parts]
 
 
@@ -89,8 +90,8 @@ def _is_rate(part: RecordedWindows, fps: float) -> bool:
     return part.fps is None or is_as_long(part.fps, fps)
 
 
-def _match(part: RecordedWindows, model: RecordedWindows, fps: float | None) -> RecordedWindows:
-    if fps is None or _is_rate(part, fps):
+def _match(part: RecordedWindows, model: RecordedWindows, fps: float) -> RecordedWindows:
+    if _is_rate(part, fps):
         if part.frames == model.frames:
             return part
         raise FrameRateError(f"{part}, but {model}: expected windows of one length; record or cut them alike")

@@ -59,12 +59,8 @@ def read_natops(data_dir: Path) -> tuple[Windows, Windows]:
 
 def stretch_sequence(sequence: Array, frames: int) -> Array:
     """``(T, F)`` to ``(frames, F)``: first and last frame stay, linear between."""
-    times = np.linspace(0, len(sequence) - 1, frames)
-    before = np.minimum(times.astype(int), max(0, len(sequence) - 2))
-    share = (times - before)[:, None]
-    after = np.minimum(before + 1, len(sequence) - 1)
-    between: Array = (sequence[before] * (1 - share) + sequence[after] * share).astype(np.float32)
-    return between
+    recorded, wanted = np.arange(len(sequence)), np.linspace(0, len(sequence) - 1, frames)
+    return np.stack([np.interp(wanted, recorded, column) for column in sequence.T], axis=1).astype(np.float32)
 
 
 def _read_ts(file: Path) -> Windows:

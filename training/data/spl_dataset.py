@@ -12,6 +12,8 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torchmetrics.functional.regression import spearman_corrcoef
 
 from landmarks.files.arrays import ArrayFileError, read_arrays
 from landmarks.models.session import ModelSession
@@ -20,6 +22,7 @@ from landmarks.protocol.tensors import POSES, PREDS
 from landmarks.shots.keypoints import PoseTrack, ShotWindow, resample_to_30_fps
 from landmarks.shots.kinematics import compute_image_motion, compute_motion
 from landmarks.shots.rules import Shot, judge_shot
+from training.command_line import format_table
 from training.data.shot_windows import ShotDataError
 from training.synthetic.cameras import VIEWS, Camera, Tracker
 
@@ -36,22 +39,14 @@ FORMATS: Final = {
     "ite rank": "{:.2f}",
     "hand": "{:.0%}",
 }
-# The recording's joints by the pose's parts. It has no mouth and one eye point a side; knuckles are those of the first
-# and fifth finger.
-PARTS: Final = {
+# The recording's joints that aren't called as the pose's parts are. It has no mouth and one eye point a side; knuckles
+# are those of the first and fifth finger.
+JOINTS: Final = {
     "eye_inner": "EYE",
-    "eye": "EYE",
     "eye_outer": "EYE",
-    "ear": "EAR",
-    "shoulder": "SHOULDER",
-    "elbow": "ELBOW",
-    "wrist": "WRIST",
     "pinky": "5THFINGER",
     "index": "1STFINGER",
     "thumb": "1STFINGER",
-    "hip": "HIP",
-    "knee": "KNEE",
-    "ankle": "ANKLE",
     "heel": "CALC",
     "foot_index": "1STTOE",
 }
@@ -62,7 +57,7 @@ def name_recorded_joint(name: str) -> str:
     if name == "nose" or name.startswith("mouth"):
         return "NOSE"
     side, part = name.split("_", 1)
-    return f"{side[0].upper()}_{PARTS[part]}"
+    return f"{side[0]}_{JOINTS.get(part, part)}".upper()
 
 
 def read_free_throws(folder: Path) -> tuple[Floats, Floats]:
@@ -83,15 +78,7 @@ def read_free_throws(folder: Path) -> tuple[Floats, Floats]:
 
 def compute_rank_correlation(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
     """Spearman's rank correlation; equal values share their mean rank."""
-    first_ranks, second_ranks = (compute_mean_ranks(np.asarray(values)) for values in (first, second))
-    return float(np.corrcoef(first_ranks, second_ranks)[0, 1])
-
-
-def compute_mean_ranks(values: Floats) -> Floats:
-    """Ranks ``(N,)`` from 0, the mean rank for equal values."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts) - 1
-    return np.asarray((last - (counts - 1) / 2)[place])
+    return float(spearman_corrcoef(*(torch.from_numpy(np.asarray(values, np.float64)) for values in (first, second))))
 
 
 def compute_scores(shots: Sequence[Shot], truth: Sequence[Shot], releases: Floats) -> dict[str, float]:
@@ -110,12 +97,6 @@ def compute_scores(shots: Sequence[Shot], truth: Sequence[Shot], releases: Float
     }
 
 
-def format_row(name: str, figures: dict[str, float]) -> str:
-    """One line of the table."""
-    cells = [FORMATS[column].format(value) for column, value in figures.items()]
-    return f"| {name} | " + " | ".join(cells) + " |"
-
-
 def score_with_model(track: PoseTrack, shot: Shot, model: ModelSession) -> Shot:
     """A shot with the model's ite and delay_ms, from the window around the rules' release."""
     poses = resample_to_30_fps(track.cut(ShotWindow(shot.release)))
@@ -123,23 +104,21 @@ def score_with_model(track: PoseTrack, shot: Shot, model: ModelSession) -> Shot:
     return replace(shot, ite=ite, delay_ms=delay_ms)
 
 
-def judge_views(
-    bodies: Floats, model: ModelSession, rng: np.random.Generator, views: Sequence[str] = tuple(VIEWS)
-) -> list[tuple[str, list[Shot], list[Shot]]]:
-    """For each view its name, and the shots by rules and by model of each body ``(N, T, 33, 3)`` seen from there.
+def judge_views(bodies: Floats, model: ModelSession, rng: np.random.Generator) -> dict[str, dict[str, list[Shot]]]:
+    """For each view the shots by ``rules`` and by ``model`` of each body ``(N, T, 33, 3)`` seen from there.
 
     Whole recordings; no release is given. The model gets the window around the release that the rules found.
     """
     times = np.arange(bodies.shape[1]) / FPS
-    judged = []
-    for view in views:
+    judged: dict[str, dict[str, list[Shot]]] = {}
+    for view in VIEWS:
         shots, by_model = [], []
         for body in bodies:
             points = Tracker().observe(body, times, camera := Camera.sample(view, rng), rng)
             track = PoseTrack(points, times, tuple(range(len(times))), camera.width, camera.height_px, FPS)
             shots.append(judge_shot(compute_image_motion(track)))
             by_model.append(score_with_model(track, shots[-1], model))
-        judged.append((view, shots, by_model))
+        judged[view] = {"rules": shots, "model": by_model}
     return judged
 
 
@@ -149,19 +128,18 @@ def compare(bodies: Floats, releases: Floats, model: ModelSession, seed: int) ->
     truth = [judge_shot(compute_motion(body, np.ones(body.shape[:2]), times)) for body in bodies]
     judged = judge_views(bodies, model, np.random.default_rng(seed))
     rows = {"3-D, no noise": compute_scores(truth, truth, releases)}
-    for view, shots, by_model in judged:
-        rows[f"{view}, rules"] = compute_scores(shots, truth, releases)
-        rows[f"{view}, model"] = compute_scores(by_model, truth, releases)
-    everything = truth * len(judged), np.tile(releases, len(judged))
-    rows[f"{ALL}, rules"] = compute_scores([shot for _, shots, _ in judged for shot in shots], *everything)
-    rows[f"{ALL}, model"] = compute_scores([shot for *_, shots in judged for shot in shots], *everything)
+    for view, by_judge in judged.items():
+        for judge, shots in by_judge.items():
+            rows[f"{view}, {judge}"] = compute_scores(shots, truth, releases)
+    for judge in ("rules", "model"):
+        everything = [shot for by_judge in judged.values() for shot in by_judge[judge]]
+        rows[f"{ALL}, {judge}"] = compute_scores(everything, truth * len(judged), np.tile(releases, len(judged)))
     return rows
 
 
-def format_table(rows: dict[str, dict[str, float]]) -> list[str]:
+def format_scores(scores: dict[str, dict[str, float]]) -> list[str]:
     """The lines of the table."""
-    return [
-        f"| view | {' | '.join(FORMATS)} |",
-        "|---" * (len(FORMATS) + 1) + "|",
-        *(format_row(*each) for each in rows.items()),
-    ]
+    return format_table(
+        ["view", *FORMATS],
+        ([name, *(FORMATS[column].format(value) for column, value in row.items())] for name, row in scores.items()),
+    )

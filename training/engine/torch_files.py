@@ -47,18 +47,16 @@ def read_plain(path: Path) -> Any:
         raise TorchFileError(f"{path} is no checkpoint of plain values and tensors: {_explain(data, error)}") from error
 
 
-def _by_tellingness(name: str) -> tuple[bool, str]:
-    return name.startswith("builtins."), name  # builtins such as getattr only lead to the others
-
-
 def _explain(data: bytes, error: Exception) -> str:
     try:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(io.BytesIO(data))
     except Exception:  # it isn't torch's zip
         return f"it is no file of torch.save, or not all of one ({_first_sentence(error)})"
-    foreign = sorted((name for name in names if not name.startswith("numpy.")), key=_by_tellingness)
+    foreign = [name for name in names if not name.startswith("numpy.")]
     if foreign:
-        return f"it holds {foreign[0]}, save a dictionary with the state_dict instead"
+        # Builtins such as getattr only lead to the others.
+        named = min(foreign, key=lambda name: (name.startswith("builtins."), name))
+        return f"it holds {named}, save a dictionary with the state_dict instead"
     if not names:
         return _first_sentence(error)
     try:

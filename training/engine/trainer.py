@@ -78,12 +78,11 @@ class TrainingRun:
             number = next(
                 n for n in count(1) if not any(files.exists(f"{folder}/{_numbered(x, n)}") for x in (BEST, LAST))
             )
-            moved = [_numbered(name, number) for name in there]
-            for name, aside in zip(there, moved, strict=True):
-                files.mv(f"{folder}/{name}", f"{folder}/{aside}")
+            for name in there:
+                files.mv(f"{folder}/{name}", f"{folder}/{_numbered(name, number)}")
         except Exception as error:  # each file system raises its own
             raise RunError(f"the earlier run in {self.storage} can't be moved aside: {error}") from error
-        moved_to = " and ".join(f"{self.storage}/{name}" for name in moved)
+        moved_to = " and ".join(f"{self.storage}/{_numbered(name, number)}" for name in there)
         sys.stderr.write(f"{self.storage} holds an earlier run, which is kept as {moved_to}\n")
 
     def last_checkpoint(self) -> str | None:
@@ -179,8 +178,7 @@ def _read(checkpoint: str) -> dict[str, Any]:
 
 
 def _numbered(name: str, number: int) -> str:
-    stem, _, ending = name.rpartition(".")
-    return f"{stem}-{number}.{ending}"
+    return name.replace(".", f"-{number}.")
 
 
 def silence_lightning_warnings() -> None:

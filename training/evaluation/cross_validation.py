@@ -20,7 +20,7 @@ from training.data.windows import DataError, Windows
 from training.engine.config import TrainingConfig
 from training.engine.gesture_module import to_dataset, train_network
 from training.engine.trainer import silence_lightning_warnings
-from training.evaluation.metrics import Floats, Predictions
+from training.evaluation.metrics import Predictions
 
 TimeSampling = Callable[[int], Tensor]
 RECORDED: Final = "as recorded"
@@ -147,5 +147,4 @@ def predict(
     with torch.no_grad():
         starts = range(0, len(sequence), 256)
         logits = [network(sequence[at : at + 256], presence[at : at + 256]) for at in starts]
-    probabilities: Floats = torch.cat(logits).double().softmax(dim=-1).numpy()
-    return Predictions(probabilities, target.numpy())
+    return Predictions(torch.cat(logits).double().softmax(dim=-1).numpy(), target.numpy())

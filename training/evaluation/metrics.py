@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torchmetrics.functional import classification
 
-Floats = npt.NDArray[np.float64]
+from landmarks.pose import Floats
+
 Flags = npt.NDArray[np.bool_]
 
 BINS: Final = 15
@@ -32,20 +33,17 @@ class Predictions:
     @property
     def predicted(self) -> npt.NDArray[np.int64]:
         """The likeliest class ``(N,)``."""
-        likeliest: npt.NDArray[np.int64] = self.probabilities.argmax(axis=1)
-        return likeliest
+        return np.asarray(self.probabilities.argmax(axis=1))
 
     @property
     def confidence(self) -> Floats:
         """Its probability ``(N,)``."""
-        highest: Floats = self.probabilities.max(axis=1)
-        return highest
+        return np.asarray(self.probabilities.max(axis=1))
 
     def raise_to_power(self, power: float) -> "Predictions":
         """Each probability to a power, normalised anew: the softmax at the temperature ``1 / power``."""
-        logs = power * np.log(np.maximum(self.probabilities, np.finfo(np.float32).tiny))
-        powers = np.exp(logs - logs.max(axis=1, keepdims=True))
-        return Predictions(powers / powers.sum(axis=1, keepdims=True), self.target)
+        logs = np.log(np.maximum(self.probabilities, np.finfo(np.float32).tiny))
+        return Predictions(torch.from_numpy(power * logs).softmax(dim=1).numpy(), self.target)
 
     @property
     def accuracy(self) -> float:
@@ -54,8 +52,7 @@ class Predictions:
     @property
     def f1(self) -> Floats:
         """2 TP / (2 TP + FP + FN) of each class ``(C,)``, 0 for one that is neither there nor predicted."""
-        scores: Floats = self._compute(classification.multiclass_f1_score, average="none").astype(np.float64)
-        return scores
+        return self._compute(classification.multiclass_f1_score, average="none").astype(np.float64)
 
     @property
     def macro_f1(self) -> float:
@@ -65,12 +62,11 @@ class Predictions:
     @property
     def confusion(self) -> npt.NDArray[np.int64]:
         """Windows by true class (rows) and predicted class (columns): ``(C, C)``."""
-        table: npt.NDArray[np.int64] = self._compute(classification.multiclass_confusion_matrix)
-        return table
+        return self._compute(classification.multiclass_confusion_matrix)
 
-    def _compute(self, metric: Callable[..., Tensor], **options: str) -> Any:
+    def _compute(self, metric: Callable[..., Tensor], **options: str) -> npt.NDArray[Any]:
         predicted, target = torch.from_numpy(self.predicted), torch.from_numpy(self.target)
-        return metric(predicted, target, self.probabilities.shape[1], **options).numpy()
+        return np.asarray(metric(predicted, target, self.probabilities.shape[1], **options))
 
     @property
     def reliability(self) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:

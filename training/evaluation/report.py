@@ -3,7 +3,7 @@
 Says what the figures are and how they were come by; computes none of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,9 +13,8 @@ import numpy as np
 from landmarks.files.atomic import replace_file
 from landmarks.models.card import Evaluation
 from training.evaluation.cross_validation import RECORDED
-from training.evaluation.latency import format_costs
 from training.evaluation.metrics import BINS, Predictions, pool
-from training.evaluation.results import ACCEPT_FROM, SHARPNESS, ExperimentResult, format_table
+from training.evaluation.results import ACCEPT_FROM, SHARPNESS, ExperimentResult, format_results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,17 +27,15 @@ FIGURES: Final = "evaluation.json"
 MIN_WINDOWS: Final = 10
 
 
-def write_report(folder: Path, results: Mapping[str, ExperimentResult], command: str) -> None:
-    """Write the three files; ``command`` is what printed the figures."""
+def write_report(folder: Path, results: Mapping[str, ExperimentResult], details: Sequence[str], command: str) -> None:
+    """Write the three files; ``details`` are lines to end with, ``command`` is what printed the figures."""
     folder.mkdir(parents=True, exist_ok=True)
     entries: dict[str, list[Evaluation]] = {}
     for result in results.values():
         entries.setdefault(result.experiment.config.architecture, []).extend(result.card_entries(command))
-    lines = ["# Held-out figures", "", f"`{command}` printed them.", "", *format_table(results), ""]
+    lines = ["# Held-out figures", "", f"`{command}` printed them.", "", *format_results(results), ""]
     lines += [
-        "The command selects nothing on what is held out: epochs are fixed, and it is looked at once, at the end."
-    ]
-    lines += [
+        "The command selects nothing on what is held out: epochs are fixed, and it is looked at once, at the end.",
         f"Accepted means that a sign is likeliest, from probability {ACCEPT_FROM} after all are raised to the power "
         f"{SHARPNESS} and normalised, as the edge does before its trigger. Known ones count where they are right.",
         "",
@@ -47,15 +44,11 @@ def write_report(folder: Path, results: Mapping[str, ExperimentResult], command:
     unknown = next((name for name, result in results.items() if result.experiment.unknown), None)
     if known is not None:
         lines += [f"![calibration, early recognition, rejection, confusion]({PICTURE})", ""]
-        lines += [
-            f"Drawn for the experiment {known}"
-            + (f", signs accepted for the experiment {unknown}." if unknown else "."),
-            "",
-        ]
+        signs = f", signs accepted for the experiment {unknown}" if unknown else ""
+        lines += [f"Drawn for the experiment {known}{signs}.", ""]
         lines += [f"F1 by label, in %: {_format_f1(results[known])}", ""]
         draw(folder / PICTURE, results[known], results[unknown] if unknown else None)
-    details = [detail for result in results.values() for detail in result.details]
-    lines += ["By fold, and by what was seen, in %, mean (each seed):", "", "```", *details, *format_costs(), "```", ""]
+    lines += ["By fold, and by what was seen, in %, mean (each seed):", "", "```", *details, "```", ""]
     text = "\n".join(lines).rstrip() + "\n"
     figures = msgspec.json.format(msgspec.json.encode(entries), indent=1)
     with replace_file(folder / FIGURES) as figures_file, replace_file(folder / REPORT) as report_file:

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from landmarks.models.card import Evaluation
+from training.command_line import format_table
 from training.evaluation.cross_validation import RECORDED
 from training.evaluation.experiments import Experiment
 from training.evaluation.metrics import OpenSetMetrics, Predictions, pool
@@ -136,19 +137,16 @@ class ExperimentResult:
         ]
 
 
-def format_table(results: Mapping[str, ExperimentResult]) -> list[str]:
+def format_results(results: Mapping[str, ExperimentResult]) -> list[str]:
     """The table as Markdown."""
-    lines = [
-        "| experiment | data, protocol | network | baseline | target | here, mean (each seed), % |",
-        "|---|---|---|---|---|---|",
-    ]
+    rows = []
     for name, result in results.items():
         experiment = result.experiment
         what = f"{experiment.data}, {experiment.protocol}"
         here = "; ".join(_format_figure(metric, values) for metric, values in result.metrics.items())
-        cells = [name, what, experiment.config.architecture, experiment.baseline, experiment.target, here]
-        lines.append(f"| {' | '.join(cells)} |")
-    return lines
+        rows.append([name, what, experiment.config.architecture, experiment.baseline, experiment.target, here])
+    columns = ["experiment", "data, protocol", "network", "baseline", "target", "here, mean (each seed), %"]
+    return format_table(columns, rows)
 
 
 def _open_set_figures(parts: Sequence[OpenSetMetrics]) -> dict[str, list[float]]:

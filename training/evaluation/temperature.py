@@ -8,7 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from training.evaluation.metrics import Floats, Predictions
+from landmarks.pose import Floats
+from training.evaluation.metrics import Predictions
 
 # Outside of these bounds the predictions say nothing about how sure to be, as when all of them are right.
 LOWEST: Final = 0.05

@@ -50,24 +50,22 @@ class Camera:
         turn = float(rng.uniform(0, 360))
         return cls(turn, distance, height, float(np.degrees(2 * half)), width, height_px)
 
-    def project(self, bodies: Floats) -> Floats:
-        """Image coordinates ``(T, 33, 2)``: x right and y down, 0..1 of the image."""
+    def locate(self, bodies: Floats) -> tuple[Floats, Floats]:
+        """How far to the right of the camera's axis points are, and how far away: ``(T, 33)`` in metres, each."""
         ground = bodies[..., :2] - bodies[..., :2].mean(axis=(0, 1))
         angle = np.radians(self.azimuth)
         toward = np.array([np.cos(angle), np.sin(angle)])  # from the player to the camera
         # Facing the player, the camera's right hand side is the player's left for a camera straight ahead.
         right = np.array([-np.sin(angle), np.cos(angle)])
-        depth = self.distance - ground @ toward
+        return ground @ right, self.distance - ground @ toward
+
+    def project(self, bodies: Floats) -> Floats:
+        """Image coordinates ``(T, 33, 2)``: x right and y down, 0..1 of the image."""
+        across, depth = self.locate(bodies)
         focal = 0.5 / np.tan(np.radians(self.field_of_view) / 2)  # in image heights
-        x = 0.5 + focal * (ground @ right) / depth * self.height_px / self.width
+        x = 0.5 + focal * across / depth * self.height_px / self.width
         y = 0.5 - focal * (bodies[..., 2] - self.height) / depth
         return np.stack([x, y], axis=-1)
-
-    def depths(self, bodies: Floats) -> Floats:
-        """Distance of each point from the image plane ``(T, 33)`` in metres."""
-        ground = bodies[..., :2] - bodies[..., :2].mean(axis=(0, 1))
-        angle = np.radians(self.azimuth)
-        return np.asarray(self.distance - ground @ np.array([np.cos(angle), np.sin(angle)]))
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ class Tracker:
         """What the tracker returns for each frame: float32 ``(T, 33, 3)``, x, y and visibility."""
         seen = camera.project(bodies)
         tall = float(np.median(seen[..., 1].max(axis=1) - seen[..., 1].min(axis=1)))
-        depth = camera.depths(bodies)
+        _, depth = camera.locate(bodies)
         hidden = np.clip((depth - depth.mean(axis=1, keepdims=True)) / 0.15, 0, 1)  # 15 cm behind the body's middle
         factor = np.ones(POSE_POINTS)
         factor[_HANDS] = _HANDS_FACTOR

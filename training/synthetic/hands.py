@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from landmarks.hands import POINTS, Array
+from landmarks.pose import Floats
 from landmarks.synthetic import make_hand
-
-Floats = npt.NDArray[np.float64]
 
 CURL: Final = 1.125  # radians that the first joint of a closed finger bends: tighter than a relaxed fist
 

@@ -3,19 +3,17 @@
 OpenCV decodes; the rotation that phones write into the file is applied. Nothing here looks into the pictures.
 """
 
-import contextlib
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from landmarks.files.atomic import check_writable, partial_path
 from landmarks.files.video_length import describe_missing_frames
 from landmarks.pose import BONES, Array
 from landmarks.tracking.vision_libraries import TRAINING, import_library
@@ -99,17 +97,11 @@ class VideoFile:
                 f"{self._path} has no frame that can be decoded: it is cut off, or in an unsupported codec"
             )
 
-    def close(self) -> None:
-        """Free the decoder."""
-        self._capture.release()
-
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def __exit__(self, *_: object) -> None:
+        self._capture.release()
 
 
 def next_time(reported: float, last: float, fps: float | None) -> float:
@@ -120,58 +112,52 @@ def next_time(reported: float, last: float, fps: float | None) -> float:
 
 
 class Overlay:
-    """An MP4 with the skeleton drawn over the frames, to look at. It gets its name when it is finished.
+    """An MP4 with the skeleton drawn over the frames, to look at. It gets its name where its block ends without error.
+
+    One that can't be written is given up and ends nothing else: ``problem`` then says why.
 
     Raises:
-        VideoError: on the first frame, when the file can't be written.
         LibraryError: OpenCV is missing.
     """
 
     def __init__(self, path: Path, fps: float) -> None:
+        self.problem = ""
         self._cv2: Any = import_library("cv2", TRAINING)
         self._path = path
         # OpenCV takes the container from the ending.
-        self._partial = path.with_name(f".{path.name}.{os.getpid()}.partial{path.suffix}")
+        self._partial = path.with_name(partial_path(path).name + path.suffix)
         self._fps = writable_rate(fps)
         self._writer: Any = None
 
     def write(self, image: Image, points: Array | None) -> None:
         """Add a frame, with its pose ``(33, 3)`` where a person was found."""
-        if self._writer is None:
-            self._writer = self._open_writer((image.shape[1], image.shape[0]))
-        self._writer.write(draw_pose(image, points) if points is not None else image)
+        if self._writer is None and not self.problem:
+            self._open_writer((image.shape[1], image.shape[0]))
+        if not self.problem:
+            self._writer.write(draw_pose(image, points) if points is not None else image)
 
-    def finish(self) -> None:
-        """Give the file its name.
+    def __enter__(self) -> Self:
+        return self
 
-        Raises:
-            VideoError: it can't be written.
-        """
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         if self._writer is not None:
             self._writer.release()
-            try:
-                self._partial.replace(self._path)
-            except OSError as error:
-                raise VideoError(f"{self._path} can't be written: {error.strerror or error}") from error
-
-    def discard(self) -> None:
-        """Leave what had the name before."""
-        if self._writer is not None:
-            self._writer.release()
-        with contextlib.suppress(OSError):
-            self._partial.unlink(missing_ok=True)
-
-    def _open_writer(self, size: tuple[int, int]) -> Any:
-        if self._path.is_dir():
-            raise VideoError(f"{self._path} can't be written: it is a folder, expected the name of a file")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            if self._writer is not None and kind is None and not self.problem:
+                self._partial.replace(self._path)
+            self._partial.unlink(missing_ok=True)
+        except OSError as failed:
+            self.problem = f"{self._path} can't be written: {failed.strerror or failed}"
+
+    def _open_writer(self, size: tuple[int, int]) -> None:
+        try:
+            check_writable(self._path)
         except OSError as error:
-            raise VideoError(f"{self._path} can't be written: {error.strerror or error}") from error
-        writer = self._cv2.VideoWriter(str(self._partial), self._cv2.VideoWriter.fourcc(*"mp4v"), self._fps, size)
-        if not writer.isOpened():
-            raise VideoError(f"{self._path} can't be written: expected a path that ends in .mp4, in a writable folder")
-        return writer
+            self.problem = f"{self._path} can't be written: {error.strerror or error}"
+            return
+        self._writer = self._cv2.VideoWriter(str(self._partial), self._cv2.VideoWriter.fourcc(*"mp4v"), self._fps, size)
+        if not self._writer.isOpened():
+            self.problem = f"{self._path} can't be written: expected a path that ends in .mp4"
 
 
 def writable_rate(fps: float) -> float:

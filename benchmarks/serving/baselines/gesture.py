@@ -1,6 +1,7 @@
 """What the servers to compare with share: the checks of a window, the model's prediction, and the response."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,7 @@ def parse_window(sequence: Any, mask: Any = None) -> tuple[Array, Array]:
     window = np.array(sequence, dtype=np.float32)
     if window.ndim != 2 or window.shape[1] != FEATURE_DIM_XY or not MIN_SEQ_LEN <= len(window) <= SEQ_LEN:
         raise ValueError(f"sequence has shape {window.shape}, expected {SEQ_LEN} × {FEATURE_DIM_XY}")
-    if mask is None:
-        return window, compute_presence(window)
-    presence = np.array(mask, dtype=np.float32)
+    presence = compute_presence(window) if mask is None else np.array(mask, dtype=np.float32)
     if presence.shape != (len(window), len(HANDS)):
         raise ValueError(f"mask has shape {presence.shape}, expected ({len(window)}, {len(HANDS)})")
     return apply_mask(window, presence), presence
@@ -35,13 +34,24 @@ def compute_probabilities(session: ModelSession, sequence: Array, presence: Arra
     return softmax(session.run({"sequence": sequence, "presence": presence})["logits"] / session.card.temperature)
 
 
-def build_response(labels: Sequence[str], probabilities: Array, elapsed_ms: float) -> dict[str, Any]:
-    """The five fields of a response to ``POST /predict``, from probabilities ``(C,)``."""
-    top = int(probabilities.argmax())
-    return {
-        "prediction": labels[top],
-        "probabilities": probabilities.tolist(),
-        "top_index": top,
-        "top_probability": float(probabilities[top]),
-        "elapsed_ms": elapsed_ms,
-    }
+def predict_batch(
+    infer: Callable[[Array, Array], Array], labels: Sequence[str], windows: Sequence[tuple[Array, Array]]
+) -> list[dict[str, Any]]:
+    """The five fields of a response to ``POST /predict`` for each window, which share one forward pass.
+
+    ``infer`` takes windows ``(B, T, 84)`` and presence ``(B, T, 2)`` and gives probabilities ``(B, C)``.
+    """
+    started = time.perf_counter()
+    sequences, presences = zip(*windows, strict=True)
+    probabilities = infer(np.stack(sequences), np.stack(presences))
+    elapsed_ms = (time.perf_counter() - started) * 1000.0
+    return [
+        {
+            "prediction": labels[(top := int(row.argmax()))],
+            "probabilities": row.tolist(),
+            "top_index": top,
+            "top_probability": float(row[top]),
+            "elapsed_ms": elapsed_ms,
+        }
+        for row in probabilities
+    ]

@@ -6,16 +6,16 @@ the hand-over.
 """
 
 import os
-import time
+from functools import partial
 from pathlib import Path
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from benchmarks.serving.baselines.gesture import build_response, compute_probabilities, parse_window
+from benchmarks.serving.baselines.gesture import compute_probabilities, parse_window, predict_batch
 from landmarks.models.session import ModelSession
 
 
@@ -27,30 +27,24 @@ class Window(msgspec.Struct):
 
 
 session = ModelSession.open(Path(os.environ["GESTURE_MODEL"]), threads=1)
+infer = partial(compute_probabilities, session)
 window_decoder = msgspec.json.Decoder(Window)
-encoder = msgspec.json.Encoder()
 
 
 async def health(_: Request) -> Response:
     """``{"status": "ok"}``."""
-    return _json({"status": "ok"})
+    return JSONResponse({"status": "ok"})
 
 
 async def predict(request: Request) -> Response:
     """The prediction of one window; 400 with the reason when the body isn't one."""
-    started = time.perf_counter()
     try:
-        window = window_decoder.decode(await request.body())
-        sequence, presence = parse_window(window.sequence, window.mask)
+        body = window_decoder.decode(await request.body())
+        window = parse_window(body.sequence, body.mask)
     except ValueError as error:  # msgspec's errors are ValueErrors, as numpy's of ragged lists
-        return _json({"error": str(error)}, 400)
-    probabilities = compute_probabilities(session, sequence[None], presence[None])[0]
-    elapsed_ms = (time.perf_counter() - started) * 1000.0
-    return _json(build_response(session.card.class_labels, probabilities, elapsed_ms))
-
-
-def _json(content: dict[str, object], status: int = 200) -> Response:
-    return Response(encoder.encode(content), status, media_type="application/json")
+        return JSONResponse({"error": str(error)}, 400)
+    prediction = predict_batch(infer, session.card.class_labels, [window])[0]
+    return Response(msgspec.json.encode(prediction), media_type="application/json")
 
 
 app = Starlette(routes=[Route("/health", health), Route("/predict", predict, methods=["POST"])])

@@ -33,7 +33,7 @@ from serve_app.api.docs.responses import (
     ServerMetadataResponse,
     UnhealthyResponse,
 )
-from serve_app.api.open_inference import IndexRequest, LoadRequest
+from serve_app.api.infer_request import IndexRequest, LoadRequest
 from serve_app.gestures.request import PredictRequest
 from serve_app.shots.advice import LANGUAGES
 from serve_app.shots.request import AnalyzeRequest
@@ -65,31 +65,28 @@ class Operation:
     public: bool = False
 
 
-LANGUAGE: Final = {
-    "name": "Accept-Language",
-    "in": "header",
-    "schema": {"type": "string"},
-    "description": f"of the recommendations: {' or '.join(LANGUAGES)}, by default {LANGUAGES[0]}",
-}
+def describe_header(name: str, description: str) -> dict[str, Any]:
+    """The parameter object of a header that may be left out."""
+    return {"name": name, "in": "header", "schema": {"type": "string"}, "description": description}
+
+
+LANGUAGE: Final = describe_header(
+    "Accept-Language", f"of the recommendations: {' or '.join(LANGUAGES)}, by default {LANGUAGES[0]}"
+)
 PAGE_LANGUAGE: Final = {
     "name": "lang",
     "in": "query",
     "schema": {"enum": list(LANGUAGES)},
     "description": "by default the browser's",
 }
-JSON_BYTES: Final = {
-    "name": HEADER_LENGTH,
-    "in": "header",
-    "schema": {"type": "string"},
-    "description": "how many bytes of the body are JSON; the tensors' bytes follow, little-endian",
-}
+JSON_BYTES: Final = describe_header(
+    HEADER_LENGTH, "how many bytes of the body are JSON; the tensors' bytes follow, little-endian"
+)
 UPGRADE: Final = {"name": "Upgrade", "in": "header", "required": True, "schema": {"const": "websocket"}}
-SUBPROTOCOLS: Final = {
-    "name": "Sec-WebSocket-Protocol",
-    "in": "header",
-    "schema": {"type": "string"},
-    "description": f"`{SUBPROTOCOL}`, and from a browser the key as `{KEY_SUBPROTOCOL}` and its unpadded base64url",
-}
+SUBPROTOCOLS: Final = describe_header(
+    "Sec-WebSocket-Protocol",
+    f"`{SUBPROTOCOL}`, and from a browser the key as `{KEY_SUBPROTOCOL}` and its unpadded base64url",
+)
 # The parameters in paths, by name.
 PATH_PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "name": {"schema": {"type": "string"}, "example": "gesture"},

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from landmarks.models.card import Normalization
+from landmarks.protocol.metadata import WindowSpec
 from landmarks.protocol.predictions import ModelPrediction
 from landmarks.protocol.tensors import TensorSpec
 from landmarks.shots.keypoints import SHOT_LABELS
@@ -107,15 +108,9 @@ class ServedModel(Struct, forbid_unknown_fields=True):
     sha256: str | UnsetType = UNSET
 
 
-class MetadataResponse(Struct, forbid_unknown_fields=True):
+class MetadataResponse(WindowSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a client has to send to the gesture model, and every served model."""
 
-    seq_len: Annotated[int, Meta(description="frames that a window may have")]
-    min_seq_len: Annotated[int, Meta(description="frames that it must have")]
-    use_z: bool
-    num_classes: int
-    class_labels: list[str]
-    feature_dim: Annotated[int, Meta(description="numbers a frame: 84, or 126 with z")]
     normalization: Annotated[Normalization, Meta(description="`image`: landmarks as MediaPipe gives them")]
     version: str
     encodings: Annotated[list[str], Meta(description="json: /predict; fp32, fp16: tensors to /v2")]

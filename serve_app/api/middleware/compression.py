@@ -4,7 +4,6 @@ Only good answers of a size for which it pays; an error is read by clients that 
 """
 
 import asyncio
-import re
 import zlib
 from functools import lru_cache
 from typing import Final
@@ -12,14 +11,13 @@ from typing import Final
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serve_app.api.preferences import LONGEST, parse_preferences
 from serve_app.api.request_body import WINDOWS
 
 OFFERED: Final = ("gzip", "deflate")
 SMALLEST: Final = 1024  # below, a packet is a packet
 IN_PLACE: Final = 16 * 1024  # more is compressed beside the loop
 LEVEL: Final = 4
-PREFERENCE: Final = re.compile(r"\s*([a-z0-9*-]+)\s*(?:;\s*q=([01](?:\.[0-9]{0,3})?))?\s*", flags=re.ASCII)
-LONGEST: Final = 256  # bytes of Accept-Encoding that are looked at
 
 
 class CompressionMiddleware:
@@ -34,12 +32,10 @@ class CompressionMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            for name, value in scope["headers"]:
-                if name == b"accept-encoding":
-                    encoding = preferred_encoding(value[:LONGEST])
-                    if encoding is not None:
-                        send = compress_responses(send, encoding)
-                    break
+            accepted = dict(scope["headers"]).get(b"accept-encoding", b"")
+            encoding = preferred_encoding(accepted[:LONGEST])
+            if encoding is not None:
+                send = compress_responses(send, encoding)
         await self._app(scope, receive, send)
 
 
@@ -86,13 +82,6 @@ def compress(body: bytes, encoding: str) -> bytes:
 @lru_cache(64)
 def preferred_encoding(header: bytes) -> str | None:
     """The encoding of an ``Accept-Encoding`` header that is offered here; gzip where it likes both the same."""
-    best: tuple[float, str | None] = (0.0, None)
-    for entry in header.decode("latin-1").lower().split(","):
-        found = PREFERENCE.fullmatch(entry)
-        if found is None:
-            continue
-        weight = 1.0 if found[2] is None else float(found[2])
-        better = weight > best[0] or (weight == best[0] > 0 and found[1] == OFFERED[0])
-        if found[1] in OFFERED and better:
-            best = (weight, found[1])
-    return best[1]
+    weights = parse_preferences(header.decode("latin-1"))
+    best = max(OFFERED, key=lambda encoding: weights.get(encoding, 0.0))
+    return best if weights.get(best) else None

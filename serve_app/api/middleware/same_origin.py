@@ -63,14 +63,8 @@ class SameOriginMiddleware:
         await self._app(scope, receive, send)
 
     def _check(self, scope: Scope) -> UnknownHost | ForeignOrigin | None:
-        host = origin = forwarded = None
-        for name, value in scope["headers"]:
-            if name == b"host":
-                host = value
-            elif name == b"origin":
-                origin = value
-            elif name == b"x-forwarded-host":
-                forwarded = value
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        host, origin = headers.get(b"host"), headers.get(b"origin")
         # Every browser names a host; who doesn't is a program.
         if self._knows is not None and host is not None and not self._knows(host):
             return UnknownHost(
@@ -80,7 +74,7 @@ class SameOriginMiddleware:
             return None
         given = origin.decode("latin-1").lower()
         # No page elsewhere can have X-Forwarded-Host sent: a browser asks beforehand, and is told no.
-        own = [each.decode("latin-1").lower() for each in (host, forwarded) if each]
+        own = [each.decode("latin-1").lower() for each in (host, headers.get(b"x-forwarded-host")) if each]
         if given in self._origins or given.partition("://")[2] in own:
             return None
         return ForeignOrigin(

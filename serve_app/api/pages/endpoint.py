@@ -16,21 +16,13 @@ from starlette.responses import Response
 
 from serve_app.api.auth.middleware import PAGE_HEADERS
 from serve_app.api.middleware.trailing_slashes import HAD_SLASH
-from serve_app.shots.advice import LANGUAGES, Language, preferred_language
+from serve_app.api.preferences import preferred_language
+from serve_app.shots.advice import LANGUAGES, Language
 
 FOLDER: Final = Path(__file__).resolve().parent / "static"
 VIEWER: Final = Path(__file__).resolve().parent / "swagger_ui"
 POLICY: Final = "Content-Security-Policy"
-VIEWER_TYPES: Final = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
-MEDIA_TYPES: Final = {
-    "docs.css": "text/css",
-    "docs.js": "text/javascript",
-    "home.css": "text/css",
-    "shots.css": "text/css",
-    "shots.js": "text/javascript",
-    "shots_draw.js": "text/javascript",
-    "shots_words.js": "text/javascript",
-}
+MEDIA_TYPES: Final = {".css": "text/css", ".js": "text/javascript"}
 DOCS_WORDS: Final[dict[Language, dict[str, str]]] = {
     "es": {
         "other": "en",
@@ -89,9 +81,9 @@ def page(text: str, request: Request, language: Language | None = None) -> Respo
 async def file(request: Request) -> Response:
     """One of a page's files; a browser keeps those of the viewer, which are large, for a day."""
     name = request.path_params["file"]
-    if name in VIEWER_TYPES:
-        headers = PAGE_HEADERS | {"Cache-Control": "private, max-age=86400"}
-        return Response((VIEWER / name).read_bytes(), media_type=VIEWER_TYPES[name], headers=headers)
-    if name not in MEDIA_TYPES:
+    known = (path for folder in (FOLDER, VIEWER) for path in folder.iterdir())  # no stranger's name becomes a path
+    path = next((path for path in known if path.name == name), FOLDER)
+    if path.suffix not in MEDIA_TYPES:
         raise HTTPException(404)
-    return Response((FOLDER / name).read_bytes(), media_type=MEDIA_TYPES[name], headers=PAGE_HEADERS)
+    headers = PAGE_HEADERS | ({"Cache-Control": "private, max-age=86400"} if path.parent == VIEWER else {})
+    return Response(path.read_bytes(), media_type=MEDIA_TYPES[path.suffix], headers=headers)

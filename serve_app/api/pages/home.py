@@ -1,6 +1,6 @@
 """``GET /``: the page that says what is served and leads on, in Spanish or English, without a script."""
 
-from typing import Final
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -8,9 +8,8 @@ from starlette.responses import Response
 from serve_app.api.app_state import get_state
 from serve_app.api.health import get_model_state
 from serve_app.api.pages.endpoint import choose_language, fill_template, page
-from serve_app.gestures.client import GestureClient
+from serve_app.batching.model_client import BatchingModelClient
 from serve_app.shots.advice import Language
-from serve_app.shots.client import ShotClient
 
 WORDS: Final[dict[Language, dict[str, str]]] = {
     "es": {
@@ -77,7 +76,7 @@ async def home(request: Request) -> Response:
     return page(fill_template("home.html", told), request, language)
 
 
-def gestures_in_words(pipeline: GestureClient, words: dict[str, str]) -> str:
+def gestures_in_words(pipeline: BatchingModelClient[Any], words: dict[str, str]) -> str:
     """The gesture model's version and the gestures that it names."""
     card = pipeline.status.card
     if card is None:
@@ -86,7 +85,7 @@ def gestures_in_words(pipeline: GestureClient, words: dict[str, str]) -> str:
     return words["gesture_model"].format(version=pipeline.status.version, count=card.num_classes, labels=labels)
 
 
-def shots_in_words(pipeline: ShotClient, words: dict[str, str]) -> str:
+def shots_in_words(pipeline: BatchingModelClient[Any], words: dict[str, str]) -> str:
     """The shot model's version, or the rules where there is none."""
     if pipeline.status.card is not None:
         return words["shot_version"].format(version=pipeline.status.version)

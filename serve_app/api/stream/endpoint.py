@@ -17,6 +17,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope, Send
 
 from landmarks.models.card import ModelCard
+from landmarks.protocol.metadata import WindowSpec
 from landmarks.protocol.stream import (
     CLOSE_REASONS,
     IDLE,
@@ -184,7 +185,7 @@ class LiveSession:
         card = self._model.status.card
         if card is self._card or card is None:
             return
-        if card_shape(card) != card_shape(self._card):
+        if WindowSpec.read(card) != WindowSpec.read(self._card):
             raise SessionClosed(SERVICE_RESTART, "the model has changed its shape or its labels: open a session anew")
         self._card = card  # every refresh brings a new object of the same card
 
@@ -228,8 +229,3 @@ def get_text(message: Message) -> bytes:
     if text is None:
         raise SessionClosed(UNSUPPORTED_DATA, "found a binary message, expected the opening message in JSON first")
     return str(text).encode()
-
-
-def card_shape(card: ModelCard) -> tuple[object, ...]:
-    """What a client has prepared its frames by and reads answers with."""
-    return card.seq_len, card.min_seq_len, card.feature_dim, card.normalization, card.class_labels

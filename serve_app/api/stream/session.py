@@ -8,10 +8,12 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from landmarks.hands import HANDS, Array, apply_mask, compute_presence
 from landmarks.models.card import ModelCard
+from landmarks.protocol.metadata import WindowSpec
 from landmarks.protocol.stream import (
     DTYPES,
     POLICY_VIOLATION,
@@ -75,22 +77,8 @@ class StreamSession:
 
     def ready(self, version: str | None) -> ReadyMessage:
         """The answer to the opening message; ``version`` is the model's."""
-        card, opening = self._card, self._opening
-        return ReadyMessage(
-            version=version,
-            model=opening.model,
-            encoding=opening.encoding,
-            stride=opening.stride,
-            min_frames=self._first,
-            reset_after=opening.reset_after,
-            seq_len=card.seq_len,
-            min_seq_len=card.min_seq_len,
-            feature_dim=card.feature_dim,
-            use_z=card.use_z,
-            normalization=card.normalization,
-            num_classes=card.num_classes,
-            class_labels=card.class_labels,
-        )
+        agreed = msgspec.structs.asdict(self._opening) | msgspec.structs.asdict(WindowSpec.read(self._card))
+        return ReadyMessage(**agreed | {"version": version, "min_frames": self._first})
 
     def feed_binary(self, message: bytes) -> None:
         """Take the frames of a binary message, oldest first.

@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 
 from edge_client import demo
-from edge_client.capture.recording import RecordingSource
 from edge_client.demo import Motion, made_recording
-from edge_client.pipeline import Pipeline
 from edge_client.recognition.local_model import LocalModel
-from edge_client.settings import Settings, Thresholds
+from edge_client.settings import Thresholds
 from landmarks.models.card import ModelError
-from testkit.edge.synchronous_recogniser import SynchronousRecogniser
+from testkit.edge.player import Player
 
 MODELS = Path(__file__).parents[3] / "models" / "gesture"
 
@@ -26,9 +24,8 @@ def test_the_bundled_model_names_made_signs_and_the_client_makes_one_event_of_ea
     recording = made_recording(model, Thresholds(), rounds=2)
     labels = recording.label.tolist()
     assert len(set(labels)) >= 3
-    pipeline = Pipeline(Settings(), SynchronousRecogniser(model), None, publish=lambda event: None)
-    events = [event.gesture for frame in RecordingSource(recording).frames() for event in pipeline.step(frame)]
-    assert events == labels
+    player = Player(model)
+    assert [event for window in recording.hands for event in player.play(window).events] == labels
 
 
 def test_a_made_hand_stays_in_the_picture() -> None:

@@ -13,7 +13,7 @@ import pytest
 from edge_client.types import AnsweredBy, Connection, LessonPhase, LessonState
 from edge_client.ui.body import ClientState, RequestRejected, check_state
 from edge_client.ui.broadcast import Hub
-from testkit.browser import Tab, another_tab, chromium, installed
+from testkit.browser import Tab, another_tab, chromium, find_browser
 from testkit.edge.hands import made_hand
 from testkit.edge.local_screen import post, running_screen
 from testkit.service import free_ports
@@ -41,7 +41,7 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="module")
 async def profile(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Path]:
     """The profile of a browser that runs."""
-    browser = installed()
+    browser = find_browser()
     if browser is None:
         pytest.skip("no Chromium is installed")
     folder = tmp_path_factory.mktemp("browser") / "profile"

@@ -10,7 +10,7 @@ import pytest
 from serve_app.api.pages.endpoint import FOLDER
 from serve_app.api.pages.home import WORDS
 from serve_app.shots.advice import LANGUAGES
-from testkit.browser import chromium, installed
+from testkit.browser import chromium, find_browser
 from testkit.model_files import LABELS
 from testkit.stages.local_stages import local_client, serving
 
@@ -103,7 +103,7 @@ OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clie
 
 @pytest.mark.anyio
 async def test_it_fits_a_phone_of_320_pixels_and_a_desktop(repository: Path, tmp_path: Path) -> None:
-    browser = installed()
+    browser = find_browser()
     if browser is None:
         pytest.skip("no Chromium is installed")
     pictures: dict[str, bytes] = {}

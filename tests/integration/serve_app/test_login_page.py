@@ -7,7 +7,7 @@ import pytest
 
 from serve_app.api.auth.api_keys import ApiKeyStore
 from serve_app.api.auth.login_page import MAX_FORM_BYTES
-from testkit.browser import Tab, chromium, installed
+from testkit.browser import Tab, chromium, find_browser
 from testkit.stages.local_stages import local_client, serving
 
 KEYS = ("first-key", "clé deux;%")
@@ -91,7 +91,7 @@ async def sign_in(tab: Tab, key: str) -> None:
 
 @pytest.mark.anyio
 async def test_somebody_types_a_key_and_has_the_example_judged(repository: Path, tmp_path: Path) -> None:
-    browser = installed()
+    browser = find_browser()
     if browser is None:
         pytest.skip("no Chromium is installed")
     pictures: dict[str, bytes] = {}

@@ -11,13 +11,14 @@ import pytest
 from serve_app.api.application import ROUTES
 from serve_app.api.auth.api_keys import ApiKeyStore
 from serve_app.api.docs.openapi import build_document
-from serve_app.api.pages.endpoint import DOCS_WORDS, FOLDER, MEDIA_TYPES, VIEWER, VIEWER_TYPES
+from serve_app.api.pages.endpoint import DOCS_WORDS, FOLDER, MEDIA_TYPES, VIEWER
 from serve_app.shots.advice import LANGUAGES
-from testkit.browser import Tab, another_tab, chromium, installed
+from testkit.browser import Tab, another_tab, chromium, find_browser
 from testkit.stages.local_stages import local_client, serving
 
 DEADLINE_S = 60
-TYPES = MEDIA_TYPES | VIEWER_TYPES
+FILES = {"docs.css", "docs.js", "home.css", "shots.css", "shots.js", "shots_draw.js", "shots_words.js"}
+VIEWER_FILES = {"swagger-ui.css", "swagger-ui-bundle.js"}
 
 
 @pytest.mark.anyio
@@ -33,17 +34,19 @@ async def test_every_file_of_the_page_is_served_with_its_type(repository: Path, 
         for path in wanted:
             file = await client.get(f"/{path}")
             assert file.status_code == 200
-            assert file.headers["content-type"].startswith(TYPES[path.removeprefix(f"{name}/")])
+            assert file.headers["content-type"].startswith(MEDIA_TYPES[Path(path).suffix])
+            cached = path.removeprefix(f"{name}/") in VIEWER_FILES
+            assert file.headers["cache-control"] == ("private, max-age=86400" if cached else "no-cache")
 
 
 @pytest.mark.anyio
 async def test_nothing_but_the_pages_files_is_served(repository: Path) -> None:
-    assert {path.name for path in FOLDER.iterdir()} == {*MEDIA_TYPES, "home.html", "shots.html", "docs.html"}
+    assert {path.name for path in FOLDER.iterdir()} == {*FILES, "home.html", "shots.html", "docs.html"}
     notes = {"LICENSE", "NOTICE", "README.md", "swagger-ui-bundle.js.LICENSE.txt"}
-    assert {path.name for path in VIEWER.iterdir()} == {*VIEWER_TYPES, *notes}
+    assert {path.name for path in VIEWER.iterdir()} == {*VIEWER_FILES, *notes}
 
     async with asyncio.timeout(20), local_client(repository) as client:
-        for name in ("other.js", "..%2Fsettings.py", "shots.html", "docs.html", "LICENSE"):
+        for name in ("other.js", "..%2Fsettings.py", "%00.js", "x" * 2000, "shots.html", "docs.html", "LICENSE"):
             assert (await client.get(f"/shots/{name}")).status_code == 404
 
 
@@ -137,7 +140,7 @@ async def send_the_example(tab: Tab) -> str:
 async def test_a_browser_shows_every_route_with_an_example_to_send(
     repository: Path, tmp_path: Path, keys: tuple[str, ...], slash: str
 ) -> None:
-    browser = installed()
+    browser = find_browser()
     if browser is None:
         pytest.skip("no Chromium is installed")
     profile = tmp_path / "profile"

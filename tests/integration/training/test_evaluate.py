@@ -19,7 +19,7 @@ from training.evaluation.experiments import VIEWS, Experiment, make_experiment
 from training.evaluation.metrics import Predictions
 from training.evaluation.prediction_cache import CODE, PredictionCache
 from training.evaluation.report import write_report
-from training.evaluation.results import ACCEPT_FROM, SHARPNESS, ExperimentResult, FoldResult, format_table
+from training.evaluation.results import ACCEPT_FROM, SHARPNESS, ExperimentResult, FoldResult, format_results
 from training.export_onnx import read_evaluation
 
 
@@ -105,7 +105,7 @@ def made_result(*, unknown: bool = False) -> ExperimentResult:
 
 
 def test_a_row_of_the_table_has_what_was_before_what_is_wanted_and_each_seed() -> None:
-    line = format_table({"made": made_result()})[-1]
+    line = format_results({"made": made_result()})[-1]
     assert line.startswith("| made | made, made up | bigru | 50 | 60 | pooled accuracy 75.0 (75.0 75.0); ")
 
 
@@ -212,9 +212,9 @@ def test_each_fold_is_calibrated_by_the_people_it_trained_with() -> None:
 
 def test_the_report_draws_known_and_unknown_signs_and_holds_figures_only(tmp_path: Path) -> None:
     results = {"asl": made_result(), "unknown": made_result(unknown=True)}
-    write_report(tmp_path, results, "python -m training.evaluate")
+    write_report(tmp_path, results, ["by fold"], "python -m training.evaluate")
     text = (tmp_path / "report.md").read_text()
-    assert text.endswith("```\n")
+    assert text.endswith("```\nby fold\n```\n")
     assert "Drawn for the experiment asl, signs accepted for the experiment unknown." in text
     assert "none 80, hello 100, yes 0" in text
     entries = msgspec.json.decode((tmp_path / "evaluation.json").read_bytes(), type=dict[str, list[Evaluation]])

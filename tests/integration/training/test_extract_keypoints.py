@@ -167,4 +167,4 @@ def test_a_gif_is_extracted(tmp_path: Path, signer: Path) -> None:
     with VideoFile(signer) as video:
         pictures = [image.fromarray(frame.image[..., ::-1]) for frame in video.frames(stride=20)]
     pictures[0].save(tmp_path / "a.gif", save_all=True, append_images=pictures[1:], duration=200)
-    assert extract(tmp_path / "a.gif").times == pytest.approx([0, 0.2, 0.4])
+    assert extract(tmp_path / "a.gif")[0].times == pytest.approx([0, 0.2, 0.4])

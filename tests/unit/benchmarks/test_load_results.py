@@ -4,21 +4,18 @@ import math
 
 import pytest
 
-from benchmarks.load.http_connection import HttpTarget
+from benchmarks.load.http_connection import format_request
 from benchmarks.load.results import UNANSWERED, LoadResult, ResponseLog, get_percentile
 from edge_client.service.request_encoding import EncodedRequest
 
-URL = "http://127.0.0.1:8000"
 REQUEST = EncodedRequest("/predict", {"X-Kind": "made"}, b"abc")
 
 
-@pytest.mark.parametrize(("name", "host"), [("", b"127.0.0.1:8000"), ("helen.example.org", b"helen.example.org")])
-def test_the_request_names_its_host_length_and_headers(name: str, host: bytes) -> None:
-    target = HttpTarget.post(URL, REQUEST, name=name)
-    assert (target.host, target.port) == ("127.0.0.1", 8000)
-    head, _, body = target.request.partition(b"\r\n\r\n")
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "helen.example.org"])
+def test_the_request_names_its_host_length_and_headers(host: str) -> None:
+    head, _, body = format_request(REQUEST, host).partition(b"\r\n\r\n")
     lines = head.split(b"\r\n")
-    assert lines == [b"POST /predict HTTP/1.1", b"Host: " + host, b"Content-Length: 3", b"X-Kind: made"]
+    assert lines == [b"POST /predict HTTP/1.1", b"Host: " + host.encode(), b"Content-Length: 3", b"X-Kind: made"]
     assert body == b"abc"
 
 
@@ -39,7 +36,7 @@ def test_the_figures_are_of_what_was_due_after_the_warm_up() -> None:
     responses = ResponseLog(began_s=10.0, lost_connections=2)
     for due_s, status in ((10.5, 200), (10.6, 503), (11.0, 200), (11.5, 200), (12.5, 200), (12.6, 429), (13.5, 200)):
         responses.record(status, due_s, due_s + 0.001 * due_s)
-    assert responses.summarize(1.0, 2.0) == pytest.approx(LoadResult(1.5, 11.5, 12.48, 3))
+    assert responses.summarize(1.0, 2.0) == pytest.approx(LoadResult(1.5, 11.5, 12.48, 3), nan_ok=True)
 
 
 def test_without_a_response_there_is_no_latency() -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks import BenchmarkError
-from benchmarks.load.open_loop import send_closed_loop, send_in_turn
+from benchmarks.load.generator import send_closed_loop, send_in_turn
 from benchmarks.load.results import ResponseLog
-from benchmarks.load.stream_connection import StreamTarget
+from benchmarks.load.stream_connection import build_stream_target
 from testkit.edge.stream_service import live_service
 
 FRAME_BYTES = 84 * 2
@@ -21,7 +21,7 @@ async def test_every_prediction_is_of_a_whole_window_and_recorded_once(
     repository: Path, rate: float | None, frames: int
 ) -> None:
     async def load(url: str) -> ResponseLog:
-        target = StreamTarget(url, frames)
+        target = build_stream_target(url, frames)
         if rate is None:
             return await send_closed_loop(target, seconds=1, connections=SESSIONS)
         return await send_in_turn(target, rate=rate * SESSIONS, seconds=1, connections=SESSIONS)
@@ -39,4 +39,4 @@ async def test_every_prediction_is_of_a_whole_window_and_recorded_once(
 @pytest.mark.anyio
 async def test_a_service_that_admits_no_more_sessions_is_an_error_and_no_figure(repository: Path) -> None:
     with live_service(repository, max_sessions=1) as service, pytest.raises(BenchmarkError, match="429"):
-        await send_closed_loop(StreamTarget(service.url), seconds=0.1, connections=2)
+        await send_closed_loop(build_stream_target(service.url), seconds=0.1, connections=2)

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from benchmarks.edge.live_signs import FPS, REST_FRAMES, PlayedSign, Player
 from benchmarks.edge.taught_signs import (
     HEADER,
     Person,
@@ -20,6 +19,7 @@ from edge_client.recognition.local_model import LocalModel
 from edge_client.settings import Settings, Thresholds
 from landmarks.recording import join_recordings
 from serve_app.settings import PROJECT_ROOT
+from testkit.edge.player import FPS, REST_FRAMES, PlayedSign, Player
 from testkit.edge.vocabularies import perform, record_gestures
 
 # Made hands are alike: at 0.95 the client would rather miss one.

@@ -54,7 +54,7 @@ def test_a_client_without_its_own_screen_shows_hands_to_a_helen_screen_alone_and
             screen=Screen(rate=60.0),
         )
         # In a thread: in the main one it would take the signals of the tests' process.
-        client = threading.Thread(target=run_client, args=(settings,), kwargs={"with_screen": False, "printed": False})
+        client = threading.Thread(target=run_client, args=(settings,), kwargs={"with_screen": False})
         client.start()
         client.join(DEADLINE_S * 2)
         assert not client.is_alive()
@@ -100,7 +100,7 @@ def running_client(
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(DEADLINE_S)
-        client = threading.Thread(target=run_client, args=(settings,), kwargs={"with_screen": False, "printed": False})
+        client = threading.Thread(target=run_client, args=(settings,), kwargs={"with_screen": False})
         client.start()
         try:
             yield systemd, shown

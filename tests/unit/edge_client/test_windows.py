@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from edge_client.settings import Tracking
 from edge_client.types import Window, WindowShape
 from edge_client.windows import HandWindows
 from landmarks.hands import Array, drop_z, hand_box_normalise
@@ -20,7 +21,7 @@ def play(windows: HandWindows, *frames: Array, start: int = 0) -> list[Window]:
 
 
 def make_windows(stride: int = 1, shape: WindowShape = SHAPE) -> HandWindows:
-    return HandWindows(shape, stride=stride, lost_frames=8)
+    return HandWindows(shape, Tracking(stride=stride, lost_frames=8))
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_a_hand_that_came_into_view_has_moved_and_one_that_stays_has_not() -> No
 def test_motion_does_not_depend_on_the_frame_rate(fps: int) -> None:
     speed = 0.6  # image widths a second
     shape = WindowShape(6, 6, use_z=False, normalization="image")
-    windows = HandWindows(shape, stride=1, lost_frames=8)
+    windows = HandWindows(shape, Tracking(stride=1, lost_frames=8))
     window = None
     for index in range(20):
         window = windows.push(made_frame(made_hand(x=speed * index / fps)), index / fps)

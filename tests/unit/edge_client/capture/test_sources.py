@@ -25,10 +25,15 @@ def made_recording(windows: int = 2, frames: int = 5) -> Recording:
     return Recording(np.stack([window] * windows), names, names, names, 30.0)
 
 
-@pytest.mark.parametrize("name", ["nowhere.mp4", "camera", ""])
+@pytest.mark.parametrize("name", ["nowhere.mp4", "camera"])
 def test_a_name_that_means_nothing_is_refused(name: str) -> None:
     with pytest.raises(SourceError, match="no file that exists"):
         open_source(Capture(source=name))
+
+
+def test_an_empty_name_is_refused_by_the_settings() -> None:
+    with pytest.raises(ValueError, match="at least 1 character"):
+        Capture(source="")
 
 
 def test_a_recording_plays_its_windows_with_rests_between(tmp_path: Path) -> None:

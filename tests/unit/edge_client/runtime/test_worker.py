@@ -144,25 +144,20 @@ def test_systemd_is_told_of_trouble_and_of_its_end(
     worker.stop(DEADLINE_S)
 
 
-class OddService:
-    """The way to a service through a client with a bug: it raises what nobody expects."""
+class OddService(ServiceClient):
+    """A client with a bug: it raises what nobody expects."""
 
-    def __init__(self, cloud: ServiceClient) -> None:
-        self._cloud = cloud
-        self.fault: BaseException | None = None
+    fault: BaseException | None = None
 
     def get_metadata(self, *, timeout: float | None = None, force_refresh: bool = False) -> ModelMetadata:
         if self.fault:
             raise self.fault
-        return self._cloud.get_metadata(timeout=timeout, force_refresh=force_refresh)
+        return super().get_metadata(timeout=timeout, force_refresh=force_refresh)
 
     def predict_window(self, window: Window, timeout: float) -> tuple[ModelMetadata, Prediction]:
         if self.fault:
             raise self.fault
-        return self._cloud.predict_window(window, timeout)
-
-    def close(self) -> None:
-        self._cloud.close()
+        return super().predict_window(window, timeout)
 
 
 @pytest.fixture
@@ -193,7 +188,7 @@ class Feed:
 
 def test_a_bug_on_the_way_to_the_service_is_an_outage_like_any_other(session: ModelSession, device: LocalModel) -> None:
     with http_service(model_answers(session)) as running:
-        service = OddService(ServiceClient(Cloud(url=running.url, retries=0)))
+        service = OddService(Cloud(url=running.url, retries=0))
         with AsyncRecogniser(service, device, SETTINGS, 5.0) as live:
             feed = Feed(live)
             wait_until(lambda: feed.answered_by("cloud"))
@@ -209,7 +204,7 @@ def test_a_cloud_thread_that_ended_is_not_shown_as_connected_and_this_machine_an
     session: ModelSession, device: LocalModel
 ) -> None:
     with http_service(model_answers(session)) as running:
-        service = OddService(ServiceClient(Cloud(url=running.url, retries=0)))
+        service = OddService(Cloud(url=running.url, retries=0))
         with AsyncRecogniser(service, device, SETTINGS, 5.0) as live:
             feed = Feed(live)
             wait_until(lambda: feed.answered_by("cloud"))

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from edge_client.service import default_client as cloud
-from edge_client.service.http_client import ServiceClient, ServiceError
+from edge_client.service.http_client import ServiceClient
+from edge_client.service.replies import ServiceError
 from edge_client.settings import Cloud
 from landmarks.hands import Array
 from landmarks.models.session import ModelSession

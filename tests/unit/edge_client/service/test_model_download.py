@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from edge_client.recognition.local_model import LocalModel
-from edge_client.service.http_client import ServiceClient, ServiceError
+from edge_client.service.http_client import ServiceClient
 from edge_client.service.model_download import fetch_model
+from edge_client.service.replies import ServiceError
 from edge_client.settings import Cloud
 from landmarks.models.card import ModelError
 from testkit.edge.http_service import Reply, Request, http_service

@@ -13,7 +13,8 @@ from websockets.sync.server import ServerConnection
 
 from edge_client.recognition.local_model import LocalModel
 from edge_client.recognition.recogniser import AsyncRecogniser
-from edge_client.service.http_client import ServiceClient, ServiceError
+from edge_client.service.http_client import ServiceClient
+from edge_client.service.replies import ServiceError
 from edge_client.service.stream_client import StreamClient
 from edge_client.settings import Cloud, Device
 from edge_client.types import Window, WindowStats

@@ -5,7 +5,8 @@ import logging
 import pytest
 
 from edge_client.publisher import Publisher
-from edge_client.service.http_client import ServiceClient, ServiceError
+from edge_client.service.http_client import ServiceClient
+from edge_client.service.replies import ServiceError
 from edge_client.service.stream_client import StreamClient
 from edge_client.settings import Cloud, Publish
 from testkit.edge.http_service import Reply, Request, http_service

@@ -14,11 +14,12 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection
 
-from edge_client.service.http_client import ServiceClient, ServiceError
+from edge_client.service.http_client import ServiceClient
+from edge_client.service.replies import ServiceError
 from edge_client.service.stream_client import FrameSession, StreamClient
 from edge_client.settings import Cloud, SettingsError, load_settings
 from landmarks.models.session import ModelSession
-from testkit.edge.certificates import private_authority
+from testkit.edge.certificates import create_authority
 from testkit.edge.http_service import Reply, build_metadata, http_service, model_answers
 from testkit.edge.http_service import Request as HttpRequest
 from testkit.edge.raw_peer import session_server
@@ -97,7 +98,7 @@ def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(key: str) -> No
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLContext]:
-    return private_authority(tmp_path_factory.mktemp("authority"))
+    return create_authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ import pytest
 
 from edge_client.recognition.local_model import LocalModel
 from edge_client.recognition.recogniser import AsyncRecogniser, open_recogniser
-from edge_client.service.http_client import ServiceClient, ServiceError
+from edge_client.service.http_client import ServiceClient
+from edge_client.service.replies import ServiceError
 from edge_client.service.stream_client import StreamClient, WindowRejected
-from edge_client.settings import Cloud, Device, load_settings
+from edge_client.settings import Cloud, Device, Tracking, load_settings
 from edge_client.types import Window, WindowPrediction, WindowStats
 from edge_client.windows import HandWindows
 from landmarks.hands import Array, compute_presence
@@ -40,7 +41,7 @@ def make_client(service: LiveService, **settings: str) -> StreamClient:
 def make_windows(device: LocalModel, in_view: list[tuple[int, int]], *, stride: int = 2, seed: int = 0) -> list[Window]:
     """The windows of made hands: pairs of how many frames hands are in view, and then how many they aren't."""
     draw = np.random.default_rng(seed)
-    kept = HandWindows(device.shape, stride=stride, lost_frames=8)
+    kept = HandWindows(device.shape, Tracking(stride=stride, lost_frames=8))
     windows, time_s = [], 0.0
     for shown, hidden in in_view:
         for index in range(shown + hidden):

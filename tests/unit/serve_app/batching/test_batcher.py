@@ -7,21 +7,21 @@ import pytest
 
 from serve_app.batching.batcher import MicroBatcher
 from serve_app.errors import NotReady, Overloaded
-from testkit.stages.echo_backend import Doubler, batcher, let_others_run, submit_all
+from testkit.stages.echo_backend import EchoBackend, build_batcher, let_others_run, submit_all
 
 
 @pytest.mark.anyio
 async def test_a_lone_item_leaves_at_once_in_a_batch_of_its_own() -> None:
-    run = Doubler()
-    assert await submit_all(batcher(run), [1]) == [2]
+    run = EchoBackend()
+    assert await submit_all(build_batcher(run), [1]) == [2]
     assert run.batches == [[1]]
 
 
 @pytest.mark.anyio
 async def test_what_came_while_the_slot_was_taken_becomes_one_batch() -> None:
-    run = Doubler()
+    run = EchoBackend()
     run.gate.clear()
-    target = batcher(run, slots=1)
+    target = build_batcher(run, slots=1)
     answers = asyncio.ensure_future(submit_all(target, [1, 2, 3, 4]))
     await let_others_run()
     assert run.batches == [[1]]
@@ -34,9 +34,9 @@ async def test_what_came_while_the_slot_was_taken_becomes_one_batch() -> None:
 
 @pytest.mark.anyio
 async def test_a_batch_is_never_larger_than_its_limit_and_slots_are_never_exceeded() -> None:
-    run = Doubler()
+    run = EchoBackend()
     run.gate.clear()
-    waiting = asyncio.ensure_future(submit_all(batcher(run, size=3, slots=2), list(range(20))))
+    waiting = asyncio.ensure_future(submit_all(build_batcher(run, size=3, slots=2), list(range(20))))
     await let_others_run()
     run.gate.set()
     answers = await waiting
@@ -47,9 +47,9 @@ async def test_a_batch_is_never_larger_than_its_limit_and_slots_are_never_exceed
 
 @pytest.mark.anyio
 async def test_while_a_batch_is_in_flight_only_a_full_one_or_another_shape_takes_the_second_slot() -> None:
-    run = Doubler()
+    run = EchoBackend()
     run.gate.clear()
-    target = batcher(run, size=3, slots=2)
+    target = build_batcher(run, size=3, slots=2)
     first = asyncio.ensure_future(submit_all(target, [1]))
     await let_others_run()
     more = [asyncio.ensure_future(submit_all(target, [item])) for item in (2, 3)]
@@ -65,9 +65,9 @@ async def test_while_a_batch_is_in_flight_only_a_full_one_or_another_shape_takes
 
 @pytest.mark.anyio
 async def test_a_full_batch_takes_the_second_slot_of_its_own_shape() -> None:
-    run = Doubler()
+    run = EchoBackend()
     run.gate.clear()
-    target = batcher(run, size=3, slots=2)
+    target = build_batcher(run, size=3, slots=2)
     answers = asyncio.ensure_future(submit_all(target, [1, 2, 3, 4, 5]))
     await let_others_run()
     assert run.batches == [[1], [2, 3, 4]]
@@ -77,9 +77,9 @@ async def test_a_full_batch_takes_the_second_slot_of_its_own_shape() -> None:
 
 @pytest.mark.anyio
 async def test_items_of_different_shape_never_share_a_batch_and_none_starves() -> None:
-    run = Doubler()
+    run = EchoBackend()
     run.gate.clear()
-    target = batcher(run, size=2, slots=1)
+    target = build_batcher(run, size=2, slots=1)
     long = asyncio.ensure_future(submit_all(target, ["a"] * 7, shape=30))
     await let_others_run()
     short = asyncio.ensure_future(submit_all(target, ["b"], shape=6))
@@ -93,9 +93,9 @@ async def test_items_of_different_shape_never_share_a_batch_and_none_starves() -
 
 @pytest.mark.anyio
 async def test_an_item_whose_answer_is_an_exception_fails_alone() -> None:
-    run = Doubler()
+    run = EchoBackend()
     run.gate.clear()
-    answers = asyncio.ensure_future(submit_all(batcher(run), [0, 1, "bad", 3]))
+    answers = asyncio.ensure_future(submit_all(build_batcher(run), [0, 1, "bad", 3]))
     await let_others_run()
     run.gate.set()
     first, second, bad, fourth = await answers
@@ -106,9 +106,9 @@ async def test_an_item_whose_answer_is_an_exception_fails_alone() -> None:
 
 @pytest.mark.anyio
 async def test_an_item_that_makes_its_whole_batch_fail_fails_alone() -> None:
-    run = Doubler()
+    run = EchoBackend()
     run.gate.clear()
-    answers = asyncio.ensure_future(submit_all(batcher(run), [0, 1, "poison", 3]))
+    answers = asyncio.ensure_future(submit_all(build_batcher(run), [0, 1, "poison", 3]))
     await let_others_run()
     run.gate.set()
     first, second, poison, fourth = await answers
@@ -118,9 +118,9 @@ async def test_an_item_that_makes_its_whole_batch_fail_fails_alone() -> None:
 
 @pytest.mark.anyio
 async def test_a_stage_that_is_away_fails_the_batch_without_trying_each_item_again() -> None:
-    run = Doubler()
+    run = EchoBackend()
     run.gate.clear()
-    answers = asyncio.ensure_future(submit_all(batcher(run), [0, "away", 2]))
+    answers = asyncio.ensure_future(submit_all(build_batcher(run), [0, "away", 2]))
     await let_others_run()
     run.gate.set()
     assert [type(answer) for answer in (await answers)[1:]] == [NotReady, NotReady]
@@ -129,9 +129,9 @@ async def test_a_stage_that_is_away_fails_the_batch_without_trying_each_item_aga
 
 @pytest.mark.anyio
 async def test_one_item_more_than_may_wait_is_refused_at_once_and_the_others_are_answered() -> None:
-    run = Doubler()
+    run = EchoBackend()
     run.gate.clear()
-    target = batcher(run, slots=1, waiting=2)
+    target = build_batcher(run, slots=1, waiting=2)
     accepted = asyncio.ensure_future(submit_all(target, [1, 2, 3]))
     await let_others_run()
     with pytest.raises(Overloaded, match="2 requests are waiting"):
@@ -142,9 +142,9 @@ async def test_one_item_more_than_may_wait_is_refused_at_once_and_the_others_are
 
 @pytest.mark.anyio
 async def test_an_item_whose_caller_has_gone_is_not_run() -> None:
-    run = Doubler()
+    run = EchoBackend()
     run.gate.clear()
-    target = batcher(run, slots=1)
+    target = build_batcher(run, slots=1)
     first = asyncio.ensure_future(target.submit(1, "s"))
     gone = asyncio.ensure_future(target.submit(2, "s"))
     last = asyncio.ensure_future(target.submit(3, "s"))
@@ -169,9 +169,9 @@ async def test_a_stage_that_loses_an_answer_is_an_error_for_each_item_and_never_
 
 @pytest.mark.anyio
 async def test_items_that_belong_together_are_admitted_together_or_not_at_all() -> None:
-    run = Doubler()
+    run = EchoBackend()
     run.gate.clear()
-    target = batcher(run, slots=1, waiting=3)
+    target = build_batcher(run, slots=1, waiting=3)
     lone = asyncio.ensure_future(target.submit(1, "s"))
     await let_others_run()
     together = asyncio.ensure_future(target.submit_all([2, 3], "s"))
@@ -212,10 +212,10 @@ async def test_no_more_may_wait_than_are_answered_within_the_longest_wait_at_the
 
 @pytest.mark.anyio
 async def test_a_full_queue_refuses_before_anything_is_read() -> None:
-    run = Doubler()
+    run = EchoBackend()
     run.gate.clear()
 
-    target = batcher(run, size=1, waiting=1)
+    target = build_batcher(run, size=1, waiting=1)
     target.check_capacity()
     asked = [asyncio.create_task(target.submit(number, "s")) for number in range(2)]
     await let_others_run()

@@ -7,12 +7,12 @@ import uvloop
 
 from serve_app.batching.batcher import MicroBatcher
 from serve_app.batching.linger import Linger
-from testkit.stages.echo_backend import Doubler, batcher, let_others_run, submit_all
+from testkit.stages.echo_backend import EchoBackend, build_batcher, let_others_run, submit_all
 
 
-async def answered_together(run: Doubler, linger: Linger) -> MicroBatcher[object, object]:
+async def answered_together(run: EchoBackend, linger: Linger) -> MicroBatcher[object, object]:
     """A batcher of batches of 8 that has just answered one of 4, the last of whom came when the others lingered."""
-    target = batcher(run, linger=linger)
+    target = build_batcher(run, linger=linger)
     run.gate.clear()
     first = asyncio.ensure_future(submit_all(target, [0]))
     await let_others_run()
@@ -27,7 +27,7 @@ async def answered_together(run: Doubler, linger: Linger) -> MicroBatcher[object
 
 @pytest.mark.anyio
 async def test_those_answered_together_are_waited_for_and_go_together_again() -> None:
-    run = Doubler()
+    run = EchoBackend()
     target = await answered_together(run, Linger(60, expect_s=60))
     answers = [asyncio.ensure_future(submit_all(target, [item])) for item in (1, 2, 3)]
     await let_others_run()
@@ -39,14 +39,14 @@ async def test_those_answered_together_are_waited_for_and_go_together_again() ->
 
 @pytest.mark.anyio
 async def test_another_shape_than_the_one_answered_waits_for_nobody() -> None:
-    run = Doubler()
+    run = EchoBackend()
     target = await answered_together(run, Linger(60, expect_s=60))
     assert await submit_all(target, ["b"], shape="other") == ["bb"]
 
 
 @pytest.mark.anyio
 async def test_who_waited_when_others_were_answered_waits_for_them_too() -> None:
-    run = Doubler()
+    run = EchoBackend()
     target = await answered_together(run, Linger(60, expect_s=60))
     run.gate.clear()
     first = asyncio.ensure_future(submit_all(target, [1, 2, 3, 4]))
@@ -75,7 +75,7 @@ def test_a_lone_request_long_after_a_burst_leaves_at_once() -> None:
     async def story() -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, AheadLoop)
-        run = Doubler()
+        run = EchoBackend()
         target = await answered_together(run, Linger(60, expect_s=60))
         loop.ahead_s += 3600
         answer = asyncio.ensure_future(submit_all(target, [1]))
@@ -89,8 +89,8 @@ def test_a_lone_request_long_after_a_burst_leaves_at_once() -> None:
 
 @pytest.mark.anyio
 async def test_who_is_waited_for_in_vain_holds_up_one_request_alone() -> None:
-    run = Doubler()
-    target = batcher(run, linger=Linger(0.01, expect_s=60))
+    run = EchoBackend()
+    target = build_batcher(run, linger=Linger(0.01, expect_s=60))
     run.gate.clear()
     burst = asyncio.ensure_future(submit_all(target, [0, 1, 2, 3, 4]))
     await let_others_run()
@@ -106,7 +106,7 @@ async def test_who_is_waited_for_in_vain_holds_up_one_request_alone() -> None:
 
 @pytest.mark.anyio
 async def test_nobody_who_waits_and_leaves_keeps_the_timer_of_a_linger_from_ending() -> None:
-    run = Doubler()
+    run = EchoBackend()
     target = await answered_together(run, Linger(0.01, expect_s=60))
     gone = asyncio.ensure_future(submit_all(target, [1]))
     await let_others_run()
@@ -118,7 +118,7 @@ async def test_nobody_who_waits_and_leaves_keeps_the_timer_of_a_linger_from_endi
 @pytest.mark.parametrize("linger_s", [0.0004, 0.0014, 0.0024])
 def test_the_wait_ends_on_a_loop_that_counts_in_milliseconds(linger_s: float) -> None:
     async def story() -> None:
-        run = Doubler()
+        run = EchoBackend()
         target = await answered_together(run, Linger(linger_s, expect_s=60))
         async with asyncio.timeout(10):
             assert await submit_all(target, [1]) == [2]

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from serve_app.batching.batcher import MicroBatcher
-from testkit.stages.echo_backend import Doubler, batcher, let_others_run, submit_all
+from testkit.stages.echo_backend import EchoBackend, build_batcher, let_others_run, submit_all
 
 
 async def start_batch(
-    run: Doubler, target: MicroBatcher[object, object], items: Sequence[object]
+    run: EchoBackend, target: MicroBatcher[object, object], items: Sequence[object]
 ) -> list[asyncio.Task[object]]:
     """The callers of a batch of several items that is in flight, at a closed gate."""
     holder = asyncio.ensure_future(target.submit("holder of the slot", "holder"))
@@ -26,10 +26,10 @@ async def start_batch(
 
 @pytest.mark.anyio
 async def test_the_items_of_a_batch_that_failed_run_alone_and_within_the_slots() -> None:
-    run = Doubler()
+    run = EchoBackend()
     run.gate.clear()
     items = [*range(30), "poison", 31]
-    answers = asyncio.ensure_future(submit_all(batcher(run, size=32, slots=2, waiting=64), [-1, *items]))
+    answers = asyncio.ensure_future(submit_all(build_batcher(run, size=32, slots=2, waiting=64), [-1, *items]))
     await let_others_run()
     run.gate.set()
     alone = await answers
@@ -41,9 +41,9 @@ async def test_the_items_of_a_batch_that_failed_run_alone_and_within_the_slots()
 
 @pytest.mark.anyio
 async def test_items_that_run_alone_take_turns_with_what_waits() -> None:
-    run = Doubler()
+    run = EchoBackend()
     run.gate.clear()
-    target = batcher(run, size=4)
+    target = build_batcher(run, size=4)
     suspects = await start_batch(run, target, ["poison", 1, 2, 3])
     others = asyncio.ensure_future(submit_all(target, range(10, 18), shape="other"))
     await let_others_run()
@@ -72,9 +72,9 @@ async def test_a_batch_that_timed_out_is_not_run_again_and_another_failure_is(fa
 
 @pytest.mark.anyio
 async def test_whose_caller_has_gone_is_not_run_again_when_its_batch_fails() -> None:
-    run = Doubler()
+    run = EchoBackend()
     run.gate.clear()
-    callers = await start_batch(run, batcher(run), ["poison", 1, 2])
+    callers = await start_batch(run, build_batcher(run), ["poison", 1, 2])
     for gone in callers[:2]:
         gone.cancel()
     await let_others_run()
@@ -87,9 +87,9 @@ async def test_whose_caller_has_gone_is_not_run_again_when_its_batch_fails() -> 
 @pytest.mark.anyio
 @pytest.mark.parametrize("together", [False, True])
 async def test_a_batch_whose_callers_have_all_gone_gives_its_slot_back(together: bool) -> None:
-    run = Doubler()
+    run = EchoBackend()
     run.gate.clear()
-    target = batcher(run, slots=1)
+    target = build_batcher(run, slots=1)
     if together:
         gone: list[asyncio.Task[Any]] = [asyncio.create_task(target.submit_all(["hangs", "hangs"], "s"))]
     else:
@@ -108,9 +108,9 @@ async def test_a_batch_whose_callers_have_all_gone_gives_its_slot_back(together:
 
 @pytest.mark.anyio
 async def test_a_batch_that_one_caller_still_waits_for_goes_on() -> None:
-    run = Doubler()
+    run = EchoBackend()
     run.gate.clear()
-    gone, stays = await start_batch(run, batcher(run), [1, 2])
+    gone, stays = await start_batch(run, build_batcher(run), [1, 2])
     gone.cancel()
     await let_others_run()
     run.gate.set()
@@ -121,9 +121,9 @@ async def test_a_batch_that_one_caller_still_waits_for_goes_on() -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("together", [False, True])
 async def test_who_has_gone_leaves_room_for_others_to_wait(together: bool) -> None:
-    run = Doubler()
+    run = EchoBackend()
     run.gate.clear()
-    target = batcher(run, slots=1, waiting=2)
+    target = build_batcher(run, slots=1, waiting=2)
     first = asyncio.ensure_future(target.submit(0, "s"))
     await let_others_run()
     if together:

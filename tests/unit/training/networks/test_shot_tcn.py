@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from landmarks.pose import POINT
-from training.networks.shot_tcn import FEATURES, ShotTCN, ShotTCNConfig, features
+from landmarks.pose import POINT, SHOULDERS_OVER_TRUNK
+from training.networks.shot_tcn import BODY, FEATURES, ShotTCN, ShotTCNConfig, features
 
 
 @pytest.fixture
@@ -19,6 +19,32 @@ def poses(batch: int = 2, frames: int = 21) -> Tensor:
     x = 0.3 + 0.4 * torch.rand(batch, frames, 33, 3, generator=torch.Generator().manual_seed(1))
     x[..., 2] = 0.9
     return x
+
+
+def place_points(x: Tensor) -> Tensor:
+    """The points ``(T, body, 2)`` that the features of one window ``(1, T, 33, 3)`` begin with."""
+    return features(x)[0, : 2 * len(BODY)].T.reshape(x.shape[1], len(BODY), 2)
+
+
+def test_the_pelvis_is_the_origin_of_every_frame() -> None:
+    hips = place_points(poses(1))[:, [BODY.index(POINT["left_hip"]), BODY.index(POINT["right_hip"])]]
+    torch.testing.assert_close(hips.mean(dim=1), torch.zeros(21, 2), atol=1e-6, rtol=0)
+
+
+def test_points_without_visibility_become_zero() -> None:
+    x = poses(1)
+    x[0, 2, POINT["nose"], 2] = 0
+    assert (place_points(x)[2, BODY.index(POINT["nose"])] == 0).all()
+
+
+@pytest.mark.parametrize(("breadth", "scale"), [(0.4, 0.4), (0.0, 0.3 * SHOULDERS_OVER_TRUNK)])
+def test_the_scale_is_the_shoulders_or_from_the_side_the_trunk(breadth: float, scale: float) -> None:
+    x = poses(1, 3)
+    x[..., POINT["left_shoulder"], :2] = torch.tensor([0.5 + breadth / 2, 0.3])
+    x[..., POINT["right_shoulder"], :2] = torch.tensor([0.5 - breadth / 2, 0.3])
+    x[..., [POINT["left_hip"], POINT["right_hip"]], :2] = torch.tensor([0.5, 0.6])
+    height = place_points(x)[:, BODY.index(POINT["left_shoulder"]), 1]
+    torch.testing.assert_close(height, torch.full((3,), -0.3 / scale), atol=0, rtol=1e-5)
 
 
 @pytest.mark.parametrize("frames", [1, 2, 6, 21, 200])

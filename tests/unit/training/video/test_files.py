@@ -1,5 +1,6 @@
 """Videos made on the spot: their frames and times, turned pictures, and files that are none."""
 
+import contextlib
 import math
 from pathlib import Path
 
@@ -121,10 +122,9 @@ def test_a_file_that_is_no_video_says_so(tmp_path: Path) -> None:
 
 def test_the_overlay_is_a_video_with_lines_on_it(tmp_path: Path) -> None:
     picture = np.zeros((48, 64, 3), np.uint8)
-    overlay = Overlay(tmp_path / "new" / "o.mp4", 10.0)
-    for _ in range(3):
-        overlay.write(picture, made_pose())
-    overlay.finish()
+    with Overlay(tmp_path / "new" / "o.mp4", 10.0) as overlay:
+        for _ in range(3):
+            overlay.write(picture, made_pose())
     with VideoFile(tmp_path / "new" / "o.mp4") as video:
         frames = list(video.frames())
     assert len(frames) == 3
@@ -133,20 +133,24 @@ def test_the_overlay_is_a_video_with_lines_on_it(tmp_path: Path) -> None:
 
 def test_an_overlay_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "o.mp4").mkdir()
-    with pytest.raises(VideoError, match=r"o.mp4 can't be written"):
-        Overlay(tmp_path / "o.mp4", 10.0).write(np.zeros((48, 64, 3), np.uint8), None)
+    for name, reason in (("o.mp4", "it is a folder"), ("o.xyz", "expected a path that ends in .mp4")):
+        with Overlay(tmp_path / name, 10.0) as overlay:
+            for _ in range(2):
+                overlay.write(np.zeros((48, 64, 3), np.uint8), None)
+        assert f"{name} can't be written: {reason}" in overlay.problem
+    assert [found.name for found in tmp_path.iterdir()] == ["o.mp4"]
 
 
 def test_an_overlay_gets_its_name_when_it_is_finished(tmp_path: Path) -> None:
     path = tmp_path / "o.mp4"
     path.write_bytes(b"the one before")
-    given_up, finished = Overlay(path, 10.0), Overlay(path, 10.0)
-    given_up.write(np.zeros((48, 64, 3), np.uint8), None)
-    given_up.discard()
+    with contextlib.suppress(KeyboardInterrupt), Overlay(path, 10.0) as given_up:
+        given_up.write(np.zeros((48, 64, 3), np.uint8), None)
+        raise KeyboardInterrupt
     assert path.read_bytes() == b"the one before"
-    finished.write(np.zeros((48, 64, 3), np.uint8), None)
-    assert path.read_bytes() == b"the one before"
-    finished.finish()
+    with Overlay(path, 10.0) as finished:
+        finished.write(np.zeros((48, 64, 3), np.uint8), None)
+        assert path.read_bytes() == b"the one before"
     with VideoFile(path) as video:
         assert len(list(video.frames())) == 1
     assert [found.name for found in tmp_path.iterdir()] == ["o.mp4"]
@@ -166,10 +170,9 @@ def test_an_overlay_gets_its_name_when_it_is_finished(tmp_path: Path) -> None:
 )
 def test_an_overlay_is_written_at_every_rate(tmp_path: Path, fps: float, expected: float) -> None:
     assert writable_rate(fps) == pytest.approx(expected)
-    overlay = Overlay(tmp_path / "o.mp4", fps)
-    for shade in (0, 100, 200):
-        overlay.write(np.full((48, 64, 3), shade, np.uint8), None)
-    overlay.finish()
+    with Overlay(tmp_path / "o.mp4", fps) as overlay:
+        for shade in (0, 100, 200):
+            overlay.write(np.full((48, 64, 3), shade, np.uint8), None)
     with VideoFile(tmp_path / "o.mp4") as video:
         assert len(list(video.frames())) == 3
         assert video.fps == pytest.approx(expected, rel=1e-3)

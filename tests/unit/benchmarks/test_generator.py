@@ -1,15 +1,18 @@
 """Requests arrive at their rate whatever the answers do, and each is counted from when it was due."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import cast
 
 import pytest
 
 from benchmarks import BenchmarkError
-from benchmarks.load.http_connection import HttpTarget
-from benchmarks.load.open_loop import send_closed_loop, send_in_turn, send_when_free
+from benchmarks.load.connection import Target
+from benchmarks.load.generator import send_closed_loop, send_in_turn, send_when_free
+from benchmarks.load.http_connection import build_http_target
 from benchmarks.load.results import UNANSWERED, ResponseLog
 from edge_client.service.request_encoding import EncodedRequest
 
@@ -50,10 +53,12 @@ class Served(asyncio.Protocol):
             self._transport.close()
 
 
-Load = Callable[[HttpTarget], Awaitable[ResponseLog]]
+Load = Callable[[Target], Awaitable[ResponseLog]]
 
 
-def run(answer: WindowPrediction, load: Load, *, delay_s: float = 0.0) -> tuple[ResponseLog, list[bytes]]:
+def run(
+    answer: WindowPrediction, load: Load, *, delay_s: float = 0.0, drain_s: float = 5.0
+) -> tuple[ResponseLog, list[bytes]]:
     """A load on a server; what came back, and what it was asked."""
 
     async def both() -> tuple[ResponseLog, list[bytes]]:
@@ -66,7 +71,7 @@ def run(answer: WindowPrediction, load: Load, *, delay_s: float = 0.0) -> tuple[
 
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(60), await loop.create_server(accept, "127.0.0.1", 0) as server:
-            responses = await load(parse_target(server.sockets[0].getsockname()[1]))
+            responses = await load(build_target(server.sockets[0].getsockname()[1], drain_s))
             for one in opened:
                 await one.ended.wait()
         return responses, asked
@@ -74,10 +79,12 @@ def run(answer: WindowPrediction, load: Load, *, delay_s: float = 0.0) -> tuple[
     return asyncio.run(both())
 
 
-def parse_target(port: int) -> HttpTarget:
+def build_target(port: int, drain_s: float = 5.0) -> Target:
     """A request of three bytes to a port, from two addresses."""
     request = EncodedRequest("/predict", {"X-Kind": "made"}, b"abc")
-    return HttpTarget.post(f"http://127.0.0.1:{port}", request, addresses=["127.0.0.1", "127.0.0.2"])
+    addresses = ["127.0.0.1", "127.0.0.2"]
+    target = build_http_target(f"http://127.0.0.1:{port}", request, addresses=addresses)
+    return replace(target, drain_s=drain_s)
 
 
 def turns(rate: float, connections: int) -> Load:
@@ -91,7 +98,9 @@ def test_every_request_is_asked_and_answered_and_those_due_in_a_span_can_be_told
     assert (responses.sent, responses.lost_connections, responses.not_sent, responses.first_error) == (50, 0, 0, "")
     assert len(responses.latencies_ms(200, responses.began_s + 0.495)) == 25
     assert len(asked) == 50
-    assert asked[0].startswith(b"POST /predict HTTP/1.1\r\n") and asked[0].endswith(b"X-Kind: made\r\n\r\nabc")
+    assert asked[0].startswith(b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1:") and asked[0].endswith(
+        b"X-Kind: made\r\n\r\nabc"
+    )
 
 
 def test_waiting_behind_a_slow_answer_counts() -> None:
@@ -132,8 +141,8 @@ def test_an_answer_may_come_in_pieces() -> None:
 
 
 def test_on_a_free_connection_nothing_waits_and_without_one_it_is_not_sent() -> None:
-    load = partial(send_when_free, rate=100, seconds=0.2, connections=3, drain_s=0.01)
-    responses, asked = run(lambda _: [OK], load, delay_s=30)
+    load = partial(send_when_free, rate=100, seconds=0.2, connections=3)
+    responses, asked = run(lambda _: [OK], load, delay_s=30, drain_s=0.01)
     assert len(asked) == 3
     assert (responses.sent, responses.not_sent, responses.statuses) == (20, 17, {UNANSWERED: 3})
 
@@ -154,6 +163,53 @@ def test_in_the_closed_loop_each_connection_has_one_request_under_way() -> None:
     assert 2 < len(asked) == responses.statuses[200] == responses.sent <= 2 * (0.3 / 0.02 + 1)
 
 
+def test_in_the_closed_loop_a_connection_that_the_server_closes_is_opened_again_and_no_error() -> None:
+    closing = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
+    responses, asked = run(lambda _: [closing], partial(send_closed_loop, seconds=0.3, connections=2))
+    assert responses.statuses == {200: len(asked)}
+    assert len(asked) > 4
+    assert responses.summarize(0.0, 0.3).errors == 0
+
+
+@pytest.mark.parametrize("status", [b"429", b"503"])
+def test_in_the_closed_loop_error_answers_are_errors_and_no_throughput(status: bytes) -> None:
+    rejection = b"HTTP/1.1 " + status + b" No\r\nContent-Length: 0\r\n\r\n"
+    load = partial(send_closed_loop, seconds=0.3, connections=2)
+    responses, asked = run(lambda number: [OK] if number % 2 else [rejection], load, delay_s=0.001)
+    result = responses.summarize(0.0, 0.3)
+    assert result.requests_per_s == pytest.approx(responses.statuses[200] / 0.3)
+    assert result.errors == responses.statuses[int(status)] == len(asked) // 2
+    assert result.p99_ms >= result.p50_ms > 0
+
+
+@pytest.mark.parametrize(("delay_s", "answer"), [(30.0, [OK]), (0.0, [])])
+def test_a_server_that_falls_silent_is_a_result_with_errors_and_no_latency(delay_s: float, answer: list[bytes]) -> None:
+    load = partial(send_closed_loop, seconds=0.2, connections=2)
+    responses, _ = run(lambda _: answer, load, delay_s=delay_s, drain_s=0.01)
+    silent = responses.summarize(0.0, 0.2)
+    assert silent.requests_per_s == 0.0
+    assert silent.errors >= 2
+    assert math.isnan(silent.p50_ms) and math.isnan(silent.p99_ms)
+
+
+@pytest.mark.anyio
+async def test_in_the_closed_loop_a_server_that_goes_away_is_an_error_for_each_request_and_each_connection() -> None:
+    class Leaving(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self._transport = cast("asyncio.Transport", transport)
+
+        def data_received(self, data: bytes) -> None:
+            server.close()
+            self._transport.close()
+
+    server = await asyncio.get_running_loop().create_server(Leaving, "127.0.0.1", 0)
+    async with asyncio.timeout(60):
+        target = build_target(server.sockets[0].getsockname()[1])
+        responses = await send_closed_loop(target, seconds=0.2, connections=2)
+    assert responses.statuses == {UNANSWERED: 4}
+    assert responses.summarize(0.0, 0.2).errors == 4
+
+
 @pytest.mark.anyio
 async def test_connections_come_from_the_addresses_in_turn() -> None:
     async def peers() -> list[str]:
@@ -165,8 +221,8 @@ async def test_connections_come_from_the_addresses_in_turn() -> None:
 
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(60), await loop.create_server(Listener, "127.0.0.1", 0) as server:
-            target = parse_target(server.sockets[0].getsockname()[1])
-            await send_when_free(target, rate=100, seconds=0.2, connections=3, drain_s=0.01)
+            target = build_target(server.sockets[0].getsockname()[1], drain_s=0.01)
+            await send_when_free(target, rate=100, seconds=0.2, connections=3)
         return seen
 
     assert (await peers()) == ["127.0.0.1", "127.0.0.2", "127.0.0.1"]
@@ -175,4 +231,4 @@ async def test_connections_come_from_the_addresses_in_turn() -> None:
 @pytest.mark.anyio
 async def test_a_server_that_is_not_there_is_an_error() -> None:
     with pytest.raises(BenchmarkError, match="accepted 0 of 1 connections"):
-        await send_in_turn(parse_target(9), rate=1, seconds=1, connections=1)
+        await send_in_turn(build_target(9), rate=1, seconds=1, connections=1)

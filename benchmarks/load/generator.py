@@ -1,20 +1,19 @@
-"""The load generator: requests or messages at a fixed rate whatever comes back, and a closed loop on the same targets.
+"""The load generator, for HTTP and live sessions: an open loop at a fixed rate whatever comes back, and a closed loop.
 
-Latency counts from the time at which a request was due, so that a stalled server can't hide who waited. Everything is
-sent once a millisecond, which makes latencies up to 1 ms too long.
+Latency counts from the time at which a request was due, so that a stalled server can't hide who waited. The open loop
+sends once a millisecond, which makes its latencies up to 1 ms too long.
 """
 
 import asyncio
-import math
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 from benchmarks import BenchmarkError
-from benchmarks.load.connection import Connection, Target
-from benchmarks.load.results import ResponseLog
+from benchmarks.load.connection import Connection, OnFree, Target
+from benchmarks.load.results import UNANSWERED, ResponseLog
 
 CONNECT_TIMEOUT_S: Final = 30.0
 TICK_S: Final = 0.001
@@ -29,13 +28,10 @@ async def send_in_turn(target: Target, *, rate: float, seconds: float, connectio
     responses = ResponseLog()
     async with _opened(target, responses, connections, lambda _: None) as opened:
         await _send(responses, rate, seconds, lambda number, due_s: opened[number % connections].send(due_s))
-        await _drain(responses, target.drain_s)
     return responses
 
 
-async def send_when_free(
-    target: Target, *, rate: float, seconds: float, connections: int, drain_s: float | None = None
-) -> ResponseLog:
+async def send_when_free(target: Target, *, rate: float, seconds: float, connections: int) -> ResponseLog:
     """``rate`` requests a second, each on the connection that has been free for longest; without one it isn't sent.
 
     Raises:
@@ -57,38 +53,51 @@ async def send_when_free(
     async with _opened(target, responses, connections, free.setdefault) as opened:
         free.update(dict.fromkeys(opened))
         await _send(responses, rate, seconds, send)
-        await _drain(responses, target.drain_s if drain_s is None else drain_s)
     return responses
 
 
 async def send_closed_loop(target: Target, *, seconds: float, connections: int) -> ResponseLog:
-    """Each connection sends again as soon as it has its response.
+    """Each connection sends again as soon as it has its response; one that the server closed is opened again.
 
     Raises:
-        BenchmarkError: a connection isn't accepted.
+        BenchmarkError: a connection isn't accepted at the start.
     """
     responses = ResponseLog()
-    until_s = math.inf
+    until_s = 0.0
 
     def send_again(connection: Connection) -> None:
-        if (now_s := time.perf_counter()) < until_s:
+        running = time.perf_counter() < until_s
+        if not connection.lost and running:
             responses.sent += 1
-            connection.send(now_s)
+            connection.send(time.perf_counter())
+        elif connection.lost and responses.began_s and connection in opened:
+            opened.remove(connection)  # its requests are recorded
+            if running:
+                group.create_task(open_again())
 
-    async with _opened(target, responses, connections, send_again) as opened:
+    async def open_again() -> None:
+        try:
+            opened.append(await target.connect(len(opened), responses, send_again))
+        except OSError as error:
+            responses.note_error(f"a connection was not opened again: {error}")
+            responses.record(UNANSWERED, now_s := time.perf_counter(), now_s)
+        else:
+            send_again(opened[-1])
+
+    async with _opened(target, responses, connections, send_again) as opened, asyncio.TaskGroup() as group:
         responses.began_s = time.perf_counter()
         until_s = responses.began_s + seconds
-        for connection in opened:
+        for connection in list(opened):
             send_again(connection)
         await asyncio.sleep(seconds)
-        await _drain(responses, target.drain_s)
     return responses
 
 
 @asynccontextmanager
 async def _opened(
-    target: Target, responses: ResponseLog, count: int, on_free: Callable[[Connection], Any]
+    target: Target, responses: ResponseLog, count: int, on_free: OnFree
 ) -> AsyncIterator[list[Connection]]:
+    """Connections that are closed at the end, once the last responses are in."""
     opened: list[Connection] = []
     try:
         try:
@@ -96,11 +105,15 @@ async def _opened(
                 for index in range(count):
                     opened.append(await target.connect(index, responses, on_free))  # noqa: PERF401 - closed one by one
         except (OSError, TimeoutError) as error:
-            raise BenchmarkError(f"{target} accepted {len(opened)} of {count} connections: {error!r}") from error
+            raise BenchmarkError(f"{target.url} accepted {len(opened)} of {count} connections: {error!r}") from error
         yield opened
+        give_up_s = time.perf_counter() + target.drain_s
+        # An event for each of half a million responses would cost more than polling.
+        while time.perf_counter() < give_up_s and responses.waiting > 0:  # noqa: ASYNC110
+            await asyncio.sleep(TICK_S)
     finally:
         responses.lost_connections = sum(connection.lost for connection in opened)
-        for connection in opened:
+        for connection in opened.copy():  # a closed loop takes out what is closed
             connection.close()
 
 
@@ -113,10 +126,3 @@ async def _send(responses: ResponseLog, rate: float, seconds: float, send: Calla
             send(number, began_s + number / rate)
         responses.sent = due
         await asyncio.sleep(max(TICK_S, began_s + due / rate - time.perf_counter()))
-
-
-async def _drain(responses: ResponseLog, wait_s: float) -> None:
-    give_up_s = time.perf_counter() + wait_s
-    # An event for each of half a million responses would cost more than polling.
-    while time.perf_counter() < give_up_s and responses.completed + responses.not_sent < responses.sent:  # noqa: ASYNC110
-        await asyncio.sleep(TICK_S)
