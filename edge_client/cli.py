@@ -7,18 +7,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_client.capture.frames import SourceError
-from edge_client.service.http_client import ServiceClient
 from edge_client.service.replies import ServiceError
 from edge_client.settings import Settings, SettingsError, load_settings
+from edge_client.settings.aliases import SHARPNESS
 from edge_client.settings_file import setting_fields, settings_toml
 from landmarks.models.card import ModelError
+from landmarks.models.vocabulary import NONE, VocabularyError
 from landmarks.recording import RecordingError
 from landmarks.tracking.assets import ASSETS, AssetError, fetch_assets, get_assets_folder
 from landmarks.tracking.vision_libraries import LibraryError
 
 SHORT_FLAGS = {"capture.source": ("--source",), "cloud.transport": ("--transport",)}
 LONGEST_PAUSE_S = 3600.0
-EXPECTED_ERRORS = (SettingsError, SourceError, AssetError, ModelError, RecordingError, ServiceError, LibraryError)
+EXPECTED_ERRORS = (
+    *(SettingsError, SourceError, AssetError, ModelError),
+    *(RecordingError, ServiceError, LibraryError, VocabularyError),
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -41,13 +45,24 @@ def build_parser() -> argparse.ArgumentParser:
     record.add_argument("--frames", type=int, default=30, help="frames a window (30)")
     record.add_argument("--every", type=parse_pause_s, help="seconds between windows: a timer instead of keys")
     record.add_argument("--count", type=parse_count, default=20, help="windows a label with the timer (20)")
+    teach = commands.add_parser("teach", help="teach a gesture of your own, by a few recordings in front of the camera")
+    teach.add_argument("gesture", nargs="?", help="its name; none for movements that are no gesture")
+    teach.add_argument("--none", action="store_true", help="record movements that are no gesture")
+    teach.add_argument("--count", type=parse_count, default=5, help="recordings (5)")
+    teach.add_argument("--more", action="store_true", help="add to the recordings that are there: another place or day")
+    teach.add_argument("--keep", metavar="A,B", help="words of the base model that go on, separated by commas")
+    forget = commands.add_parser("forget", help="forget a gesture")
+    forget.add_argument("gesture", help="its name")
+    gestures = commands.add_parser("gestures", help="list the gestures that were taught, and how well they do")
+    for command in (teach, forget, gestures):
+        command.add_argument("--vocabulary", metavar="NAME", help="whose gestures, where the service's URL doesn't say")
     model = commands.add_parser("model", help="fetch the service's model, to answer here when it is away")
     doctor = commands.add_parser("doctor", help="check everything that the client needs, and say what to do")
     bench = commands.add_parser("bench", help="milliseconds a frame of each stage")
     bench.add_argument("file", help="video or recording to measure on")
     for command in (run, replay, demo):
         command.add_argument("--ui", action="store_true", help="start the local screen in this process too")
-    for command in (run, replay, demo, screen, record, model, doctor, bench):
+    for command in (run, replay, demo, screen, record, teach, forget, gestures, model, doctor, bench):
         _add_settings(command)
 
     assets = commands.add_parser("assets", help="fetch MediaPipe's two model files once, and check them")
@@ -114,15 +129,17 @@ def _run_command(options: argparse.Namespace) -> int:
     if options.command == "record":
         from edge_client.recording.recorder import RecordingPlan, record_windows
 
-        labels = tuple(label.strip() for label in options.labels.split(",") if label.strip())
-        plan = RecordingPlan(labels, options.signer, options.session, options.frames)
+        plan = RecordingPlan(parse_list(options.labels), options.signer, options.session, options.frames)
         every_s, count = options.every, options.count
         return int(not record_windows(settings, plan, options.output, every_s=every_s, count=count, say=_print))
+    if options.command in ("teach", "forget", "gestures"):
+        return _run_teaching(options, settings)
     if options.command == "model":
         from edge_client.service.model_download import fetch_model
+        from edge_client.service.vocabulary_client import open_root_client
 
         folder = Path(settings.device.model or "models/gesture")
-        card = fetch_model(ServiceClient(settings.cloud), folder)
+        card = fetch_model(open_root_client(settings.cloud), folder)
         _print(f"{folder}: {card.num_classes} labels, SHA-256 {card.sha256}")
         return 0
     if options.command == "doctor":
@@ -137,6 +154,31 @@ def _run_command(options: argparse.Namespace) -> int:
     return 0
 
 
+def _run_teaching(options: argparse.Namespace, settings: Settings) -> int:
+    from edge_client.teaching.commands import TeachRequest, forget_gesture, list_vocabulary, teach_gesture
+    from edge_client.teaching.display import CountdownDisplay
+    from edge_client.teaching.words import choose_language
+
+    language, name = choose_language(), options.vocabulary
+    if options.command == "forget":
+        forget_gesture(settings, options.gesture, name, language=language, say=_print)
+    elif options.command == "gestures":
+        list_vocabulary(settings, name, language=language, say=_print)
+    else:
+        gesture = NONE if options.none else options.gesture
+        if not gesture or (options.none and options.gesture not in (None, NONE)):
+            raise SettingsError(f"gesture is {options.gesture!r}, expected its name, or --none alone")
+        keep = None if options.keep is None else parse_list(options.keep)
+        request = TeachRequest(gesture, options.count, options.more, keep, name)
+        teach_gesture(settings, request, language=language, say=_print, show=CountdownDisplay(language).show)
+    return 0
+
+
+def parse_list(text: str) -> tuple[str, ...]:
+    """``a, b`` as its parts."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def read_settings(options: argparse.Namespace) -> Settings:
     """The settings that a command's flags, the environment and its file say.
 
@@ -144,6 +186,8 @@ def read_settings(options: argparse.Namespace) -> Settings:
         SettingsError: as ``load_settings``.
     """
     flags = {path: value for path, _ in setting_fields() if (value := getattr(options, path)) is not None}
+    if getattr(options, SHARPNESS, None) is not None:
+        flags[SHARPNESS] = getattr(options, SHARPNESS)
     file = getattr(options, "file", None)
     if file is not None:
         flags["capture.source"] = file
@@ -157,6 +201,7 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
         flag = "--" + path.replace(".", "-").replace("_", "-")
         described = f"{field.description} ({field.default!r})".replace("%", "%%")
         group.add_argument(*SHORT_FLAGS.get(path, ()), flag, dest=path, metavar="VALUE", help=described)
+    group.add_argument("--trigger-sharpness", dest=SHARPNESS, metavar="VALUE", help="1 / trigger.temperature")
 
 
 def _print(text: str, stream: object = None) -> None:

@@ -154,4 +154,4 @@ def classify(model: Model, motion: Motion, draw: np.random.Generator) -> tuple[s
 def sharpen(probability: float, thresholds: Thresholds) -> float:
     """A probability of one label against one other, after the client's sharpening."""
     pair = np.array([probability, 1 - probability], dtype=np.float32)
-    return float(temperature_scale(pair, thresholds.sharpness)[0])
+    return float(temperature_scale(pair, thresholds.temperature)[0])

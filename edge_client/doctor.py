@@ -27,7 +27,8 @@ from edge_client.capture.frames import SourceError
 from edge_client.capture.live_source import LiveSource
 from edge_client.capture.sources import check_whole, open_source
 from edge_client.capture.stream_url import hide_password
-from edge_client.recognition.local_model import LocalModel
+from edge_client.recognition.local_model import LocalModel, apply_vocabulary
+from edge_client.recognition.local_vocabulary import open_local_vocabulary
 from edge_client.service.http_client import ServiceClient
 from edge_client.service.replies import ServiceError
 from edge_client.settings import Settings
@@ -187,7 +188,7 @@ def compare_clocks(date: str | None, now: datetime.datetime) -> CheckResult:
 
 
 def check_device_model(settings: Settings) -> CheckResult:
-    """The model on this machine loads, and has the service's labels."""
+    """The model on this machine loads, with the vocabulary where there is one, and has the service's labels."""
     if not settings.device.model:
         hint = "without one there are no answers while the service is away"
         return CheckResult("device model", "warn", "none set", hint)
@@ -195,6 +196,10 @@ def check_device_model(settings: Settings) -> CheckResult:
         model = LocalModel.open(Path(settings.device.model))
     except ModelError as error:
         return CheckResult("device model", "fail", str(error), "copy the service's models/gesture folder here")
+    vocabulary = open_local_vocabulary(settings)
+    own = vocabulary.read() if vocabulary else None
+    if own is not None:
+        model = apply_vocabulary(model, own)
     with contextlib.closing(ServiceClient(settings.cloud)) as client:
         metadata = client.get_model_metadata(timeout=3.0)
     found = f"version {model.version}, {len(model.labels)} labels"

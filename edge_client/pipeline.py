@@ -125,7 +125,7 @@ class Pipeline:
         """Put the predictions that arrived through the trigger; publishes and gives the events they brought."""
         events = []
         for raw in self._recogniser.collect():
-            probabilities = temperature_scale(raw.probabilities, self._settings.trigger.sharpness)
+            probabilities = temperature_scale(raw.probabilities, self._settings.trigger.temperature)
             if self._trigger is None or raw.labels != self._trigger.labels:
                 self._trigger = Trigger(self._settings.trigger, raw.labels)
             window = raw.window
@@ -144,6 +144,7 @@ class Pipeline:
                 latency_ms=round((time.monotonic() - window.time_s) * 1e3, 1),
                 timestamp=round(time.time(), 3),
                 source=raw.source,
+                hand=window.hand,
             )
             self._publish(event)
             events.append(event)

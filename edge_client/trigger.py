@@ -24,9 +24,9 @@ class Gesture:
     time_s: float
 
 
-def temperature_scale(probabilities: Array, sharpness: float) -> Array:
-    """Raise probabilities to a power and normalise: the softmax at temperature ``1 / sharpness`` of the same logits."""
-    powers = probabilities.astype(np.float64) ** sharpness
+def temperature_scale(probabilities: Array, temperature: float) -> Array:
+    """The softmax at another temperature of the same logits: probabilities to the power 1 / temperature, normalised."""
+    powers = probabilities.astype(np.float64) ** (1 / temperature)
     return np.asarray(powers / powers.sum(), dtype=np.float32)
 
 

@@ -14,6 +14,8 @@ from landmarks.models.card import Normalization
 FEWEST_FRAMES: Final = 6
 
 AnsweredBy = Literal["cloud", "device"]
+Hand = Literal["left", "right", "both"]
+LessonPhase = Literal["get_ready", "now", "seen", "missed"]
 Connection = Literal["connecting", "online", "offline"]
 
 
@@ -48,6 +50,14 @@ class Window:
     stats: WindowStats
     time_s: float
     frame: int | None = None
+
+    @property
+    def hand(self) -> Hand:
+        """Which hand it shows; one that is there for less than half as long as the other doesn't count."""
+        left, right = self.presence.sum(axis=0).tolist()
+        if 2 * left < right:
+            return "right"
+        return "left" if 2 * right < left else "both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +109,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One gesture that happened, as it is published.
 
     ``character`` is the label and ``key`` what the settings map it to; ``sequence`` counts the session's events from 1;
-    ``latency_ms`` is from the capture of the deciding frame to the decision; ``timestamp`` is Unix time in seconds.
+    ``latency_ms`` is from the capture of the deciding frame to the decision; ``timestamp`` is Unix time in seconds;
+    ``hand`` is which hand the deciding window shows.
     """
 
     gesture: str
@@ -111,6 +122,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: float
     timestamp: float
     source: AnsweredBy
+    hand: Hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +136,21 @@ class LinkState:
     same_model: bool | None = None
 
 
+class LessonState(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a lesson is: recording ``number`` of ``count`` of a gesture.
+
+    ``seconds`` are left of the countdown in the phase ``get_ready``; ``progress`` is the share of the window that is
+    recorded in ``now``; ``seen`` and ``missed`` say whether the recording just made shows a hand.
+    """
+
+    gesture: str
+    phase: LessonPhase
+    number: int
+    count: int
+    seconds: int = 0
+    progress: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameState:
     """What the screen may show after a frame: smoothed hands ``(2, 21, 3)`` and what is known of them."""
@@ -134,3 +161,4 @@ class FrameState:
     smoothed: SmoothedPrediction | None
     active_gesture: str | None
     fps: float
+    lesson: LessonState | None = None

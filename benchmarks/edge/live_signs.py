@@ -33,11 +33,16 @@ HEADER: Final = (
 )
 
 
-def read_signs() -> Windows:
-    """The recordings of real signs, windows ``(N, T, 126)``; ends the program where there are none."""
+def find_data() -> Path:
+    """The folder of real recordings; ends the program where there is none."""
     if not (folder := os.environ.get("HELEN_DATA_DIR")):
         sys.exit("this plays real recordings: set HELEN_DATA_DIR to the folder that holds them")
-    return read_windows(Path(folder) / "asl_coffee_hands")
+    return Path(folder)
+
+
+def read_signs() -> Windows:
+    """The recordings of real signs, windows ``(N, T, 126)``; ends the program where there are none."""
+    return read_windows(find_data() / "asl_coffee_hands")
 
 
 def get_labels(windows: Windows) -> npt.NDArray[np.str_]:

@@ -9,12 +9,12 @@ import time
 from collections import deque
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from edge_client.recognition.circuit_breaker import CircuitBreaker
-from edge_client.recognition.local_model import LocalModel
+from edge_client.recognition.local_model import LocalModel, apply_vocabulary, open_local_model
+from edge_client.recognition.local_vocabulary import LocalVocabulary, open_local_vocabulary
 from edge_client.runtime.newest_slot import NewestSlot
 from edge_client.runtime.worker import STALL_S, Worker
 from edge_client.service.http_client import ServiceClient
@@ -29,18 +29,28 @@ log = logging.getLogger(__name__)
 
 MAX_PREDICTIONS_WAITING = 64
 WAKE_EVERY_S = 1.0
-REQUESTS_A_ROUND = 3  # metadata, a session that is opened anew, and the window
+REQUESTS_A_ROUND = 4  # metadata, a session that is opened anew, the window, and a vocabulary that changed
 
 
 class AsyncRecogniser(AbstractContextManager["AsyncRecogniser"]):
     """Windows in, predictions out, both without waiting. ``close`` ends its threads; use it as a context manager."""
 
     def __init__(
-        self, remote: ServiceClient | StreamClient, local: LocalModel | None, settings: Device, timeout_s: float
+        self,
+        remote: ServiceClient | StreamClient,
+        local: LocalModel | None,
+        settings: Device,
+        timeout_s: float,
+        vocabulary: LocalVocabulary | None = None,
     ) -> None:
-        """Start asking ``remote``, a request a window or a live session; ``timeout_s`` bounds a request."""
+        """Start asking ``remote``, a request a window or a live session; ``timeout_s`` bounds a request.
+
+        ``vocabulary`` is what the local model knows.
+        """
         self._remote = remote
         self._local = local
+        self._vocabulary = vocabulary
+        self._remote_version: str | None = None
         self._timeout_s = timeout_s
         self._probe_timeout_s = min(timeout_s, settings.probe_every)
         self._answer_after = settings.answer_after
@@ -117,6 +127,8 @@ class AsyncRecogniser(AbstractContextManager["AsyncRecogniser"]):
         for worker in self.workers:
             worker.join(self._timeout_s + 2)
         self._remote.close()
+        if self._vocabulary is not None:
+            self._vocabulary.close()
 
     def _run_remote(self) -> None:
         if self._metadata is None or self._breaker.state == "open":
@@ -138,6 +150,7 @@ class AsyncRecogniser(AbstractContextManager["AsyncRecogniser"]):
             if isinstance(error, ServiceError):
                 return
             raise
+        self._refresh_vocabulary()
         self._metadata = metadata
         self._breaker.succeed()
         same = metadata.class_labels == self._local.labels if self._local else None
@@ -171,6 +184,17 @@ class AsyncRecogniser(AbstractContextManager["AsyncRecogniser"]):
         )
         smoothed = took_ms if self._link.round_trip_ms is None else 0.8 * self._link.round_trip_ms + 0.2 * took_ms
         self._link = replace(self._link, connection="online", reason="", round_trip_ms=smoothed)
+        if self._remote_version not in (None, version):
+            self._refresh_vocabulary()
+        self._remote_version = version
+
+    def _refresh_vocabulary(self) -> None:
+        """Let the local model know the vocabulary that the service has now."""
+        if self._local is None or self._vocabulary is None:
+            return
+        vocabulary = self._vocabulary.refresh(self._probe_timeout_s)
+        if vocabulary is not None:
+            self._local = apply_vocabulary(self._local, vocabulary)
 
     def _show_fault(self, fault: Exception) -> None:
         away = self._breaker.state == "open"
@@ -190,19 +214,10 @@ class AsyncRecogniser(AbstractContextManager["AsyncRecogniser"]):
             log.warning("this machine's model gave no answer: %s", error)
 
 
-def open_local_model(settings: Settings) -> LocalModel | None:
-    """The local model; ``None`` without one, and the log says why."""
-    if not settings.device.model:
-        return None
-    try:
-        return LocalModel.open(Path(settings.device.model))
-    except ModelError as error:
-        log.warning("no model on this machine, so no answers while the service is away: %s", error)
-        return None
-
-
 def open_recogniser(settings: Settings) -> AsyncRecogniser:
     """The service and the local model, as the settings say. Live windows aren't retried: the next one is on its way."""
     cloud = settings.cloud.model_copy(update={"retries": 0})
     service = StreamClient(cloud) if cloud.transport == "stream" else ServiceClient(cloud)
-    return AsyncRecogniser(service, open_local_model(settings), settings.device, settings.cloud.timeout)
+    vocabulary = open_local_vocabulary(settings)
+    local = open_local_model(settings, vocabulary.read() if vocabulary else None)
+    return AsyncRecogniser(service, local, settings.device, settings.cloud.timeout, vocabulary)

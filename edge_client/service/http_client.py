@@ -113,7 +113,7 @@ class ServiceClient:
         cached = self._cached
         if cached is not None and not force_refresh and self._clock() < cached[1]:
             return cached[0]
-        data, _ = self._request("GET", "/metadata", timeout=timeout)
+        data, _ = self.request("GET", "/metadata", timeout=timeout)
         metadata = decode_reply(data, ModelMetadata)
         self._cached = metadata, self._clock() + self._settings.metadata_ttl
         return metadata
@@ -144,7 +144,7 @@ class ServiceClient:
             ServiceError: when the service gave none.
         """
         path = f"/models/gesture/{name}"
-        data, _ = self._request("GET", path, timeout=MODEL_FILE_TIMEOUT_S, limit=MAX_MODEL_BYTES)
+        data, _ = self.request("GET", path, timeout=MODEL_FILE_TIMEOUT_S, limit=MAX_MODEL_BYTES)
         return data
 
     def get_server_date(self, timeout: float) -> str | None:
@@ -153,7 +153,7 @@ class ServiceClient:
         Raises:
             ServiceError: as ``get_metadata``.
         """
-        _, headers = self._request("GET", "/health", timeout=timeout)
+        _, headers = self.request("GET", "/health", timeout=timeout)
         return headers.get("Date")
 
     def invalidate_metadata(self) -> None:
@@ -171,7 +171,7 @@ class ServiceClient:
         compact = self._settings.encoding == "fp16" and "fp16" in metadata.encodings
         request = encode_fp16(sequence, mask) if compact else encode_json(sequence, mask)
         try:
-            data, headers = self._request("POST", request.path, request.headers, request.body, timeout=timeout)
+            data, headers = self.request("POST", request.path, request.headers, request.body, timeout=timeout)
             reply = decode_fp16(data, headers.get(HEADER_LENGTH)) if compact else decode_json(data)
         except ServiceError as fault:
             if fault.status in (400, 404):
@@ -183,7 +183,7 @@ class ServiceClient:
             raise ServiceError(f"{request.path} gave {found} probabilities, /metadata says {expected} classes")
         return reply
 
-    def _request(
+    def request(
         self,
         method: str,
         path: str,
@@ -193,7 +193,11 @@ class ServiceClient:
         timeout: float | None,
         limit: int = MAX_REPLY_BYTES,
     ) -> tuple[bytes, Mapping[str, str]]:
-        """The body and the headers of an answer of status 200."""
+        """The body and the headers of an answer of a status from 200 to 299; ``path`` goes behind the base URL.
+
+        Raises:
+            ServiceError: another status, no answer, or one of more than ``limit`` bytes.
+        """
         url = self._settings.url + path
         timeout_s = self._settings.timeout if timeout is None else timeout
         for left in range(self._settings.retries, -1, -1):
@@ -214,7 +218,7 @@ class ServiceClient:
             if not left or not by_proxy:
                 break
             time.sleep(PROXY_RETRY_DELAY_S)
-        if answer.status != 200:
+        if not 200 <= answer.status < 300:
             raise create_status_error(f"{method} {url}", answer.status, data, answer.headers)
         return data, answer.headers
 

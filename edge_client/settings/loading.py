@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
+from edge_client.settings.aliases import rename_settings
 from edge_client.settings.schema import ENVIRONMENT, Settings
 from edge_client.settings.values import LONGEST_SHOWN
 
@@ -37,6 +38,10 @@ def load_settings(
     environment = os.environ if environment is None else environment
     variables = {path: environment[name] for name, path in ENVIRONMENT.items() if environment.get(name)}
     layers = [group_by_table(flags or {}), group_by_table(variables), read_tables(file) if file else {}]
+    try:
+        layers = [rename_settings(layer) for layer in layers]
+    except ValueError as error:
+        raise SettingsError(f"{file or 'the settings'}: {error}") from error
 
     class Layers(BaseSettings, extra="allow"):
         @classmethod

@@ -21,6 +21,7 @@ ENVIRONMENT: Final = {
     "HELEN_CLOUD_CA_FILE": "cloud.ca_file",
     "HELEN_API_KEY": "cloud.api_key",
     "HELEN_BACKEND_GESTURE_URL": "publish.url",
+    "HELEN_VOCABULARIES_DIR": "device.vocabularies",
 }
 
 
@@ -64,7 +65,7 @@ class Tracking(Group):
 class Thresholds(Group):
     """When a gesture happened. ``_on`` opens, ``_off`` closes: in between, what was stays.
 
-    ``sharpness`` makes the thresholds fit the model: one that was trained with label smoothing, as the bundled one,
+    ``temperature`` makes the thresholds fit the model: one that was trained with label smoothing, as the bundled one,
     rarely says more than 0.95 however sure it is. A benchmark of whole signs measures what a value brings.
     """
 
@@ -84,8 +85,11 @@ class Thresholds(Group):
         default=0.040, description="area of MediaPipe's crops of the hands in view, share of the image, to begin"
     )
     area_off: Share = Field(default=0.025, description="... below which the hand is too far away")
-    sharpness: float = Field(
-        default=1.4, description="power an output is raised to before the thresholds; 1 leaves it", gt=0, le=10
+    temperature: float = Field(
+        default=0.714,
+        description="temperature of an output before the thresholds; below 1 it gets surer",
+        ge=0.1,
+        le=100,
     )
     mean_of: int = Field(default=7, description="outputs in the mean", ge=1, le=100)
     votes: int = Field(default=4, description="outputs in a row that must name the same label", ge=1, le=100)
@@ -134,6 +138,9 @@ class Device(Group):
 
     model: str = Field(
         default="models/gesture", description="folder with model.onnx and card.json, or of its versions; empty: none"
+    )
+    vocabularies: str = Field(
+        default="vocabularies", description="folder of the vocabularies that `teach` makes, one file each", min_length=1
     )
     answer_after: Seconds = Field(
         default=0.3, description="seconds a request may be under way before this machine answers the windows after it"

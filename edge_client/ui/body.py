@@ -28,6 +28,17 @@ class RequestRejected(Exception):
         self.code = code
 
 
+class Lesson(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the teaching of a gesture is, as ``types.LessonState``."""
+
+    gesture: Annotated[str, Meta(max_length=200)]
+    phase: Literal["get_ready", "now", "seen", "missed"]
+    number: Annotated[int, Meta(ge=1, le=1000)]
+    count: Annotated[int, Meta(ge=1, le=1000)]
+    seconds: Annotated[int, Meta(ge=0, le=60)] = 0
+    progress: Share = 0.0
+
+
 class ClientState(msgspec.Struct, frozen=True, kw_only=True):
     """The client's state as ``state_publisher.describe_state`` makes it. What is left out isn't shown."""
 
@@ -43,6 +54,7 @@ class ClientState(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     round_trip_ms: Annotated[float, Meta(ge=0)] | None = None
     fps: Annotated[float, Meta(ge=0)] | None = None
+    lesson: Lesson | None = None
 
 
 async def read_object(request: Request) -> dict[str, Any]:

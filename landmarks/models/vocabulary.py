@@ -106,9 +106,11 @@ def adapt(vocabulary: Vocabulary, session: ModelSession) -> Vocabulary:
     Raises:
         VocabularyError: the model has no embedding.
     """
-    if vocabulary.base == session.card.sha256:
-        return vocabulary
     keep = tuple(label for label in vocabulary.keep if label in session.card.class_labels)
+    # What others wrote may name a base that it wasn't made with.
+    fits = vocabulary.head.prototypes.shape[1] == session.card.embedding_dim and keep == vocabulary.keep
+    if fits and vocabulary.base == session.card.sha256:
+        return vocabulary
     return teach(vocabulary.recording, session, keep)
 
 

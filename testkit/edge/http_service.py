@@ -69,7 +69,7 @@ def http_service(answer: Callable[[Request], Reply], port: int = 0) -> Iterator[
             except (BrokenPipeError, ConnectionResetError):
                 pass  # the client stopped waiting, as the test wanted
 
-        do_GET = do_POST = _take  # noqa: N815 - names that http.server looks for
+        do_GET = do_POST = do_PUT = do_DELETE = _take  # noqa: N815 - names that http.server looks for
 
         def log_message(self, format: str, *args: Any) -> None: ...  # noqa: A002
 

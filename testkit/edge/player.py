@@ -29,9 +29,10 @@ class PlayedSign(NamedTuple):
 class Player:
     """A client with the model in place, and the time of its stream."""
 
-    def __init__(self, model: LocalModel) -> None:
+    def __init__(self, model: LocalModel, settings: Settings | None = None) -> None:
         self._model = model
-        self._pipeline = Pipeline(Settings(), SynchronousRecogniser(model), None, publish=lambda event: None)
+        recogniser = SynchronousRecogniser(model)
+        self._pipeline = Pipeline(settings or Settings(), recogniser, None, publish=lambda event: None)
         self._time_s = 0.0
 
     def play(self, hands: Array, label: str = "") -> PlayedSign:

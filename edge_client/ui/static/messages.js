@@ -2,6 +2,8 @@
 // An event keeps its label, and loses numbers that can't be what they say they are.
 const SOURCES = ["cloud", "device"];
 const CONNECTIONS = ["connecting", "online", "offline"];
+const PHASES = ["get_ready", "now", "seen", "missed"];
+const MOST_RECORDINGS = 1000, LONGEST_COUNTDOWN_S = 60;
 const LABEL_FIELDS = ["gesture", "character", "key"];
 const LONGEST_LABEL = 120;
 const POINTS = 21;
@@ -52,6 +54,14 @@ const readHand = (hand) => (Array.isArray(hand) && hand.length === POINTS && han
 const isGuess = (guess) => Array.isArray(guess) && typeof guess[0] === "string" && isShare(guess[1]);
 const readGuess = ([label, share]) => [shorten(label), share];
 
+// Where the teaching of a gesture is: recording number of count, the seconds of its countdown.
+function readLesson(lesson) {
+  if (typeof lesson !== "object" || lesson === null || !PHASES.includes(lesson.phase)) return null;
+  const { phase, number, count, seconds } = lesson;
+  if (!isNumber(number, 1, MOST_RECORDINGS) || !isNumber(count, 1, MOST_RECORDINGS)) return null;
+  return { gesture: readable(text(lesson.gesture)), phase, number, count, seconds: isNumber(seconds, 0, LONGEST_COUNTDOWN_S) ? seconds : 0 };
+}
+
 export function readState(posted) {
   if (typeof posted !== "object" || posted === null) return null;
   const hands = Array.isArray(posted.hands) ? posted.hands : [];
@@ -68,5 +78,6 @@ export function readState(posted) {
     reason: typeof posted.reason === "string" ? posted.reason.slice(0, 400) : "",
     roundTripMs: isNumber(posted.round_trip_ms, 0, 3_600_000) ? posted.round_trip_ms : null,
     fps: isNumber(posted.fps, 0, 1000) ? posted.fps : null,
+    lesson: readLesson(posted.lesson),
   };
 }

@@ -12,6 +12,7 @@ const CLIENT_AWAY_MS = 3000;
 const GESTURE_SHOWN_MS = 2500;
 const BAR_PITCH = 38;
 const LONG_LABEL = 24;
+const LESSON_SIGNS = { now: "●", seen: "✓", missed: "✗" };
 
 const skeleton = new Skeleton(byId("hands"));
 const history = new History(byId("history"));
@@ -53,6 +54,7 @@ function renderConnection() {
   document.body.dataset.source = runs ? state.source : "";
   let text = words[connection];
   if (link !== "up") text = words[link];
+  else if (runs && state.lesson) text = words.teaching;
   else if (connection === "offline" && !state.hasDevice) text = words.offlineAlone;
   setText(byId("link").querySelector("span"), text);
   setText(byId("source"), runs && state.source ? words[state.source] : words.nobody);
@@ -97,13 +99,16 @@ function renderBars() {
   });
 }
 
-// What stands in large letters: a gesture that lasts or just happened; else, faintly, what it may become.
+// What stands in large letters: the countdown of a gesture that is taught; a gesture that lasts or just happened; else, faintly, what it may become.
 function renderGesture() {
   const element = byId("gesture");
   const runs = clientRuns();
   const recent = performance.now() - lastGestureAt < GESTURE_SHOWN_MS;
   let next = { label: "", kind: "", detail: "" };
-  if (lastGesture && (recent || (runs && state.lasting && state.lasting === lastGesture.name))) {
+  if (runs && state.lesson) {
+    const { gesture, phase, number, count, seconds } = state.lesson;
+    next = { label: LESSON_SIGNS[phase] || String(seconds), kind: `lesson ${phase}`, detail: `${gesture} ${number}/${count}: ${words.lesson[phase]}` };
+  } else if (lastGesture && (recent || (runs && state.lasting && state.lasting === lastGesture.name))) {
     const { label, score, source, latencyMs } = lastGesture;
     const detail = [score !== null && `${percent(score, language)} ${words.sure}`, source && words.by[source], latencyMs !== null && `${words.took} ${milliseconds(latencyMs, words)}`];
     next = { label, kind: runs && state.lasting ? "" : "ended", detail: detail.filter(Boolean).join(" · ") };

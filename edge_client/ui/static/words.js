@@ -9,6 +9,7 @@ export const WORDS = {
     showHand: "Show a hand to the camera.", startClient: "Waiting for the client.\nStart it on the Pi: python -m edge_client run",
     handsLabel: "The hands that the camera sees, as in a mirror", historyLabel: "Who answered over the last two minutes", now: "The gesture now", languages: "Language",
     by: { cloud: "by the service", device: "by this device" }, took: "decided in",
+    teaching: "Teaching a gesture", lesson: { get_ready: "get ready", now: "now!", seen: "recorded", missed: "no hand seen, once again" },
   },
   es: {
     left: "Mano izquierda", right: "Mano derecha", probabilities: "Gestos más probables", threshold: "La marca está en el 95 %: a partir de ahí cuenta.",
@@ -19,6 +20,7 @@ export const WORDS = {
     showHand: "Muestra una mano a la cámara.", startClient: "Esperando al cliente.\nArráncalo en la Pi: python -m edge_client run",
     handsLabel: "Las manos que ve la cámara, como en un espejo", historyLabel: "Quién ha respondido en los últimos dos minutos", now: "El gesto de ahora", languages: "Idioma",
     by: { cloud: "por el servicio", device: "por este equipo" }, took: "decidido en",
+    teaching: "Enseñando un gesto", lesson: { get_ready: "prepárate", now: "¡ahora!", seen: "grabada", missed: "no se vio ninguna mano, otra vez" },
   },
 };
 

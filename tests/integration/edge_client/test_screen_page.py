@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
+import msgspec
 import pytest
 
-from edge_client.types import AnsweredBy, Connection
-from edge_client.ui.body import ClientState
+from edge_client.types import AnsweredBy, Connection, LessonPhase, LessonState
+from edge_client.ui.body import ClientState, RequestRejected, check_state
 from edge_client.ui.broadcast import Hub
 from testkit.browser import Tab, another_tab, chromium, find_browser
 from testkit.edge.hands import made_hand
@@ -246,9 +247,44 @@ async def test_nothing_is_cut_off_and_all_text_is_legible(
         assert await tab.evaluate("innerWidth") == size[0]
 
 
+LESSON_SIGNS = {"get_ready": "3", "now": "●", "seen": "✓", "missed": "✗"}
+
+
+@pytest.mark.parametrize(("language", "ready"), [("en", "my wave 2/5: get ready"), ("es", "my wave 2/5: prepárate")])
+@pytest.mark.parametrize("size", [(390, 844), (1280, 800)], ids=["phone", "desktop"])
+async def test_a_lesson_stands_in_letters_that_are_read_at_arms_length(
+    profile: Path, hub: Hub, url: str, language: str, ready: str, size: tuple[int, int]
+) -> None:
+    async with opened(profile, url, language, *size) as tab:
+        await tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-reduced-motion", "value": "reduce"}])
+        for phase in get_args(LessonPhase):
+            lesson = {"gesture": "my-wave", "phase": phase, "number": 2, "count": 5, "seconds": 3}
+            while await tab.evaluate(LARGE) != LESSON_SIGNS[phase]:
+                hub.show({"lesson": lesson})
+                await asyncio.sleep(0.05)
+            assert await tab.evaluate("faintTexts()") == []
+            assert await tab.evaluate("cutTexts()") == []
+            large = "parseFloat(getComputedStyle(document.getElementById('gesture')).fontSize)"
+            assert await tab.evaluate(large) >= 80
+            if phase == "get_ready":
+                assert await tab.evaluate("document.getElementById('detail').textContent") == ready
+
+
+@pytest.mark.parametrize("odd", [None, 7, [], {}, {"phase": "odd"}, {"phase": "now", "number": "<b>", "count": 1}])
+async def test_a_lesson_that_is_none_shows_nothing(profile: Path, hub: Hub, url: str, odd: object) -> None:
+    async with opened(profile, url) as tab:
+        hub.show(GUESS | ONLINE | {"lesson": odd})
+        await tab.until(f"{LARGE} === 'hello?'")
+
+
 def test_the_server_knows_every_state_of_the_client() -> None:
     for value in get_args(Connection):
         ClientState(connection=value)
     fields = {field: get_args(ClientState.__annotations__[field]) for field in ("connection", "source")}
     assert set(get_args(Connection)) == set(fields["connection"])
     assert set(get_args(AnsweredBy)) == set(get_args(fields["source"][0]))
+    for phase in get_args(LessonPhase):
+        lesson = LessonState(gesture="wave", phase=phase, number=1, count=5, seconds=3, progress=0.5)
+        check_state({"lesson": msgspec.to_builtins(lesson)})
+    with pytest.raises(RequestRejected):
+        check_state({"lesson": {"gesture": "wave", "phase": "odd", "number": 1, "count": 5}})

@@ -5,14 +5,19 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edge_client import doctor
 from edge_client.doctor import CheckResult, read_throttled, run_check, run_checks
 from edge_client.settings import Capture, Cloud, Device, Publish, Settings
 from landmarks.models.session import ModelSession
+from landmarks.models.vocabulary import teach
+from landmarks.models.vocabulary_files import write_vocabulary
 from landmarks.recording import write_recording
-from testkit.edge.http_service import HttpService, Reply, http_service, model_answers
+from serve_app.settings import PROJECT_ROOT
+from testkit.edge.http_service import HttpService, Reply, build_metadata, http_service, model_answers
+from testkit.edge.vocabularies import record_gestures
 from tests.unit.edge_client.capture.test_sources import made_recording
 
 
@@ -119,3 +124,17 @@ def test_a_check_that_trips_is_a_finding_and_the_others_run(tmp_path: Path, monk
 
 def test_a_line_names_the_check_what_was_found_and_what_to_do() -> None:
     assert CheckResult("clock", "fail", "+9 s", "set it").line() == "FAIL  clock: +9 s\n           → set it"
+
+
+def test_the_model_on_this_machine_is_compared_with_its_vocabulary(tmp_path: Path) -> None:
+    session = ModelSession.open(PROJECT_ROOT / "models" / "gesture" / "1")
+    vocabulary = teach(record_gestures("wave", "grab"), session)
+    write_vocabulary(vocabulary, tmp_path / "mine.vocabulary")
+    metadata = build_metadata(session.card) | {"class_labels": vocabulary.class_labels, "num_classes": 3}
+    with http_service(lambda _: Reply(body=msgspec.json.encode(metadata))) as service:
+        for name, state in (("mine", "ok"), ("other", "fail")):
+            settings = Settings(
+                cloud=Cloud(url=f"{service.url}/vocabularies/{name}", retries=0),
+                device=Device(model=str(PROJECT_ROOT / "models" / "gesture"), vocabularies=str(tmp_path)),
+            )
+            assert doctor.check_device_model(settings).state == state

@@ -11,7 +11,7 @@ from edge_client.capture.recording import to_detections
 from edge_client.pipeline import Pipeline
 from edge_client.settings import Publish, Settings, Thresholds
 from edge_client.trigger import temperature_scale
-from edge_client.types import AnsweredBy, Event, FrameState, Window, WindowPrediction, WindowShape
+from edge_client.types import AnsweredBy, Event, FrameState, Window, WindowPrediction, WindowShape, WindowStats
 from landmarks.hands import Array
 from testkit.edge.hands import made_frame, made_hand
 
@@ -96,9 +96,19 @@ def test_an_event_has_what_the_contract_says() -> None:
     client.play(*sign())
     (event,) = client.published
     assert (event.gesture, event.character, event.key) == ("hello", "hello", "Start")
-    assert (event.session_id, event.sequence, event.source) == ("s", 1, "cloud")
+    assert (event.session_id, event.sequence, event.source, event.hand) == ("s", 1, "cloud", "right")
     assert event.score == pytest.approx(0.98, abs=0.02)
     assert event.timestamp > 1.7e9
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "hand"), [(20, 5, "left"), (5, 20, "right"), (20, 10, "both"), (7, 7, "both")]
+)
+def test_an_event_names_the_hands_that_its_window_shows(left: int, right: int, hand: str) -> None:
+    presence = np.zeros((20, 2), dtype=np.float32)
+    presence[:left, 0] = presence[:right, 1] = 1
+    window = Window(np.zeros((20, 126), np.float32), presence, WindowStats(1, 20, 1.0, 0.1, 0.1), 0.0)
+    assert window.hand == hand
 
 
 def test_sequence_counts_the_sessions_events() -> None:
@@ -173,8 +183,8 @@ def test_every_stage_is_timed_for_every_frame() -> None:
     assert len(client.pipeline.times.own_ms()) == 20
 
 
-@pytest.mark.parametrize(("sharpness", "events"), [(1.0, 0), (1.4, 1)])
-def test_outputs_are_sharpened_before_the_thresholds(sharpness: float, events: int) -> None:
+@pytest.mark.parametrize(("temperature", "events"), [(1.0, 0), (0.714, 1)])
+def test_outputs_are_sharpened_before_the_thresholds(temperature: float, events: int) -> None:
     live = Scripted(hello)
     usual = live.submit
 
@@ -185,12 +195,12 @@ def test_outputs_are_sharpened_before_the_thresholds(sharpness: float, events: i
         live._waiting.append((due, WindowPrediction(window, LABELS, unsure, "cloud", 5.0, "1")))
 
     live.submit = submit  # type: ignore[method-assign]
-    client = Client(live, Settings(trigger=Thresholds(sharpness=sharpness)))
+    client = Client(live, Settings(trigger=Thresholds(temperature=temperature)))
     assert len(client.play(*sign())) == events
 
 
 def test_sharpening_is_a_softmax_at_another_temperature() -> None:
     logits = np.array([1.0, 2.0, 4.0], dtype=np.float32)
     plain, sharp = np.exp(logits) / np.exp(logits).sum(), np.exp(logits * 2) / np.exp(logits * 2).sum()
-    assert np.allclose(temperature_scale(plain.astype(np.float32), 2.0), sharp, atol=1e-6)
+    assert np.allclose(temperature_scale(plain.astype(np.float32), 0.5), sharp, atol=1e-6)
     assert np.allclose(temperature_scale(plain.astype(np.float32), 1.0), plain, atol=1e-6)

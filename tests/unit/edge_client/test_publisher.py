@@ -22,6 +22,7 @@ def event(sequence: int = 1) -> Event:
         latency_ms=12.5,
         timestamp=1_790_000_000.0,
         source="cloud",
+        hand="right",
     )
 
 
@@ -41,6 +42,7 @@ def test_an_event_is_posted_with_every_field() -> None:
         "latency_ms": 12.5,
         "timestamp": 1_790_000_000.0,
         "source": "cloud",
+        "hand": "right",
     }
 
 

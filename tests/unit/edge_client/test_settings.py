@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import edge_client
+from edge_client.cli import build_parser, read_settings
 from edge_client.settings import Settings, SettingsError, Thresholds, load_settings
 from edge_client.settings_file import setting_fields, settings_toml
 
@@ -215,3 +216,21 @@ def test_every_setting_says_what_it_does() -> None:
 
 def test_all_thresholds_are_in_one_place() -> None:
     assert set(Thresholds.model_fields) >= {"presence_on", "votes", "early", "cooldown", "mean_of", "area_off"}
+
+
+def test_the_temperature_is_also_known_by_its_reciprocal(tmp_path: Path) -> None:
+    file = tmp_path / "edge.toml"
+    file.write_text("[trigger]\nsharpness = 2\n")
+    assert load_settings(file, environment={}).trigger.temperature == pytest.approx(0.5)
+    assert load_settings(file, {"trigger.temperature": "0.8"}, {}).trigger.temperature == pytest.approx(0.8)
+    assert load_settings(None, {"trigger.sharpness": "1.25"}, {}).trigger.temperature == pytest.approx(0.8)
+    file.write_text("[trigger]\nsharpness = 2\ntemperature = 0.9\n")
+    assert load_settings(file, environment={}).trigger.temperature == pytest.approx(0.9)
+    options = build_parser().parse_args(["run", "--trigger-sharpness", "4"])
+    assert read_settings(options).trigger.temperature == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "much", "nan", "inf", ""])
+def test_a_sharpness_that_is_none_is_named(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"trigger.sharpness is '.*', expected a number above 0"):
+        load_settings(None, {"trigger.sharpness": text}, {})

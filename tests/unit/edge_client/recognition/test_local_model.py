@@ -46,7 +46,7 @@ def test_an_answer_is_the_models_softmax(repository: Path) -> None:
     device = LocalModel.open(repository / "gesture")
     window = make_window_filled()
     answer = device.predict(window)
-    logits = device._session.run({"sequence": drop_z(window.hands)[None], "presence": window.presence[None]})["logits"]
+    logits = device.session.run({"sequence": drop_z(window.hands)[None], "presence": window.presence[None]})["logits"]
     assert answer.labels == LABELS
     assert answer.source == "device"
     assert answer.model_version == "1"

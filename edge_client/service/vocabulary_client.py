@@ -1,0 +1,71 @@
+"""Vocabularies on the service: which one a URL names, and how a vocabulary's file is fetched, sent and removed.
+
+Bytes only: ``landmarks/models/vocabulary_files.py`` reads them.
+"""
+
+import re
+from typing import Final, NamedTuple
+
+from edge_client.service.http_client import ServiceClient
+from edge_client.service.replies import ServiceError
+from edge_client.settings import Cloud
+from landmarks.models.card import compute_sha256
+from landmarks.models.vocabulary_files import MAX_BYTES
+
+NOT_MODIFIED: Final = 304
+NOT_FOUND: Final = 404
+FILE_TYPE: Final = "application/octet-stream"
+
+_NAME: Final = r"[a-z0-9][a-z0-9_-]{0,63}"
+_NAMED: Final = re.compile(rf"(?P<root>.*)/vocabularies/(?P<name>{_NAME})")
+
+
+class ServiceAddress(NamedTuple):
+    """A service's base URL without a vocabulary's path, and the vocabulary that the URL names."""
+
+    root: str
+    vocabulary: str | None
+
+
+def parse_address(url: str) -> ServiceAddress:
+    """``http://host:8000/vocabularies/mine`` as ``http://host:8000`` and ``mine``."""
+    url = url.rstrip("/")
+    named = _NAMED.fullmatch(url)
+    return ServiceAddress(named["root"], named["name"]) if named else ServiceAddress(url, None)
+
+
+def is_vocabulary_name(name: str) -> bool:
+    """Whether the service takes a vocabulary of this name."""
+    return re.fullmatch(_NAME, name) is not None
+
+
+def open_root_client(settings: Cloud) -> ServiceClient:
+    """A client of the service itself, where the settings' URL names one of its vocabularies."""
+    return ServiceClient(settings.model_copy(update={"url": parse_address(settings.url).root}))
+
+
+def fetch_vocabulary(
+    client: ServiceClient, name: str, known: bytes | None = None, *, timeout: float | None = None
+) -> bytes | None:
+    """A vocabulary's file from the service at its root; ``None`` where it is still the one that is ``known``.
+
+    Raises:
+        ServiceError: the service gave none; its status is 404 where it has none of this name.
+    """
+    headers = {"Accept": FILE_TYPE} | ({"If-None-Match": f'"{compute_sha256(known)}"'} if known else {})
+    try:
+        data, _ = client.request("GET", f"/vocabularies/{name}", headers, timeout=timeout, limit=MAX_BYTES)
+    except ServiceError as error:
+        if error.status == NOT_MODIFIED:
+            return None
+        raise
+    return None if data == known else data
+
+
+def send_vocabulary(client: ServiceClient, name: str, data: bytes) -> None:
+    """Store a vocabulary's file on the service at its root.
+
+    Raises:
+        ServiceError: the service doesn't take it.
+    """
+    client.request("PUT", f"/vocabularies/{name}", {"Content-Type": FILE_TYPE}, data, timeout=None)

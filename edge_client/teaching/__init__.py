@@ -1,0 +1,1 @@
+"""Teaching gestures: recorded in front of the camera, taught here, kept here and on the service."""

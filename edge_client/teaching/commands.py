@@ -1,0 +1,249 @@
+"""``teach``, ``forget`` and ``gestures``: a vocabulary on this machine and on the service, changed and described."""
+
+import contextlib
+import datetime
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from edge_client.recognition.local_model import LocalModel
+from edge_client.recognition.local_vocabulary import LocalVocabulary
+from edge_client.service.model_download import fetch_model
+from edge_client.service.vocabulary_client import is_vocabulary_name, open_root_client, parse_address
+from edge_client.settings import Settings, SettingsError
+from edge_client.teaching.recorder import record_lesson
+from edge_client.teaching.words import WORDS
+from edge_client.types import LessonState
+from landmarks.hands import FEATURE_DIM_XYZ, Array
+from landmarks.models.card import ModelError
+from landmarks.models.vocabulary import (
+    NONE,
+    Vocabulary,
+    VocabularyError,
+    adapt,
+    check_base,
+    check_recording,
+    list_gestures,
+    remove_label,
+    teach,
+)
+from landmarks.models.vocabulary_advice import Language, advise
+from landmarks.models.vocabulary_report import report_vocabulary
+from landmarks.recording import Recording
+
+DEFAULT_NAME: Final = "mine"
+DEFAULT_FOLDER: Final = "models/gesture"
+SIGNER: Final = "me"
+USUAL_FPS: Final = 30.0
+# By which share the camera's rate may differ from the recordings' before it is said.
+RATE_TOLERANCE: Final = 0.25
+
+Say = Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True)
+class TeachRequest:
+    """What to teach: ``more`` adds to recordings that are there, ``keep`` replaces the base's words that go on."""
+
+    gesture: str
+    count: int = 5
+    more: bool = False
+    keep: tuple[str, ...] | None = None
+    vocabulary: str | None = None
+
+
+def teach_gesture(
+    settings: Settings,
+    request: TeachRequest,
+    *,
+    language: Language,
+    say: Say,
+    show: Callable[[LessonState], object],
+) -> Vocabulary:
+    """Record a gesture, teach it, keep the vocabulary here and on the service, and say what it is like.
+
+    Raises:
+        VocabularyError, SettingsError, ModelError, ServiceError, SourceError: before anything is changed.
+    """
+    words = WORDS[language]
+    gesture = request.gesture.strip()
+    with open_vocabulary(settings, request.vocabulary) as local:
+        model = open_base_model(settings)
+        there = local.load(settings.cloud.timeout)
+        keep = request.keep if request.keep is not None else (there.keep if there else ())
+        frames = there.recording.hands.shape[1] if there else model.shape.seq_len
+        # What can't be taught is said before anyone stands in front of the camera.
+        planned = np.ones((request.count, frames, FEATURE_DIM_XYZ), np.float32)
+        check_teachable(add_windows(there, gesture, planned, USUAL_FPS, more=request.more), model, keep)
+        intro = words["intro_none" if gesture == NONE else "intro"]
+        say(intro.format(count=request.count, gesture=gesture, seconds=frames / USUAL_FPS))
+        replaced = 0 if there is None or request.more else int((there.recording.label == gesture).sum())
+        if replaced:
+            say(words["replaces"].format(count=replaced, gesture=gesture))
+        windows, fps = record_lesson(settings, gesture, request.count, frames, show)
+        if len(windows) < request.count:
+            raise VocabularyError(words["unfinished"].format(found=len(windows), count=request.count))
+        if there is not None and abs(fps / there.recording.fps - 1) > RATE_TOLERANCE:
+            say(words["rate"].format(found=fps, there=there.recording.fps))
+        recording = add_windows(there, gesture, np.stack(windows), fps, more=request.more)
+        vocabulary = teach(recording, model.session, keep)
+        count = int((recording.label == gesture).sum())
+        taught = words["none_taught" if gesture == NONE else "taught"]
+        say(taught.format(gesture=gesture, count=count, name=local.name, gestures=_list(vocabulary)))
+        store_vocabulary(settings, local, vocabulary, language=language, say=say)
+        for line in advise(report_vocabulary(vocabulary, model.session), language):
+            say(line)
+    return vocabulary
+
+
+def forget_gesture(settings: Settings, gesture: str, name: str | None, *, language: Language, say: Say) -> Vocabulary:
+    """Forget a gesture, or a word that was kept of the base, here and on the service.
+
+    Raises:
+        VocabularyError, SettingsError, ModelError, ServiceError: before anything is changed.
+    """
+    with open_vocabulary(settings, name) as local:
+        model = open_base_model(settings)
+        there = load_existing(local, settings)
+        if gesture in there.keep:
+            keep = tuple(label for label in there.keep if label != gesture)
+            vocabulary = teach(there.recording, model.session, keep)
+        else:
+            vocabulary = teach(remove_label(there.recording, gesture), model.session, there.keep)
+        forgotten = WORDS[language]["forgotten"]
+        say(forgotten.format(gesture=gesture, name=local.name, gestures=_list(vocabulary)))
+        store_vocabulary(settings, local, vocabulary, language=language, say=say)
+    return vocabulary
+
+
+def list_vocabulary(settings: Settings, name: str | None, *, language: Language, say: Say) -> None:
+    """Say what a vocabulary knows: each gesture's recordings, sittings, limit and likeness, and what to do about it.
+
+    Raises:
+        VocabularyError, SettingsError, ModelError, ServiceError: there is none, or no model that reads it.
+    """
+    words = WORDS[language]
+    with open_vocabulary(settings, name) as local:
+        model = open_base_model(settings)
+        vocabulary = adapt(load_existing(local, settings), model.session)
+    report = report_vocabulary(vocabulary, model.session)
+    rows = [words["header"].split("|")]
+    for gesture in report.gestures:
+        counts = (str(gesture.recordings), str(gesture.sessions))
+        rows.append([gesture.label, *counts, f"{gesture.limit:.2f}", f"{gesture.likeness:.2f}"])
+    rest = vocabulary.recording.label == NONE
+    if rest.any():
+        sittings = len(np.unique(vocabulary.recording.session[rest]))
+        rows.append([NONE, str(int(rest.sum())), str(sittings), "", ""])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    if vocabulary.keep:
+        say(words["kept"].format(labels=", ".join(vocabulary.keep)))
+    for line in advise(report, language):
+        say(line)
+
+
+@contextlib.contextmanager
+def open_vocabulary(settings: Settings, name: str | None) -> Iterator[LocalVocabulary]:
+    """The vocabulary that the service's URL names, else ``name``, else ``mine``.
+
+    Raises:
+        SettingsError: both are named and differ, or ``name`` can't be one.
+    """
+    named = parse_address(settings.cloud.url).vocabulary
+    if name is not None and named not in (None, name):
+        raise SettingsError(f"--vocabulary is {name!r}, expected {named!r} as in the service's URL, or another URL")
+    chosen = named or name or DEFAULT_NAME
+    if not is_vocabulary_name(chosen):
+        raise SettingsError(f"--vocabulary is {chosen[:80]!r}, expected small letters, digits, - and _, at most 64")
+    local = LocalVocabulary(Path(settings.device.vocabularies), chosen, open_root_client(settings.cloud))
+    try:
+        yield local
+    finally:
+        local.close()
+
+
+def open_base_model(settings: Settings) -> LocalModel:
+    """The model on this machine; where there is none that carries a vocabulary, the service's, which then is kept here.
+
+    Raises:
+        ModelError, ServiceError: it can't be had from either.
+    """
+    folder = Path(settings.device.model or DEFAULT_FOLDER)
+    with contextlib.suppress(ModelError):
+        model = LocalModel.open(folder)
+        if model.session.card.embedding_dim is not None:
+            return model
+    with contextlib.closing(open_root_client(settings.cloud)) as client:
+        fetch_model(client, folder)
+    return LocalModel.open(folder)
+
+
+def load_existing(local: LocalVocabulary, settings: Settings) -> Vocabulary:
+    """A vocabulary that is there.
+
+    Raises:
+        VocabularyError: there is none, here or on the service.
+    """
+    there = local.load(settings.cloud.timeout)
+    if there is None:
+        raise VocabularyError(f"there is no vocabulary {local.name}: python -m edge_client teach NAME makes one")
+    return there
+
+
+def store_vocabulary(
+    settings: Settings, local: LocalVocabulary, vocabulary: Vocabulary, *, language: Language, say: Say
+) -> None:
+    """Keep a vocabulary here and on the service, and say where it is."""
+    words = WORDS[language]
+    root, named = parse_address(settings.cloud.url)
+    url = f"{root}/vocabularies/{local.name}"
+    reason = local.save(vocabulary)
+    if reason:
+        say(words["not_sent"].format(path=local.path, reason=reason))
+        say(words["send_later"])
+    else:
+        say(words["sent"].format(path=local.path, url=url))
+    if named is None:
+        say(words["use"].format(url=url))
+
+
+def add_windows(there: Vocabulary | None, label: str, windows: Array, fps: float, *, more: bool) -> Recording:
+    """The recording of a vocabulary with new windows of a label, of a sitting that is now; ``more`` keeps the old ones.
+
+    Frames are what counts, not seconds: windows of another rate join as they are.
+    """
+    count = len(windows)
+    session = datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    new = Recording(windows, np.full(count, label), np.full(count, SIGNER), np.full(count, session), fps)
+    if there is None:
+        return new
+    old = there.recording
+    stays = np.full(len(old.label), True) if more else old.label != label
+    if not stays.any():
+        return new
+    return Recording(
+        np.concatenate([old.hands[stays], new.hands]),
+        np.concatenate([old.label[stays], new.label]),
+        np.concatenate([old.signer[stays], new.signer]),
+        np.concatenate([old.session[stays], new.session]),
+        old.fps,
+    )
+
+
+def check_teachable(recording: Recording, model: LocalModel, keep: tuple[str, ...]) -> None:
+    """Reject what could not be taught once it is recorded.
+
+    Raises:
+        VocabularyError: too many recordings, a label that can't be one, or words to keep that the model lacks.
+    """
+    check_recording(recording)
+    check_base(model.session, keep, list_gestures(recording))
+
+
+def _list(vocabulary: Vocabulary) -> str:
+    return ", ".join((*vocabulary.gestures, *vocabulary.keep))
