@@ -33,6 +33,7 @@ NEIGHBOUR: Final = 5
 LIMIT_LINE: Final = (0.065, 0.65)
 LIMIT_PER_DOUBLING: Final = 0.014
 SCALE: Final = 0.02
+MARGIN: Final = 4.0  # the logit of a recording that is shown again, at least
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,12 +106,15 @@ def limit_prototypes(
 ) -> PrototypeHead:
     """The head of embedded views ``(V, E)``, whose gestures and recordings are ``(V,)``, and a background ``(K, E)``.
 
-    A limit depends on the base and the number of a gesture's recordings alone: what recordings of one sitting are to
-    each other says little of another day.
+    A limit depends on the base and the number of a gesture's recordings: what recordings of one sitting are to each
+    other says little of another day. It is lower where a recording that is shown again would not be recognised, as over
+    a base that takes everything for nearly the same.
     """
     gestures = int(owner.max()) + 1
     counts = np.array([len(np.unique(recording[owner == gesture])) for gesture in range(gestures)])
-    limits = (limit + LIMIT_PER_DOUBLING * np.log2(counts)).astype(np.float32)
+    itself = 1 - BACKGROUND_SHARE * (views @ background.T).max(axis=1, initial=0)
+    highest = [np.median(itself[owner == gesture]) - MARGIN * SCALE for gesture in range(gestures)]
+    limits = np.minimum(limit + LIMIT_PER_DOUBLING * np.log2(counts), highest).astype(np.float32)
     nobody = np.full(len(background), gestures, np.int64)
     return PrototypeHead(np.concatenate([views, background]), np.concatenate([owner, nobody]), limits, SCALE)
 

@@ -4,6 +4,7 @@ from landmarks.models.prototypes import (
     BACKGROUND_SHARE,
     LIMIT_LINE,
     LIMIT_PER_DOUBLING,
+    MARGIN,
     PrototypeHead,
     compute_limit,
     limit_prototypes,
@@ -32,6 +33,13 @@ def test_limits_rise_with_the_number_of_recordings_and_logits_are_0_there() -> N
     assert head.owner.tolist() == [0, 0, 0, 0, 1, 2]
     at_the_limit = PrototypeHead(head.prototypes, head.owner, np.array([1, 1], np.float32), head.scale)
     assert np.allclose(at_the_limit.compute_logits(EAST[None])[0, 0], 0)
+
+
+def test_a_recording_that_is_shown_again_is_recognised_even_where_everything_looks_alike() -> None:
+    alike = EAST[None] + 1e-3 * np.stack([NORTH, UP, -UP])
+    alike /= np.linalg.norm(alike, axis=1, keepdims=True)
+    head = limit_prototypes(alike[:1], np.array([0]), np.array([0]), alike[1:], compute_limit(alike))
+    assert np.isclose(head.compute_logits(alike[:1])[0, 0], MARGIN, atol=1e-3)
 
 
 def test_where_nobodys_gestures_lie_nearer_together_a_limit_is_higher() -> None:
