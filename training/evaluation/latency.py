@@ -1,17 +1,12 @@
 """What one window costs a network: multiply-accumulates, and microseconds in ONNX Runtime on one core."""
 
 import time
-from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 import onnxruntime as ort
 from torch import nn
 
-from landmarks.hands import compute_presence
-from landmarks.models.session import ModelSession
-from landmarks.protocol.tensors import PRESENCE, SEQUENCE
-from landmarks.synthetic import make_window
 from training.engine.export import get_signature, to_onnx
 from training.networks.architectures import GESTURE_NETWORKS, Network, build_architecture
 
@@ -41,22 +36,10 @@ def measure_latency_us(network: Network, batch: int, *, duration_s: float = 1.0)
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(to_onnx(network), options, providers=["CPUExecutionProvider"])
     feed = get_signature(network).make_feed(batch, FRAMES, np.random.default_rng(0))
-    return _measure_us(lambda: session.run(None, feed), batch, duration_s)
-
-
-def measure_session_us(session: ModelSession, batch: int, *, duration_s: float = 1.0) -> float:
-    """The same of a gesture model's file, with the threads that its card says."""
-    window = make_window(FRAMES, use_z=session.card.use_z)
-    sequence = np.repeat(window[None], batch, axis=0)
-    tensors = {SEQUENCE: sequence, PRESENCE: compute_presence(sequence)}
-    return _measure_us(lambda: session.run(tensors), batch, duration_s)
-
-
-def _measure_us(run: Callable[[], object], batch: int, duration_s: float) -> float:
     times, end = [], time.perf_counter() + duration_s
     while time.perf_counter() < end:
         start = time.perf_counter()
-        run()
+        session.run(None, feed)
         times.append(time.perf_counter() - start)
     return float(np.median(times)) / batch * 1e6
 
