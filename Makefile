@@ -96,6 +96,7 @@ check: $(VENV)/.installed $(AUDIT_VENV)/.installed ## lint, format, types, known
 
 evaluate: $(VENV)/.installed ## print the held-out figures of training, from the recordings in HELEN_DATA_DIR
 	@[ -n "$${HELEN_DATA_DIR:-}" ] || { echo "make evaluate needs HELEN_DATA_DIR=the folder of the recordings"; exit 1; }
+	$(VENV)/bin/python -m training.evaluate_strangers --output runs/strangers
 	$(VENV)/bin/python -m training.evaluate $(if $(ROWS),--rows $(ROWS)) --output runs/evaluation
 
 bench: $(VENV)/.installed $(SERVE_VENV)/.installed ## measure this service beside others, in one run

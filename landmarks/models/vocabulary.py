@@ -15,7 +15,7 @@ import numpy as np
 
 from landmarks.files.arrays import read_arrays
 from landmarks.hands import Array, drop_z
-from landmarks.models.prototypes import Embed, Indices, PrototypeHead, build_head, embed_windows
+from landmarks.models.prototypes import Embed, Indices, PrototypeHead, build_head, compute_limit, embed_windows
 from landmarks.models.session import ModelSession
 from landmarks.protocol.predictions import softmax
 from landmarks.protocol.tensors import EMBEDDING, PRESENCE, SEQUENCE
@@ -92,12 +92,13 @@ def teach(recording: Recording, session: ModelSession, keep: Sequence[str] = ())
     gestures = list_gestures(recording)
     shown = recording.label != NONE
     background = embed_background(session)
+    limit = compute_limit(background)
     if not shown.all():
         rest = [window for window, is_gesture in zip(windows, shown, strict=True) if not is_gesture]
         background = np.concatenate([background, embed_windows(rest, embed)])
     chosen = [window for window, is_gesture in zip(windows, shown, strict=True) if is_gesture]
     target: Indices = np.searchsorted(np.asarray(gestures), recording.label[shown]).astype(np.int64)
-    return Vocabulary(recording, session.card.sha256, build_head(chosen, target, embed, background), tuple(keep))
+    return Vocabulary(recording, session.card.sha256, build_head(chosen, target, embed, background, limit), tuple(keep))
 
 
 def adapt(vocabulary: Vocabulary, session: ModelSession) -> Vocabulary:

@@ -3,8 +3,8 @@
 | array          | shape and type      | what                                                      |
 |----------------|---------------------|-----------------------------------------------------------|
 | ``head``       | ``()`` text         | JSON of ``HeadDescription``                               |
-| ``prototypes`` | ``(P, E)`` float16  | the recordings' views as the base model embeds them       |
-| ``owner``      | ``(P,)`` int64      | which gesture each is of, counted in alphabetical order   |
+| ``prototypes`` | ``(P, E)`` float16  | views of the recordings, and a background, as embedded    |
+| ``owner``      | ``(P,)`` int64      | which gesture, in alphabetical order; one beyond: nobody's |
 
 Windows labelled ``none`` show no gesture.
 """
@@ -85,7 +85,7 @@ def decode_vocabulary(data: bytes) -> Vocabulary:
     if prototypes.dtype.kind != "f" or prototypes.ndim != 2 or owner.shape != prototypes.shape[:1]:
         found = f"{prototypes.dtype} {prototypes.shape} with owner {owner.shape}"
         raise VocabularyError(f"the vocabulary's prototypes are {found}, expected (P, E) numbers with owner (P,)")
-    if owner.dtype.kind not in "iu" or set(owner.tolist()) != set(range(gestures)):
+    if owner.dtype.kind not in "iu" or set(owner.tolist()) | {gestures} != set(range(gestures + 1)):
         raise VocabularyError(f"the vocabulary's owner names other gestures than its {gestures}, expected each of them")
     if len(description.limits) != gestures:
         raise VocabularyError(f"the vocabulary's head has {len(description.limits)} limits, expected {gestures}")

@@ -13,13 +13,14 @@ from typing import Final
 import numpy as np
 
 from landmarks.hands import Array
-from landmarks.models.prototypes import USUAL_LIKENESS, Indices, embed_views, find_nearest
+from landmarks.models.prototypes import BACKGROUND_SHARE, Indices, embed_views, find_nearest
 from landmarks.models.session import ModelSession
 from landmarks.models.vocabulary import NONE, Vocabulary, fit_window, make_embed
 from landmarks.recording import Texts
 
 # A recording is the odd one out where it is this much less like the others than the next one is.
 ODD_GAP: Final = 0.1
+USUAL_LIKENESS: Final = 0.8  # of two recordings of a gesture, where there is only one
 FEWEST_FOR_ODD: Final = 3
 # Two gestures can't be told apart where this share of their recordings is taken for the other one.
 CONFUSED_SHARE: Final = 1 / 3
@@ -90,11 +91,19 @@ def report_vocabulary(vocabulary: Vocabulary, session: ModelSession) -> Vocabula
     views, of_recording = embed_views(windows, make_embed(session))
     labels = vocabulary.gestures
     target = np.searchsorted(np.asarray(labels), recording.label[shown]).astype(np.int64)
-    return report_views(views, of_recording, target, labels, recording.session[shown], vocabulary.head.limits)
+    head = vocabulary.head
+    background = head.prototypes[head.owner == len(labels)]
+    return report_views(views, of_recording, target, labels, recording.session[shown], head.limits, background)
 
 
 def report_views(
-    views: Array, recording: Indices, target: Indices, labels: Sequence[str], sessions: Texts, limits: Array
+    views: Array,
+    recording: Indices,
+    target: Indices,
+    labels: Sequence[str],
+    sessions: Texts,
+    limits: Array,
+    background: Array | None = None,
 ) -> VocabularyReport:
     """The report of embedded views.
 
@@ -104,10 +113,12 @@ def report_views(
         target: which of G gestures each recording shows, ``(N,)``.
         labels: the G gestures.
         sessions: which sitting each recording is of, ``(N,)``.
-        limits: the least cosine of each gesture, ``(G,)``.
+        limits: the least likeness of each gesture, ``(G,)``: the cosine less a share of that to the background.
+        background: windows ``(K, E)`` that show no gesture.
     """
     count = len(target)
     whole = np.searchsorted(recording, np.arange(count))
+    nobody = 0.0 if background is None else (views[whole] @ background.T).max(axis=1, initial=0)
     likeness = views[whole] @ views.T
     likeness = np.where(recording == np.arange(count)[:, None], -np.inf, likeness)
     own = find_nearest(likeness, target[recording], len(labels))[np.arange(count), target]
@@ -131,7 +142,7 @@ def report_views(
                 sessions=len(np.unique(sessions[mine])),
                 tried=int((mine & tried).sum()),
                 right=int(right.sum()),
-                accepted=int((right & (own >= limits[index])).sum()),
+                accepted=int((right & (own - BACKGROUND_SHARE * nobody >= limits[index])).sum()),
                 limit=float(limits[index]),
                 likeness=float(np.median(own[mine])) if tried[mine].all() else USUAL_LIKENESS,
                 odd=odd[index],

@@ -49,6 +49,13 @@ def test_a_recording_is_never_named_by_its_own_views() -> None:
     assert found.gestures[0].likeness == pytest.approx(np.cos(1.0), abs=1e-5)
 
 
+def test_what_also_looks_like_nobodys_gesture_is_not_accepted() -> None:
+    arguments = (spread(0.0, 0.1), np.arange(2), np.zeros(2, np.int64), ["a"], np.array(["m", "m"]))
+    limit = np.array([0.9], np.float32)
+    accepted = [report_views(*arguments, limit, spread(angle)).gestures[0].accepted for angle in (3.0, 0.5)]
+    assert accepted == [2, 0]
+
+
 def test_what_is_taken_for_another_gesture_is_counted() -> None:
     found = report({"a": [0.0, 0.05, 1.0], "b": [1.01, 1.02, 1.03]})
     assert found.list_confusions() == [("a", "b", 1)]
