@@ -48,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def choose(hands: Array, count: int, rng: np.random.Generator) -> Array:
     """Some of the windows ``(N, T, 126)`` that show a hand at least half of the time."""
     shown = compute_presence(hands).max(axis=-1).mean(axis=-1) >= LEAST_PRESENCE
-    return hands[rng.choice(np.flatnonzero(shown), count, replace=False)]
+    chosen: Array = hands[rng.choice(np.flatnonzero(shown), count, replace=False)]
+    return chosen
 
 
 def _parser() -> argparse.ArgumentParser:

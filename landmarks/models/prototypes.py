@@ -30,7 +30,7 @@ BACKGROUND_SHARE: Final = 0.35  # of the likeness to the background that a liken
 # The limit of a gesture with one recording is a line over how near the base's background lies to itself, which tells
 # how near one sign comes to another by chance. Each doubling adds: of more prototypes the nearest is nearer.
 NEIGHBOUR: Final = 5
-LIMIT_LINE: Final = (0.065, 0.65)
+LIMIT_LINE: Final = (0.035, 0.65)
 LIMIT_PER_DOUBLING: Final = 0.014
 SCALE: Final = 0.02
 MARGIN: Final = 4.0  # the logit of a recording that is shown again, at least

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from training.data.public_datasets import KINECT_FRAMES, read_kinect, read_natops
-from training.data.recordings import read_grouped, read_windows
+from training.data.recordings import OtherSigns, add_other_signs, read_grouped, read_windows
 from training.data.windows import DataError, Windows
 from training.engine.config import BODY, CONFIGS, TrainingConfig
 from training.evaluation.cross_validation import (
@@ -90,6 +90,11 @@ def list_experiments(root: Path) -> dict[str, Experiment]:
             protocol=f"{asl.protocol}, no still hands",
             calibrated=True,
         ),
+        "other_signs": replace(
+            asl,
+            protocol=f"{asl.protocol}, other signs beside them",
+            folds=lambda: _folds_with_other_signs(root),
+        ),
         "tcn": replace(asl, config=CONFIGS["tcn"], baseline="90.7", target="BiGRU − 1"),
         "legacy_bigru": replace(asl, config=CONFIGS["legacy_bigru"], target=""),
         "unknown": replace(
@@ -145,6 +150,16 @@ def select_common_labels(windows: Windows) -> Windows:
         by = windows.grouped_by or "group"
         raise DataError(f"no label was recorded for every {by} ({', '.join(windows.groups)}), expected at least one")
     return windows.select_labels(labels)
+
+
+def _folds_with_other_signs(root: Path) -> list[Fold]:
+    """Folds that train as the bundled model is trained: beside signs of other people and languages."""
+    others = [OtherSigns(root / name, {}) for name in ("dgs_signs", "ksl13_hands", "asl_tutorials_mit")]
+    folds = []
+    for fold in leave_one_group_out(select_common_labels(read_windows(root / "asl_coffee_hands"))):
+        train = add_other_signs(fold.train, None, others)
+        folds.append(replace(fold, train=train, held_out=fold.held_out.relabel(train.class_labels)))
+    return folds
 
 
 def _unknown_folds(data_dir: Path) -> list[Fold]:

@@ -8,9 +8,10 @@ import numpy as np
 
 from landmarks.hands import Array
 from landmarks.models.vocabulary import NONE
+from landmarks.pose import Floats
 from landmarks.protocol.predictions import softmax
 from landmarks.recording import Texts
-from training.evaluation.metrics import Flags, Floats, compute_auroc
+from training.evaluation.metrics import Flags, compute_auroc
 from training.evaluation.results import ACCEPT_FROM, SHARPNESS
 
 KNOWN_ACCEPTED: Final = 0.9

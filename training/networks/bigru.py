@@ -4,6 +4,7 @@ Both map ``sequence (B, T, F)`` and ``presence (B, T, 2)`` to logits ``(B, class
 they know nothing of files or losses.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -16,6 +17,7 @@ from training.networks.features import ScaledFeatures
 from training.networks.sizes import check_other_classes, check_sizes
 
 HEAD_DROPOUT: Final = 0.4
+OTHER_WEIGHT: Final = 0.3
 
 
 @dataclass(frozen=True)
@@ -95,14 +97,14 @@ class GestureGRU(GRUReader):
 
 
 def merge_other_classes(logits: Tensor, config: Classes) -> Tensor:
-    """Logits of all classes to those of the labels: signs without a label are no prediction, whatever is likeliest.
+    """Logits of all classes to those of the labels: signs without a label count as ``none``, the last one.
 
-    What is left is their odds against the label ``none``, the last one: it gets the probability of the other classes.
+    They count less than ``none`` itself: there are many of them, and each takes from the labels what resembles it.
     """
     if not config.other_classes:
         return logits
-    labels = logits[:, : config.num_classes - 1]
-    rest = logits[:, config.num_classes - 1 :].logsumexp(dim=-1, keepdim=True)
+    labels, none, others = logits.split([config.num_classes - 1, 1, config.other_classes], dim=-1)
+    rest = torch.cat([none, others + math.log(OTHER_WEIGHT)], dim=-1).logsumexp(dim=-1, keepdim=True)
     return torch.cat([labels, rest], dim=-1)
 
 
