@@ -94,9 +94,25 @@ check: $(VENV)/.installed $(AUDIT_VENV)/.installed ## lint, format, types, known
 	$(VENV)/bin/mypy
 	@[ ! -e $(AUDIT_VENV)/.installed ] || deploy/audit.sh $(AUDIT_VENV)/bin/pip-audit constraints.txt edge_client/requirements.txt
 
-evaluate: $(VENV)/.installed ## print the held-out figures of training, from the recordings in HELEN_DATA_DIR
+# The bundled gesture model's words, and the bases that tell how it does with people and signs of a set left out.
+WORDS := can,coffee,get,hello,large,medium,muffin,no,none,please,small,tea,thank-you,water,yes
+BASES := without_tutorials without_ksl13
+without_tutorials := dgs_signs ksl13_hands
+without_ksl13 := dgs_signs asl_tutorials_mit:hello,thank-you,idle=none
+bundled := dgs_signs ksl13_hands asl_tutorials_mit:hello,thank-you,idle=none
+
+.PRECIOUS: runs/bases/%/model.onnx
+runs/bases/%/model.onnx: | $(VENV)/.installed
+	$(VENV)/bin/python -m training.train_gru --data_dir "$$HELEN_DATA_DIR/asl_coffee_hands" --labels $(WORDS) \
+	  --others $(addprefix $$HELEN_DATA_DIR/,$($*)) --max_epochs 15 --batch_size 64 --split none --storage_path runs/bases/$* \
+	  --data_name "the words of asl_coffee_hands, and to tell other signs from them $($*)" --licence "MIT and Apache-2.0"
+	$(VENV)/bin/python -m training.export_onnx --checkpoint runs/bases/$*/last.ckpt --output $@ --name gesture
+
+evaluate: $(VENV)/.installed ## print the held-out figures of training, from the recordings in HELEN_DATA_DIR (half an hour)
 	@[ -n "$${HELEN_DATA_DIR:-}" ] || { echo "make evaluate needs HELEN_DATA_DIR=the folder of the recordings"; exit 1; }
-	$(VENV)/bin/python -m training.evaluate_strangers --output runs/strangers
+	@$(MAKE) --no-print-directory $(BASES:%=runs/bases/%/model.onnx)
+	@for base in $(BASES); do echo "trained $$base:"; \
+	  $(VENV)/bin/python -m training.evaluate_strangers --model runs/bases/$$base --output runs/strangers/$$base; done
 	$(VENV)/bin/python -m training.evaluate $(if $(ROWS),--rows $(ROWS)) --output runs/evaluation
 
 bench: $(VENV)/.installed $(SERVE_VENV)/.installed ## measure this service beside others, in one run

@@ -36,7 +36,7 @@ EXPLANATION: Final = (
     f" {ACCEPT_FROM} after all are raised to the power {SHARPNESS} and normalised, as the edge's trigger asks for."
     " Known at 5 % unknown, unknown at 90 % known: accepted rightly and accepted at the limit that does so. German"
     " words named: of dgs_unknown, on which nothing is trained. The constants of landmarks/models/prototypes.py were"
-    " chosen on the same people and sessions; three people or one, they come out alike. Nothing else was."
+    " chosen with these people and sessions in view, so what is named and accepted is optimistic. Nothing else was."
 )
 
 
