@@ -6,10 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from landmarks.recording import Recording
 from serve_app.batching import model_client
-from serve_app.errors import NotReady
+from serve_app.errors import NotReady, RequestError
 from serve_app.gestures.client import GestureClient
-from serve_app.schemas import ModelStatus, ResponseRow, TensorResponse, Tensors, stack
+from serve_app.schemas import BatchItem, ModelStatus, ResponseRow, TensorResponse, Tensors, VocabularyKey, stack
 from serve_app.settings import ServiceArguments
 from testkit.model_files import build_card, linear_model
 
@@ -24,14 +25,14 @@ class WatchedStages:
         self.away = False
         self.fault: BaseException | None = None
 
-    async def predict_json(self, items: Sequence[Tensors]) -> Sequence[bytes | Exception]:
+    async def predict_json(self, items: Sequence[BatchItem]) -> Sequence[bytes | Exception]:
         batch = stack(items)
         self.shapes.append(batch["sequence"].shape)
         if self.hangs:
             await asyncio.sleep(60)
         return [str(window[0, 0]).encode() for window in batch["sequence"]]
 
-    async def infer(self, items: Sequence[Tensors]) -> Sequence[ResponseRow | Exception]:
+    async def infer(self, items: Sequence[BatchItem]) -> Sequence[ResponseRow | Exception]:
         batch = stack(items)
         self.shapes.append(batch["sequence"].shape)
         version = self.versions.pop(0) if self.versions else "1"
@@ -51,6 +52,12 @@ class WatchedStages:
 
     async def artifacts(self) -> dict[str, bytes]:
         return {}
+
+    async def prepare(self, key: VocabularyKey, base: str) -> Sequence[bool | RequestError]:
+        return [True]
+
+    async def teach(self, recording: Recording, keep: Sequence[str], base: str) -> bytes | RequestError:
+        return b""
 
 
 def window(frames: int, value: float) -> Tensors:

@@ -15,7 +15,7 @@ from landmarks.shots.keypoints import PoseTrack
 from serve_app.deployments import ray_client
 from serve_app.deployments.ray_client import ATTEMPTS, RayInferenceClient, RayShotInferenceClient, call_with_retries
 from serve_app.errors import NotReady, Overloaded
-from serve_app.schemas import TensorResponse
+from serve_app.schemas import BatchItem, TensorGroup, TensorResponse
 from serve_app.shots.request import ShotRequest
 
 DIED = (RayActorError(), ActorUnavailableError("the connection broke", None))
@@ -93,7 +93,7 @@ def make_shot(poses: bool) -> ShotRequest:
     return ShotRequest(track, 0.0, None, 500, 200, "es", poses=points if poses else None)
 
 
-WINDOWS = [{"sequence": np.zeros((6, 84), np.float32)}] * 2
+WINDOWS = [BatchItem({"sequence": np.zeros((6, 84), np.float32)})] * 2
 SHOTS = [make_shot(poses=True)] * 2
 
 
@@ -134,13 +134,15 @@ def test_only_the_stage_whose_replica_died_is_called_again_and_it_is_given_value
 ) -> None:
     """A pending response as an argument would be resolved for ever by Serve's router, once its replica has died."""
     tensors = TensorResponse("1", {"label": np.array([b"yes", b"no"])}, {})
-    model, postprocess = Replica(fault, answer="output"), Replica(fault, answer=tensors)
+    answered = tensors if method == "predict_json" else [TensorGroup(tensors)]
+    model, postprocess = Replica(fault, answer="output"), Replica(fault, answer=answered)
     answer = run_ahead(lambda: getattr(make_stages(model, postprocess), method)(WINDOWS))
     assert answer is tensors if method == "predict_json" else [row.row for row in answer] == [0, 1]
-    (batch,), (again,) = model.calls
+    (batch, outputs), (again, _) = model.calls
     assert batch is again
+    assert outputs == ("logits",)
     assert cast("Any", batch)["sequence"].shape == (2, 6, 84)
-    assert postprocess.calls == [("output",)] * 2
+    assert postprocess.calls == [("output", ())] * 2
 
 
 def test_shots_without_poses_don_t_ask_the_model() -> None:
