@@ -10,6 +10,7 @@ from landmarks.models.session import ModelSession
 from landmarks.models.vocabulary import Vocabulary, teach
 from landmarks.models.vocabulary_files import SUFFIX, encode_vocabulary
 from landmarks.recording import Recording
+from testkit.model_files import EMBEDDING_DIM, build_card, linear_model
 
 FRAMES = 12
 
@@ -30,10 +31,21 @@ def made_gesture(label: str, seed: int = 0, frames: int = FRAMES) -> Array:
 
 def teach_made(version: Path, labels: Sequence[str], keep: Sequence[str] = (), count: int = 2) -> Vocabulary:
     """A vocabulary of made gestures over the model in a version's folder."""
+    return teach_over(ModelSession.open(version, threads=1), labels, keep, count)
+
+
+def teach_embedded(labels: Sequence[str], count: int = 2) -> Vocabulary:
+    """The same over a small made model."""
+    model = linear_model(embedding_dim=EMBEDDING_DIM)
+    return teach_over(ModelSession(model, build_card(model, embedding_dim=EMBEDDING_DIM)), labels, (), count)
+
+
+def teach_over(session: ModelSession, labels: Sequence[str], keep: Sequence[str], count: int) -> Vocabulary:
+    """A vocabulary of ``count`` made recordings a gesture."""
     named = [label for label in labels for _ in range(count)]
     hands = np.stack([record_made_gesture(label, seed) for seed, label in enumerate(named)])
     same = np.array(["made"] * len(named))
-    return teach(Recording(hands, np.array(named), same, same, 30.0), ModelSession.open(version, threads=1), keep)
+    return teach(Recording(hands, np.array(named), same, same, 30.0), session, keep)
 
 
 def write_vocabulary_file(repository: Path, name: str, vocabulary: Vocabulary) -> Path:
