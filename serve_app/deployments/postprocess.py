@@ -55,7 +55,7 @@ class Postprocess:
             return self._predict(output)
         encoded: list[bytes | Exception] = [b""] * len(vocabularies)
         for key, rows in group_rows(vocabularies).items():
-            for row, answer in zip(rows, self._predict_group(output, key, rows), strict=True):
+            for row, answer in zip(rows, await self._predict_group(output, key, rows), strict=True):
                 encoded[row] = answer
         return encoded
 
@@ -68,7 +68,8 @@ class Postprocess:
         groups = []
         for key, rows in group_rows(vocabularies).items():
             try:
-                response: TensorResponse | RequestError = self._predict_tensors(self._select(output, key, rows), key)
+                chosen = await self._select(output, key, rows)
+                response: TensorResponse | RequestError = self._predict_tensors(chosen, key)
             except RequestError as error:
                 response = error
             groups.append(TensorGroup(response, rows))
@@ -127,14 +128,14 @@ class Postprocess:
         self._metrics.set_vocabularies(found.served, len(found.rejected))
         return self._metrics.snapshot()
 
-    def _select(self, output: ModelOutput, key: VocabularyKey | None, rows: Sequence[int]) -> ModelOutput:
-        return self.heads.apply(key, output, rows) if key else output.select(rows)
+    async def _select(self, output: ModelOutput, key: VocabularyKey | None, rows: Sequence[int]) -> ModelOutput:
+        return await self.heads.apply(key, output, rows) if key else output.select(rows)
 
-    def _predict_group(
+    async def _predict_group(
         self, output: ModelOutput, key: VocabularyKey | None, rows: Sequence[int]
     ) -> Sequence[bytes | Exception]:
         try:
-            return self._predict(self._select(output, key, rows), key)
+            return self._predict(await self._select(output, key, rows), key)
         except RequestError as error:
             return [error] * len(rows)
 

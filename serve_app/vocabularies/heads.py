@@ -16,7 +16,7 @@ from typing import Final, ParamSpec, TypeVar
 
 from landmarks.models.card import CARD_FILE, MODEL_FILE, ModelError, decode_card
 from landmarks.models.session import ModelSession
-from landmarks.models.vocabulary import Vocabulary, VocabularyError, adapt, teach
+from landmarks.models.vocabulary import NONE, Vocabulary, VocabularyError, adapt, teach
 from landmarks.models.vocabulary_files import MAX_BYTES, encode_vocabulary
 from landmarks.protocol.tensors import EMBEDDING, LOGITS
 from landmarks.recording import Recording
@@ -36,6 +36,7 @@ Made = TypeVar("Made")
 
 MAX_BASES: Final = 2  # during a roll-out two are alive
 MAX_HEAD_BYTES: Final = 256 * 1024 * 1024
+MOST_IN_PLACE: Final = 1000  # prototypes; more take milliseconds, and a thread
 FETCH_ATTEMPTS: Final = 10
 FETCH_PAUSE_S: Final = 0.3
 FAILURE_S: Final = 2.0  # for which a failure stands, before it is tried again
@@ -43,12 +44,30 @@ FAILURE_S: Final = 2.0  # for which a failure stands, before it is tried again
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Head:
-    """A vocabulary over one base model."""
+    """A vocabulary over one base model, and the labels that were taught."""
 
     vocabulary: Vocabulary
+    gestures: tuple[str, ...]
     name: str
     digest: str
     size_bytes: int
+
+    def apply(self, output: ModelOutput, rows: Sequence[int]) -> ModelOutput:
+        """As ``VocabularyHeads.apply``."""
+        embedding = output.outputs.get(EMBEDDING)
+        if embedding is None:
+            raise build_no_embedding_error(output.version)
+        vocabulary, width = self.vocabulary, self.vocabulary.head.prototypes.shape[1]
+        if embedding.shape[1] != width:
+            found = f"has prototypes of {width} numbers, expected {embedding.shape[1]} as the model gives"
+            raise Conflict(f"the vocabulary {self.name} {found}: teach it again")
+        if not set(vocabulary.keep) <= set(output.class_labels):  # the file says what isn't true of its base
+            vocabulary = replace(vocabulary, keep=tuple(k for k in vocabulary.keep if k in output.class_labels))
+        chosen = {name: tensor[rows] for name, tensor in output.outputs.items()}
+        logits = vocabulary.compute_logits(chosen[EMBEDDING], chosen[LOGITS], output.class_labels, output.temperature)
+        version = f"{output.version}-{self.digest}"
+        labels = (*self.gestures, *vocabulary.keep, NONE)
+        return ModelOutput(version, labels, 1.0, chosen | {LOGITS: logits}, output.base)
 
 
 class VocabularyHeads:
@@ -70,7 +89,7 @@ class VocabularyHeads:
         self._preparing: dict[tuple[VocabularyKey, str], asyncio.Task[None]] = {}
         self._failed: dict[tuple[VocabularyKey, str], tuple[RequestError, float]] = {}
 
-    def apply(self, key: VocabularyKey, output: ModelOutput, rows: Sequence[int]) -> ModelOutput:
+    async def apply(self, key: VocabularyKey, output: ModelOutput, rows: Sequence[int]) -> ModelOutput:
         """What a vocabulary makes of some rows of a model's outputs: its own logits, labels and version.
 
         Raises:
@@ -78,19 +97,9 @@ class VocabularyHeads:
             Conflict: the model gives no embedding, or another than the vocabulary was taught with.
         """
         head = self._find(key, output.base)
-        embedding = output.outputs.get(EMBEDDING)
-        if embedding is None:
-            raise build_no_embedding_error(output.version)
-        vocabulary, width = head.vocabulary, head.vocabulary.head.prototypes.shape[1]
-        if embedding.shape[1] != width:
-            found = f"has prototypes of {width} numbers, expected {embedding.shape[1]} as the model gives"
-            raise Conflict(f"the vocabulary {key.name} {found}: teach it again")
-        if not set(vocabulary.keep) <= set(output.class_labels):  # the file says what isn't true of its base
-            vocabulary = replace(vocabulary, keep=tuple(k for k in vocabulary.keep if k in output.class_labels))
-        chosen = {name: tensor[rows] for name, tensor in output.outputs.items()}
-        logits = vocabulary.compute_logits(chosen[EMBEDDING], chosen[LOGITS], output.class_labels, output.temperature)
-        version = f"{output.version}-{head.digest}"
-        return ModelOutput(version, vocabulary.class_labels, 1.0, chosen | {LOGITS: logits}, output.base)
+        if len(head.vocabulary.head.owner) > MOST_IN_PLACE:
+            return await asyncio.to_thread(head.apply, output, rows)
+        return head.apply(output, rows)
 
     async def prepare(self, key: VocabularyKey, base: str) -> bool | RequestError:
         """Begin to prepare a vocabulary for a base model, or say how that ended: whether it is ready, or why not."""
@@ -200,7 +209,7 @@ def make_head(stored: StoredVocabulary, session: ModelSession | None) -> Head:
     if session is not None:
         vocabulary = adapt(vocabulary, session)
     size_bytes = vocabulary.head.prototypes.nbytes + vocabulary.recording.hands.nbytes
-    return Head(vocabulary, stored.name, stored.digest, size_bytes)
+    return Head(vocabulary, vocabulary.gestures, stored.name, stored.digest, size_bytes)
 
 
 def teach_file(recording: Recording, session: ModelSession, keep: Sequence[str]) -> bytes:

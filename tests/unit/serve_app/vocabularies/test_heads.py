@@ -73,7 +73,11 @@ WINDOWS = np.stack([made_gesture(label, seed=99) for label in ("wave", "circle",
 
 
 @pytest.mark.anyio
-async def test_rows_of_two_vocabularies_and_of_none_share_a_batch(replica: Replica, first: Path) -> None:
+@pytest.mark.parametrize("most_in_place", [0, 1000], ids=["in a thread", "in place"])
+async def test_rows_of_two_vocabularies_and_of_none_share_a_batch(
+    replica: Replica, first: Path, monkeypatch: pytest.MonkeyPatch, most_in_place: int
+) -> None:
+    monkeypatch.setattr("serve_app.vocabularies.heads.MOST_IN_PLACE", most_in_place)
     output = run_model(first, WINDOWS)
     mine, hers = replica.key("mine"), replica.key("hers")
     for key in (mine, hers):
