@@ -12,6 +12,7 @@ from serve_app.api.deadline import within_deadline
 from serve_app.api.json_responses import add_elapsed_ms
 from serve_app.api.request_body import read_json_body
 from serve_app.gestures.request import parse_window
+from serve_app.schemas import BatchItem
 
 
 async def predict(request: Request) -> Response:
@@ -30,5 +31,5 @@ async def respond(request: Request, state: AppState) -> Response:
     window = parse_window(body, served.card)
     state.metrics.record_decode("gesture", state.gesture.status.version or "-", time.perf_counter() - decoding)
     state.metrics.record_presence("gesture", get_key_name(request.scope), window[PRESENCE])
-    encoded = await state.gesture.predict_json(window, served.vocabulary)
+    encoded = await state.gesture.predict_json(BatchItem(window, served.vocabulary))
     return Response(add_elapsed_ms(encoded, started), media_type="application/json")

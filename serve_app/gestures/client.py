@@ -49,10 +49,10 @@ class GestureClient(BatchingModelClient[BatchItem]):
         """The tensors that ``infer`` gives for the labels of this card."""
         return list_outputs(self.status.outputs, card.num_classes)
 
-    async def predict_json(self, window: Tensors, vocabulary: VocabularyKey | None = None) -> bytes:
+    async def predict_json(self, item: BatchItem) -> bytes:
         """One window's encoded response; windows of equal length share batches, whatever their vocabulary."""
-        item, shape = BatchItem(window, vocabulary), get_shape(window)
-        if vocabulary is None:
+        shape = get_shape(item.tensors)
+        if item.vocabulary is None:
             return await self._json_batcher.submit(item, shape)
         return await self._when_prepared(lambda: self._json_batcher.submit(item, shape))
 

@@ -14,8 +14,7 @@ from landmarks.models.prototypes import MIN_FRAMES
 from landmarks.models.vocabulary import MAX_FRAMES, MAX_RECORDINGS, Vocabulary, VocabularyError, check_recording
 from landmarks.recording import TEXTS, Recording, RecordingError
 from serve_app.errors import InvalidInput
-from serve_app.gestures.request import to_matrix
-from serve_app.validation import LARGEST, check_numbers, decode_json
+from serve_app.validation import LARGEST, check_numbers, decode_json, to_matrix
 
 MAX_JSON_BYTES: Final = 16 * 1024 * 1024
 DIGITS: Final = 6

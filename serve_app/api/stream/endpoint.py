@@ -35,6 +35,7 @@ from serve_app.api.json_responses import elapsed_ms, error_response, get_request
 from serve_app.api.stream.messages import SessionClosed, parse_open_message
 from serve_app.api.stream.session import FrameRate, PendingWindow, RejectedMessage, StreamSession
 from serve_app.errors import DeadlineExceeded, InvalidInput, Overloaded, RequestError
+from serve_app.schemas import BatchItem
 from serve_app.vocabularies.served import ServedGestures
 
 logger = logging.getLogger(__name__)
@@ -172,7 +173,7 @@ class LiveSession:
             self._metrics.record_presence(self._model.status.name, self._key, window.presence)
             async with asyncio.timeout(limit_s):
                 tensors = {SEQUENCE: window.sequence, PRESENCE: window.presence}
-                encoded = await self._model.predict_json(tensors, self._served.vocabulary)
+                encoded = await self._model.predict_json(BatchItem(tensors, self._served.vocabulary))
         except RequestError:
             raise
         except TimeoutError as error:

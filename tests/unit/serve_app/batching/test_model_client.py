@@ -70,7 +70,7 @@ async def test_windows_of_different_length_are_stacked_apart_and_each_gets_its_o
     client = GestureClient("gesture", stages, ServiceArguments(batches_in_flight=1))
     lengths = [10, 20, 30] * 8
     answers = await asyncio.gather(
-        *(client.predict_json(window(frames, index)) for index, frames in enumerate(lengths))
+        *(client.predict_json(BatchItem(window(frames, index))) for index, frames in enumerate(lengths))
     )
     assert answers == [f"{index}.0".encode() for index in range(24)]
     assert stages.shapes == [(1, 10, 84), (8, 20, 84), (8, 30, 84), (7, 10, 84)]
@@ -82,9 +82,9 @@ async def test_a_stage_that_hangs_gives_its_slot_back_at_the_deadline() -> None:
     client = GestureClient("gesture", stages, ServiceArguments(batches_in_flight=1, request_deadline_s=0.1))
     stages.hangs = True
     with pytest.raises(TimeoutError):
-        await client.predict_json(window(10, 1))
+        await client.predict_json(BatchItem(window(10, 1)))
     stages.hangs = False
-    assert await client.predict_json(window(10, 2)) == b"2.0"
+    assert await client.predict_json(BatchItem(window(10, 2))) == b"2.0"
 
 
 @pytest.mark.anyio
@@ -177,9 +177,9 @@ async def test_a_watch_that_is_left_leaves_the_model_as_it_was() -> None:
 async def test_tensor_and_json_requests_share_no_batch_and_no_slot_and_each_gets_its_own_kind_of_answer() -> None:
     stages = WatchedStages()
     client = GestureClient("gesture", stages, ServiceArguments(batches_in_flight=1))
-    first = asyncio.ensure_future(client.predict_json(window(10, 1)))
+    first = asyncio.ensure_future(client.predict_json(BatchItem(window(10, 1))))
     both = asyncio.gather(client.infer([window(10, 2), window(10, 3)]), client.infer([window(10, 5)]))
-    last = await client.predict_json(window(10, 4))
+    last = await client.predict_json(BatchItem(window(10, 4)))
     (version, tensors), (_, lone) = await both
     assert (await first, version, tensors["first"].tolist(), last) == (b"1.0", "1", [2, 3], b"4.0")
     assert lone["first"].tolist() == [5]
