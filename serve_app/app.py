@@ -29,15 +29,15 @@ def build(arguments: ServiceArguments) -> Application:
         flags = "=1, ".join(missing)
         logger.warning("slow, and not stopped in order: Ray runs without %s=1; first: . deploy/shell.sh", flags)
 
-    gesture = serve.deployment(name="GestureGRU")(ModelReplica)
+    gesture = serve.deployment(name="GestureGRU")(ModelReplica).bind(
+        "gesture", environment.model_paths, arguments.inference_threads, STARTUP_TIMEOUT_S
+    )
     shot = serve.deployment(name="ShotTCN")(ModelReplica)
     # HELEN_MODEL_PATHS names gesture checkpoints; a shot model comes from a repository among them, or the bundled one.
     repositories = [path for path in environment.model_paths if not path.endswith((".pt", ".onnx"))] or ["models"]
-    postprocess = serve.deployment(name="Postprocess")(Postprocess)
+    # Vocabularies are kept in the first repository; teaching one anew takes the model that answered, from its replicas.
+    postprocess = serve.deployment(name="Postprocess")(Postprocess).bind(repositories[0], gesture)
     ingress = serve.deployment(name="Preprocess")(serve.ingress()(Preprocess))
     return ingress.bind(
-        gesture.bind("gesture", environment.model_paths, arguments.inference_threads, STARTUP_TIMEOUT_S),
-        postprocess.bind(),
-        shot.bind("shot", repositories, arguments.inference_threads),
-        arguments,
+        gesture, postprocess, shot.bind("shot", repositories, arguments.inference_threads), repositories[0], arguments
     )

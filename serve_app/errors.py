@@ -63,6 +63,10 @@ class NotFound(RequestError, status=404, code="not_found"):
     """There is no such model, or not in this version."""
 
 
+class Conflict(RequestError, status=409, code="conflict"):
+    """The service's state doesn't allow it: no room for one more vocabulary, or a model that carries none."""
+
+
 class RequestTimeout(RequestError, status=408, code="request_timeout"):
     """The body was not all there within the request's deadline."""
 
@@ -91,6 +95,21 @@ class Unsupported(RequestError, status=501, code="unsupported"):
 
 class NotReady(RequestError, status=503, code="not_ready", headers=RETRY_SOON):
     """A model that the answer needs can't answer (yet)."""
+
+
+class VocabularyPending(NotReady, status=503, code="not_ready", headers=RETRY_SOON):
+    """A replica doesn't apply this vocabulary over this base model yet: it is to be prepared, then asked again."""
+
+    def __init__(self, name: str, sha256: str, base: str) -> None:
+        super().__init__(f"the vocabulary {name} is being prepared; try again in a second")
+        self.name, self.sha256, self.base = name, sha256, base
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.name, self.sha256, self.base)
+
+
+class StorageUnavailable(RequestError, status=503, code="storage_unavailable"):
+    """The model repository, in which vocabularies are kept, can't be read or written."""
 
 
 class DeadlineExceeded(RequestError, status=504, code="deadline_exceeded"):

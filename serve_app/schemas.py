@@ -1,34 +1,66 @@
 """What crosses the hops of the graph: one batch is one message, in one direction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from landmarks.models.card import ModelCard
-from landmarks.protocol.tensors import TensorSpec
+from landmarks.protocol.tensors import EMBEDDING, LOGITS, TensorSpec
 
 Tensors = dict[str, npt.NDArray[np.float32]]
 
 
-def stack(items: Sequence[Tensors]) -> Tensors:
+class VocabularyKey(NamedTuple):
+    """A vocabulary as a request names it, and the SHA-256 of its file, which may be replaced meanwhile."""
+
+    name: str
+    sha256: str
+
+
+class BatchItem(NamedTuple):
+    """One window for a model, the vocabulary that names it, and the model's outputs that its caller reads."""
+
+    tensors: Tensors
+    vocabulary: VocabularyKey | None = None
+    outputs: tuple[str, ...] = ()
+
+
+def stack(items: Sequence[BatchItem]) -> Tensors:
     """Items of equal shapes as one batch: each array with a leading batch axis."""
-    return {name: np.stack([item[name] for item in items]) for name in items[0]}
+    return {name: np.stack([item.tensors[name] for item in items]) for name in items[0].tensors}
+
+
+def list_vocabularies(items: Sequence[BatchItem]) -> tuple[VocabularyKey | None, ...]:
+    """The vocabulary of each item; empty where no item has one."""
+    keys = tuple(item.vocabulary for item in items)
+    return keys if any(keys) else ()
+
+
+def list_read_outputs(items: Sequence[BatchItem]) -> tuple[str, ...]:
+    """The outputs of the gesture model that predictions, a batch's vocabularies and its callers read."""
+    read = {name for item in items for name in item.outputs} | {EMBEDDING for item in items if item.vocabulary}
+    return (LOGITS, *sorted(read - {LOGITS}))
 
 
 @dataclass(frozen=True, slots=True)
 class ModelOutput:
     """A model's raw outputs for a batch, with what reading them takes, so that labels and logits can't come apart.
 
-    ``outputs`` are float32 arrays with a leading batch axis, by output name.
+    ``outputs`` are float32 arrays with a leading batch axis, by output name; ``base`` is the model's SHA-256.
     """
 
     version: str
     class_labels: tuple[str, ...]
     temperature: float
     outputs: Tensors
+    base: str = ""
+
+    def select(self, rows: Sequence[int]) -> "ModelOutput":
+        """Some rows of the batch, in this order."""
+        return replace(self, outputs={name: tensor[rows] for name, tensor in self.outputs.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +80,23 @@ class TensorResponse:
         return [self.failed.get(row) or ResponseRow(self, row) for row in range(count)]
 
 
+class TensorGroup(NamedTuple):
+    """The response to some rows of a batch, or to all where ``rows`` is None; or why they got none."""
+
+    response: TensorResponse | Exception
+    rows: Sequence[int] | None = None
+
+
+def place_rows(groups: Sequence[TensorGroup], count: int) -> "list[ResponseRow | Exception]":
+    """Each row of a batch by itself, in the batch's order."""
+    placed: dict[int, ResponseRow | Exception] = {}
+    for response, rows in groups:
+        places = range(count) if rows is None else rows
+        each = [response] * len(places) if isinstance(response, Exception) else response.split_rows()
+        placed.update(zip(places, each, strict=True))
+    return [placed[row] for row in range(count)]
+
+
 class ResponseRow(NamedTuple):
     """One item's row of a batch's tensors."""
 
@@ -56,8 +105,8 @@ class ResponseRow(NamedTuple):
 
 
 def join_rows(rows: Sequence[ResponseRow]) -> dict[str, npt.NDArray[Any]]:
-    """Rows as tensors with a leading batch axis, in their order."""
-    names = rows[0].response.tensors
+    """Rows as tensors with a leading batch axis, in their order: those that every row has."""
+    names = [name for name in rows[0].response.tensors if all(name in row.response.tensors for row in rows)]
     return {name: np.concatenate([row.response.tensors[name][row.row : row.row + 1] for row in rows]) for name in names}
 
 

@@ -123,6 +123,7 @@ def running_service(
     command: str = ". deploy/shell.sh && exec serve run {config}",
     bin_folder: Path = BIN_FOLDER,
     port: int = 0,
+    replicas: Mapping[str, int] = MappingProxyType({}),
 ) -> Iterator[RunningService]:
     """Start the shipped config on free ports, with other ``arguments`` where given, and stop all of it at the end.
 
@@ -132,6 +133,7 @@ def running_service(
         command: for bash, in the project's folder; it has to become ``serve run``.
         bin_folder: of the environment whose ``serve`` and ``python`` are used.
         port: where it answers; 0 is a free one.
+        replicas: how many each deployment named here has, from the start and at any load.
 
     Raises:
         StartError: the service was not healthy within two minutes.
@@ -142,6 +144,9 @@ def running_service(
     config: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "serve_config.yaml").read_text())
     config["http_options"]["port"] = port
     config["applications"][0]["args"] |= arguments
+    for deployment in config["applications"][0]["deployments"]:
+        if (count := replicas.get(deployment["name"])) is not None:
+            deployment["autoscaling_config"] |= {"min_replicas": count, "max_replicas": count}
     scratch = Path(tempfile.mkdtemp(prefix="helen-"))  # short: Ray puts sockets in it
     config_file, console = scratch / "serve_config.yaml", scratch / "console.log"
     config_file.write_text(yaml.safe_dump(config))

@@ -3,7 +3,7 @@
 The same class runs in the service and on the Raspberry Pi. It knows nothing of batching, requests or Ray.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,20 +85,25 @@ class ModelSession:
         card = read_card(folder / CARD_FILE)
         return cls(read_bounded(folder / MODEL_FILE, MAX_MODEL_BYTES), card, threads=threads, kind=kind)
 
-    def run(self, tensors: Tensors) -> dict[str, npt.NDArray[np.float32]]:
+    def run(self, tensors: Tensors, outputs: Sequence[str] | None = None) -> dict[str, npt.NDArray[np.float32]]:
         """Run one batch: float32 arrays with a leading batch axis, by input name.
 
+        Args:
+            tensors: the inputs.
+            outputs: names of those to compute, by default every one.
+
         Raises:
-            ModelError: when a tensor is missing or ONNX Runtime rejects its shape.
+            ModelError: when a tensor is missing, an output is unknown, or ONNX Runtime rejects a shape.
         """
+        names = self.output_names if outputs is None else tuple(outputs)
         missing = [name for name in self.input_names if name not in tensors]
         if missing:
             raise ModelError(f"model {self.card.name} wants the tensors {list(self.input_names)}, missing {missing}")
         try:
-            outputs: Any = self._session.run(None, {name: tensors[name] for name in self.input_names})
+            computed: Any = self._session.run(names, {name: tensors[name] for name in self.input_names})
         except Exception as error:
             raise ModelError(f"model {self.card.name} could not run: {error}") from error
-        return dict(zip(self.output_names, outputs, strict=True))
+        return dict(zip(names, computed, strict=True))
 
     def _check_golden(self) -> None:
         golden = self.card.golden

@@ -15,7 +15,15 @@ import numpy as np
 
 from landmarks.files.arrays import read_arrays
 from landmarks.hands import Array, drop_z
-from landmarks.models.prototypes import Embed, Indices, PrototypeHead, build_head, compute_limit, embed_windows
+from landmarks.models.prototypes import (
+    MIN_FRAMES,
+    Embed,
+    Indices,
+    PrototypeHead,
+    build_head,
+    compute_limit,
+    embed_windows,
+)
 from landmarks.models.session import ModelSession
 from landmarks.protocol.predictions import softmax
 from landmarks.protocol.tensors import EMBEDDING, PRESENCE, SEQUENCE
@@ -127,8 +135,8 @@ def check_recording(recording: Recording) -> None:
         raise VocabularyError(f"label names {len(gestures)} gestures, expected 1 to {MAX_GESTURES} besides {NONE}")
     if count > MAX_RECORDINGS:
         raise VocabularyError(f"hands has {count} recordings, expected at most {MAX_RECORDINGS}")
-    if frames > MAX_FRAMES:
-        raise VocabularyError(f"hands has {frames} frames a recording, expected at most {MAX_FRAMES}")
+    if not MIN_FRAMES <= frames <= MAX_FRAMES:
+        raise VocabularyError(f"hands has {frames} frames a recording, expected {MIN_FRAMES} to {MAX_FRAMES}")
     for label in gestures:
         if not label.strip() or len(label) > MAX_LABEL_CHARACTERS or not label.isprintable():
             shown = repr(label[: MAX_LABEL_CHARACTERS + 1])

@@ -20,12 +20,15 @@ from landmarks.files.arrays import ArrayFileError, read_arrays
 from landmarks.files.atomic import replace_file
 from landmarks.models.card import ModelError, Sha256, read_bounded
 from landmarks.models.prototypes import PrototypeHead
-from landmarks.models.vocabulary import Vocabulary, VocabularyError, check_recording, list_gestures
-from landmarks.recording import TEXTS, RecordingError, make_recording, recording_arrays
+from landmarks.models.vocabulary import NONE, Vocabulary, VocabularyError, check_recording, list_gestures
+from landmarks.recording import TEXTS, Arrays, RecordingError, make_recording, recording_arrays
 
 SUFFIX: Final = ".vocabulary"
 MAX_BYTES: Final = 8 * 1024 * 1024
 MAX_UNPACKED_BYTES: Final = 32 * 1024 * 1024
+MAX_PROTOTYPES: Final = 8192
+MAX_EMBEDDING: Final = 4096
+UNIT_TOLERANCE: Final = 0.01
 
 
 class HeadDescription(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +42,7 @@ class HeadDescription(msgspec.Struct, frozen=True, kw_only=True):
     base: Sha256
     keep: tuple[str, ...] = ()
     limits: tuple[Annotated[float, msgspec.Meta(ge=-1, le=1)], ...]
-    scale: Annotated[float, msgspec.Meta(gt=0, le=1)]
+    scale: Annotated[float, msgspec.Meta(ge=0.001, le=1)]
 
 
 def encode_vocabulary(vocabulary: Vocabulary) -> bytes:
@@ -80,20 +83,39 @@ def decode_vocabulary(data: bytes) -> Vocabulary:
         raise VocabularyError(f"the vocabulary's {error}") from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise VocabularyError(f"the vocabulary's head is not one: {error}") from error
+    except ValueError as error:  # NumPy's texts may hold what is no character
+        raise VocabularyError(f"the vocabulary's texts can't be read: {error}") from error
+    gestures = list_gestures(recording)
+    labels = (*gestures, *description.keep, NONE)
+    if len(set(labels)) != len(labels):
+        found = list(description.keep)[:8]
+        raise VocabularyError(f"the vocabulary keeps {found}, expected each once, none of them taught, and not {NONE}")
+    return Vocabulary(recording, description.base, read_head(arrays, description, len(gestures)), description.keep)
+
+
+def read_head(arrays: Arrays, description: HeadDescription, gestures: int) -> PrototypeHead:
+    """The head of a file's arrays.
+
+    Raises:
+        VocabularyError: they don't fit together, or aren't unit vectors.
+    """
     prototypes, owner = arrays["prototypes"], arrays["owner"]
-    gestures = len(list_gestures(recording))
     if prototypes.dtype.kind != "f" or prototypes.ndim != 2 or owner.shape != prototypes.shape[:1]:
-        found = f"{prototypes.dtype} {prototypes.shape} with owner {owner.shape}"
+        found = f"{prototypes.dtype} {prototypes.shape} with owner {owner.dtype} {owner.shape}"
         raise VocabularyError(f"the vocabulary's prototypes are {found}, expected (P, E) numbers with owner (P,)")
+    if len(prototypes) > MAX_PROTOTYPES or prototypes.shape[1] > MAX_EMBEDDING:
+        most = (MAX_PROTOTYPES, MAX_EMBEDDING)
+        raise VocabularyError(f"the vocabulary's prototypes are {prototypes.shape}, expected at most {most}")
     if owner.dtype.kind not in "iu" or set(owner.tolist()) | {gestures} != set(range(gestures + 1)):
         raise VocabularyError(f"the vocabulary's owner names other gestures than its {gestures}, expected each of them")
     if len(description.limits) != gestures:
         raise VocabularyError(f"the vocabulary's head has {len(description.limits)} limits, expected {gestures}")
-    vectors = prototypes.astype(np.float32)
-    if not np.isfinite(vectors).all():
-        raise VocabularyError("the vocabulary's prototypes have numbers that are not finite")
-    head = PrototypeHead(vectors, owner.astype(np.int64), np.array(description.limits, np.float32), description.scale)
-    return Vocabulary(recording, description.base, head, description.keep)
+    with np.errstate(over="ignore", invalid="ignore"):
+        vectors = prototypes.astype(np.float32)
+        lengths = np.linalg.norm(vectors, axis=1)
+    if not (np.abs(lengths - 1) <= UNIT_TOLERANCE).all():  # not for what isn't finite either
+        raise VocabularyError("the vocabulary's prototypes are not unit vectors")
+    return PrototypeHead(vectors, owner.astype(np.int64), np.array(description.limits, np.float32), description.scale)
 
 
 def read_vocabulary(path: Path) -> Vocabulary:

@@ -49,9 +49,10 @@ class RequestedOutput(msgspec.Struct, frozen=True):
 
 
 class RequestParameters(msgspec.Struct, frozen=True):
-    """`binary_data_output`: send every output as bytes behind the JSON."""
+    """`binary_data_output`: send every output as bytes behind the JSON; `vocabulary`: the one that names gestures."""
 
     binary_data_output: bool = False
+    vocabulary: str | None = None
 
 
 class RequestHead(msgspec.Struct, frozen=True):
@@ -93,16 +94,21 @@ class _RequestLayout(NamedTuple):
     tensors: TensorLayout
     outputs: tuple[WantedOutput, ...] | None
     binary_output: bool
+    vocabulary: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class InferRequest:
-    """A request: float32 arrays, or the elements of BYTES, by name; and the outputs it asks for, None being all."""
+    """A request: float32 arrays, or the elements of BYTES, by name; and the outputs it asks for, None being all.
+
+    ``vocabulary`` is the name of the one that is to name the gestures.
+    """
 
     tensors: dict[str, Array | list[bytes]]
     id: str | None = None
     outputs: tuple[WantedOutput, ...] | None = None
     binary_output: bool = False
+    vocabulary: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,8 @@ def decode_request(body: bytes, header_length: int | None = None) -> InferReques
         layout = _known_request(body[:end])
     else:
         layout = _read_request(body[:end])
-    return InferRequest(read_tensors(layout.tensors, body, end), layout.id, layout.outputs, layout.binary_output)
+    tensors = read_tensors(layout.tensors, body, end)
+    return InferRequest(tensors, layout.id, layout.outputs, layout.binary_output, layout.vocabulary)
 
 
 def encode_request(
@@ -212,8 +219,9 @@ def _header_end(body: bytes, header_length: int | None) -> int:
 
 def _read_request(header: bytes) -> _RequestLayout:
     head = _decode(header, _request_decoder)
-    binary = head.parameters.binary_data_output
-    return _RequestLayout(head.id, parse_layout(head.inputs, "inputs"), _wanted(head.outputs, binary), binary)
+    binary, vocabulary = head.parameters.binary_data_output, head.parameters.vocabulary
+    outputs = _wanted(head.outputs, binary)
+    return _RequestLayout(head.id, parse_layout(head.inputs, "inputs"), outputs, binary, vocabulary)
 
 
 _known_request: Final = lru_cache(CACHED_HEADERS)(_read_request)

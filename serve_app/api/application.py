@@ -14,7 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, WebSocketRoute
 
 from landmarks.protocol.open_inference import HEADER_LENGTH
-from serve_app.api import analyze, health, metrics, model_files, open_inference, predict
+from serve_app.api import analyze, health, metrics, model_files, open_inference, predict, vocabularies
 from serve_app.api.app_state import AppState
 from serve_app.api.auth.api_keys import ApiKeyStore
 from serve_app.api.auth.middleware import ApiKeyMiddleware
@@ -36,6 +36,7 @@ ANYWHERE = Site()
 # Of a page that HELEN_ALLOWED_ORIGINS lets in: headers that it may send, and those of an answer that it may read.
 PAGES_SEND = ("X-API-Key", "Authorization", "X-Request-Id", "Content-Encoding", HEADER_LENGTH)
 PAGES_READ = ("Retry-After", "X-Request-Id", "ETag", HEADER_LENGTH)
+OWN_GESTURES = "/vocabularies/{vocabulary}"
 # Serve names a request by the first pattern that matches: what is asked most stands first.
 ROUTES: tuple[Route | WebSocketRoute, ...] = (
     PREDICT,
@@ -58,6 +59,19 @@ ROUTES: tuple[Route | WebSocketRoute, ...] = (
     Route("/analyze", analyze.analyze, methods=["POST"]),
     Route("/api/analyze", analyze.analyze, methods=["POST"]),
     Route("/models/{name}/{file}", model_files.model_file, methods=["GET"]),
+    # What a client asks below its base URL, so that a vocabulary's address is all that it needs.
+    Route(f"{OWN_GESTURES}/predict", predict.predict, methods=["POST"]),
+    Route(f"{OWN_GESTURES}/v2/models/{{name}}/infer", open_inference.infer, methods=["POST"]),
+    WebSocketRoute(f"{OWN_GESTURES}/stream", stream.Stream()),
+    Route(f"{OWN_GESTURES}/health", health.health, methods=["GET"]),
+    Route(f"{OWN_GESTURES}/metadata", health.metadata, methods=["GET"]),
+    Route(f"{OWN_GESTURES}/v2/models/{{name}}", open_inference.model_metadata, methods=["GET"]),
+    Route(f"{OWN_GESTURES}/v2/models/{{name}}/ready", open_inference.model_ready, methods=["GET"]),
+    Route(f"{OWN_GESTURES}/v2/health/live", open_inference.live, methods=["GET"]),
+    Route(f"{OWN_GESTURES}/v2/health/ready", open_inference.ready, methods=["GET"]),
+    Route(f"{OWN_GESTURES}/models/{{name}}/{{file}}", model_files.model_file, methods=["GET"]),
+    Route(OWN_GESTURES, vocabularies.VocabularyEndpoint),
+    Route("/vocabularies", vocabularies.list_vocabularies, methods=["GET"]),
     Route("/", home.home, methods=["GET"]),
     Route("/shots", pages.shots, methods=["GET"]),
     Route("/shots/{file}", pages.file, methods=["GET"], include_in_schema=False),

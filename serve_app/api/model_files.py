@@ -5,15 +5,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from landmarks.models.card import CARD_FILE, MODEL_FILE, compute_sha256
-from serve_app.api.app_state import get_state
+from serve_app.api.app_state import get_state, get_vocabulary
 
 MEDIA_TYPES = {MODEL_FILE: "application/octet-stream", CARD_FILE: "application/json"}
 
 
 async def model_file(request: Request) -> Response:
-    """One file of the version that is served now; 304 when the client's ``If-None-Match`` names it already."""
+    """One file of the version that is served now; 304 when the client's ``If-None-Match`` names it already.
+
+    Below a vocabulary it is the model's all the same: what its recordings are embedded by.
+    """
     name, file = request.path_params["name"], request.path_params["file"]
-    model = get_state(request).get_model(name)
+    state = get_state(request)
+    model = state.get_model(name)
+    if get_vocabulary(request) is not None:
+        state.get_gestures(get_vocabulary(request))
     if file not in MEDIA_TYPES:
         raise HTTPException(404)
     content = (await model.artifacts())[file]

@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from landmarks.protocol.open_inference import HEADER_LENGTH, InferRequest, decode_request, encode_response
-from landmarks.protocol.tensors import PRESENCE, ProtocolError
-from serve_app.api.app_state import AppState, get_state
+from landmarks.protocol.tensors import PRESENCE, ProtocolError, TensorSpec
+from serve_app.api.app_state import AppState, get_state, get_vocabulary
 from serve_app.api.auth.middleware import get_key_name
 from serve_app.api.deadline import within_deadline
 from serve_app.api.infer_request import IndexRequest, LoadRequest, parse_tensor_rows, select_outputs
@@ -21,7 +21,9 @@ from serve_app.api.json_responses import elapsed_ms, json_response
 from serve_app.api.request_body import read_body
 from serve_app.batching.model_client import BatchingModelClient
 from serve_app.errors import InvalidInput, NotFound, Unsupported
+from serve_app.gestures.client import GestureClient
 from serve_app.validation import Decoded, decode_json
+from serve_app.vocabularies.served import ServedGestures
 
 SERVER = {"name": "helen", "version": "1", "extensions": ["binary_tensor_data", "model_repository"]}
 PLATFORM = "onnxruntime_onnx"
@@ -49,10 +51,13 @@ async def ready(request: Request) -> Response:
 
 async def model_ready(request: Request) -> Response:
     """200 when this model is ready, else 503; 404 when the path names another version than the one that is served."""
-    status = get_state(request).get_model(request.path_params["name"]).status
+    state = get_state(request)
+    model = state.get_model(request.path_params["name"])
+    status = model.status
     has_model = status.card is not None
     if has_model:
-        check_version(request, status.name, status.version or "")
+        served = get_served(state, model, get_vocabulary(request))
+        check_version(request, status.name, served.version)
     return json_response({"name": status.name, "ready": has_model}, 200 if has_model else 503)
 
 
@@ -60,13 +65,14 @@ async def model_metadata(request: Request) -> Response:
     """What a model takes and gives."""
     model = get_ready_model(request)
     status = model.status
+    served = get_served(get_state(request), model, get_vocabulary(request))
     return json_response(
         {
             "name": status.name,
-            "versions": [status.version],
+            "versions": [served.version],
             "platform": PLATFORM,
             "inputs": status.inputs,
-            "outputs": model.output_specs,
+            "outputs": list_output_specs(model, served),
         }
     )
 
@@ -87,14 +93,21 @@ async def respond(request: Request, state: AppState) -> Response:
     parsed = parse_infer_request(body, request)
     most = min(state.arguments.max_batch_size, state.arguments.max_waiting)
     rows = parse_tensor_rows(parsed, model.status.inputs, model.require_ready(), most)
-    wanted = select_outputs(parsed, model.output_specs)
+    served = get_served(state, model, choose_vocabulary(request, parsed))
+    wanted = select_outputs(parsed, list_output_specs(model, served))
     name = model.status.name
     state.metrics.record_decode(name, model.status.version or "-", time.perf_counter() - decoding)
     for row in rows:
         if PRESENCE in row:
             state.metrics.record_presence(name, get_key_name(request.scope), row[PRESENCE])
-    version, tensors = await model.infer(rows)
-    check_version(request, name, version)
+    if isinstance(model, GestureClient):
+        own = {spec.name for spec in model.status.outputs}
+        read = tuple(output.name for output in wanted if output.name in own)
+        version, tensors = await model.infer_gestures(rows, served.vocabulary, read)
+    else:
+        version, tensors = await model.infer(rows)
+    by_parameter = served.vocabulary is not None and get_vocabulary(request) is None
+    check_version(request, name, version.rpartition("-")[0] if by_parameter else version)
     body, json_bytes = encode_response(
         tensors,
         wanted,
@@ -162,10 +175,43 @@ def get_ready_model(request: Request) -> BatchingModelClient[Any]:
         NotFound: there is no such model, or it isn't served in this version.
         NotReady: it isn't ready yet.
     """
-    model = get_state(request).get_model(request.path_params["name"])
+    state = get_state(request)
+    model = state.get_model(request.path_params["name"])
     model.require_ready()
-    check_version(request, model.status.name, model.status.version or "")
+    check_version(request, model.status.name, get_served(state, model, get_vocabulary(request)).version)
     return model
+
+
+def get_served(state: AppState, model: BatchingModelClient[Any], vocabulary: str | None) -> ServedGestures:
+    """The card and the version of a model that is ready, or of a vocabulary over it.
+
+    Raises:
+        NotFound: a vocabulary of another model than the gestures', or one that isn't there.
+        Conflict: the vocabulary can't be applied.
+    """
+    if model is state.gesture:
+        return state.get_gestures(vocabulary)
+    if vocabulary is not None:
+        found, expected = model.status.name, state.gesture.status.name
+        raise NotFound(f"the vocabulary {vocabulary[:100]!r} has no model {found}, expected {expected}")
+    return ServedGestures(model.require_ready(), model.status.version or "")
+
+
+def list_output_specs(model: BatchingModelClient[Any], served: ServedGestures) -> tuple[TensorSpec, ...]:
+    """The tensors that a model gives, or a vocabulary over it."""
+    return model.list_output_specs(served.card) if isinstance(model, GestureClient) else model.output_specs
+
+
+def choose_vocabulary(request: Request, parsed: InferRequest) -> str | None:
+    """The vocabulary that the path or the request's parameters name.
+
+    Raises:
+        InvalidInput: they name two.
+    """
+    by_path, by_parameter = get_vocabulary(request), parsed.vocabulary
+    if by_path is not None and by_parameter not in (None, by_path):
+        raise InvalidInput(f"parameters.vocabulary is {str(by_parameter)[:100]!r}, expected {by_path!r} as in the path")
+    return by_path or by_parameter
 
 
 def check_version(request: Request, name: str, served: str) -> None:

@@ -18,7 +18,7 @@ from landmarks.models.card import ModelCard
 from landmarks.protocol.tensors import TensorSpec
 from serve_app.batching.batcher import MicroBatcher
 from serve_app.errors import NotReady
-from serve_app.schemas import ModelStatus, ResponseRow, Tensors, join_rows
+from serve_app.schemas import BatchItem, ModelStatus, ResponseRow, Tensors, join_rows
 from serve_app.settings import ServiceArguments
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class Stages(Protocol[Item_contra]):
     def predict_json(self, items: Sequence[Item_contra]) -> Awaitable[Sequence[bytes | Exception]]:
         """Inference and postprocessing of one batch: an encoded response, or an exception, for each item."""
 
-    def infer(self, items: Sequence[Tensors]) -> Awaitable[Sequence[ResponseRow | Exception]]:
+    def infer(self, items: Sequence[BatchItem]) -> Awaitable[Sequence[ResponseRow | Exception]]:
         """As ``predict_json``, with the responses as tensors."""
 
     def reload(self) -> Awaitable[Sequence[ModelStatus]]:
@@ -75,7 +75,7 @@ class BatchingModelClient(ABC, Generic[Item]):
             timeout_s=arguments.request_deadline_s,  # a stage that hangs must not keep its slot
         )
         self._json_batcher: MicroBatcher[Item, bytes] = build_batcher(stages.predict_json)
-        self._tensor_batcher: MicroBatcher[Tensors, ResponseRow] = build_batcher(stages.infer)
+        self._tensor_batcher: MicroBatcher[BatchItem, ResponseRow] = build_batcher(stages.infer)
 
     @property
     def ready(self) -> bool:
@@ -132,7 +132,10 @@ class BatchingModelClient(ABC, Generic[Item]):
         Raises:
             NotReady: the model was replaced by another version between two items, twice.
         """
-        shape = get_shape(items[0])
+        return await self._infer([BatchItem(item) for item in items])
+
+    async def _infer(self, items: Sequence[BatchItem]) -> tuple[str, dict[str, npt.NDArray[Any]]]:
+        shape = get_shape(items[0].tensors)
         for _ in range(2):
             if len(items) == 1:
                 rows = [await self._tensor_batcher.submit(items[0], shape)]
@@ -160,9 +163,9 @@ class BatchingModelClient(ABC, Generic[Item]):
         """
         return await self._call(self._stages.artifacts(), "hand over its files")
 
-    async def _call(self, answer: Awaitable[Answer], verb: str) -> Answer:
+    async def _call(self, answer: Awaitable[Answer], verb: str, timeout_s: float | None = None) -> Answer:
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(timeout_s or self._timeout_s):
                 return await answer
         except Exception as error:  # as in refresh
             raise NotReady(f"the {self.status.name} model doesn't {verb} now") from error
@@ -228,6 +231,6 @@ def is_being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def get_shape(item: Tensors) -> Hashable:
+def get_shape(tensors: Tensors) -> Hashable:
     """What items that share a batch have in common."""
-    return tuple((name, array.shape) for name, array in item.items())
+    return tuple((name, array.shape) for name, array in tensors.items())

@@ -17,6 +17,8 @@ from serve_app.observability.logging import configure_logging
 from serve_app.observability.metrics import IngressMetrics, Snapshot
 from serve_app.settings import Environment, ServiceArguments
 from serve_app.shots.client import ShotClient
+from serve_app.vocabularies.served import ServedVocabularies
+from serve_app.vocabularies.store import VocabularyStore
 
 
 class Preprocess:
@@ -26,6 +28,7 @@ class Preprocess:
         gesture: handle of the gesture model's deployment.
         postprocess: handle of the postprocessing deployment.
         shot: handle of the shot model's deployment.
+        repository: the model repository that keeps the vocabularies.
         arguments: the application's arguments.
     """
 
@@ -34,6 +37,7 @@ class Preprocess:
         gesture: DeploymentHandle[Any],
         postprocess: DeploymentHandle[Any],
         shot: DeploymentHandle[Any],
+        repository: str,
         arguments: ServiceArguments,
     ) -> None:
         environment = Environment()
@@ -43,12 +47,16 @@ class Preprocess:
         self._site = build_site(environment, self._keys, client.http_config.host if client else "127.0.0.1")
         own = serve.get_deployment_handle(serve.get_replica_context().deployment)
         self._metrics = IngressMetrics()
+        vocabularies = VocabularyStore(repository)
+        vocabularies.refresh()
+        vocabularies.watch(self._metrics.record_failure)
         self._state = AppState(
             GestureClient("gesture", RayInferenceClient("gesture", gesture, postprocess), arguments),
             ShotClient("shot", RayShotInferenceClient("shot", shot, postprocess), arguments),
             arguments,
             self._metrics,
             RayReplicas(own, gesture, shot, postprocess),
+            ServedVocabularies(vocabularies),
         )
 
     async def snapshot(self) -> Snapshot:

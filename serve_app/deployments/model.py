@@ -64,8 +64,12 @@ class ModelReplica:
         self._loader.settings = ModelSettings.model_validate(user_config)
         self._refresh_now.set()
 
-    async def infer(self, batch: Tensors) -> ModelOutput:
+    async def infer(self, batch: Tensors, outputs: Sequence[str] | None = None) -> ModelOutput:
         """Run one batch: float32 arrays with a leading batch axis, by input name.
+
+        Args:
+            batch: the inputs.
+            outputs: what to compute and send on, by default everything; names that the model lacks are left out.
 
         Raises:
             NotReady: no model could be loaded so far.
@@ -74,13 +78,14 @@ class ModelReplica:
         model = self._require_model()
         started = time.perf_counter()
         try:
-            outputs = await asyncio.get_running_loop().run_in_executor(self._worker, model.session.run, batch)
+            names = outputs and [name for name in outputs if name in model.session.output_names]
+            computed = await asyncio.get_running_loop().run_in_executor(self._worker, model.session.run, batch, names)
         except Exception:
             self._metrics.record_failed_batch()
             raise
         self._metrics.record_batch(model.version, len(next(iter(batch.values()))), time.perf_counter() - started)
         card = model.session.card
-        return ModelOutput(model.version, card.class_labels, card.temperature, outputs)
+        return ModelOutput(model.version, card.class_labels, card.temperature, computed, card.sha256)
 
     def status(self) -> ModelStatus:
         """Which model this replica serves, or why it serves none."""
@@ -112,8 +117,14 @@ class ModelReplica:
         Raises:
             NotReady: no model could be loaded so far.
         """
-        model = self._require_model()
-        return {MODEL_FILE: model.session.model, CARD_FILE: encode_card(model.session.card)}
+        return read_artifacts(self._require_model())
+
+    def find_artifacts(self, sha256: str) -> dict[str, bytes] | None:
+        """As ``artifacts``, of the model with this SHA-256: the served one or the one before, else None."""
+        for model in (self._loader.current, self._loader.previous):
+            if model is not None and model.session.card.sha256 == sha256:
+                return read_artifacts(model)
+        return None
 
     async def snapshot(self) -> Snapshot:
         """This replica's metrics."""
@@ -145,3 +156,8 @@ class ModelReplica:
         with self._refreshing:
             self._loader.retry_rejected()
             self._loader.refresh()
+
+
+def read_artifacts(model: LoadedModel) -> dict[str, bytes]:
+    """A model's files, ``model.onnx`` and ``card.json``."""
+    return {MODEL_FILE: model.session.model, CARD_FILE: encode_card(model.session.card)}

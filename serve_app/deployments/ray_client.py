@@ -8,13 +8,26 @@ from ray.exceptions import RayActorError
 from ray.serve.exceptions import BackPressureError
 from ray.serve.handle import DeploymentHandle
 
-from serve_app.errors import NotReady, Overloaded
+from landmarks.recording import Recording
+from serve_app.errors import NotReady, Overloaded, RequestError
 from serve_app.observability.metrics import Snapshot
-from serve_app.schemas import ModelOutput, ModelStatus, ResponseRow, TensorResponse, Tensors, stack
+from serve_app.schemas import (
+    BatchItem,
+    ModelOutput,
+    ModelStatus,
+    ResponseRow,
+    TensorGroup,
+    VocabularyKey,
+    list_read_outputs,
+    list_vocabularies,
+    place_rows,
+    stack,
+)
 from serve_app.shots.request import ShotRequest, stack_poses
 
 ATTEMPTS: Final = 4
 PAUSE_S: Final = 0.2
+PREPARE_TIMEOUT_S: Final = 5.0
 SCRAPE_TIMEOUT_S: Final = 3.0  # Prometheus gives up after 10
 
 Answer = TypeVar("Answer")
@@ -58,14 +71,15 @@ class RayModelClient:
     def __init__(self, name: str, model: DeploymentHandle[Any], postprocess: DeploymentHandle[Any]) -> None:
         self._name = name
         self._model = model
-        self._infer: Callable[[Tensors], Awaitable[ModelOutput]] = bind_method(model, "infer")
+        self._postprocess = postprocess
+        self._infer: Callable[..., Awaitable[ModelOutput]] = bind_method(model, "infer")
         self._encode: Callable[..., Awaitable[Sequence[bytes | Exception]]] = bind_method(postprocess, self.json_method)
-        self._extend: Callable[[ModelOutput], Awaitable[TensorResponse]] = bind_method(postprocess, self.tensor_method)
+        self._extend: Callable[..., Awaitable[Sequence[TensorGroup]]] = bind_method(postprocess, self.tensor_method)
 
-    async def infer(self, items: Sequence[Tensors]) -> Sequence[ResponseRow | Exception]:
+    async def infer(self, items: Sequence[BatchItem]) -> Sequence[ResponseRow | Exception]:
         """As ``Stages.infer``; a stage whose own queue is full is ``Overloaded``."""
         output = await call_with_retries(self._name, self._infer, stack(items))
-        return (await call_with_retries(self._name, self._extend, output)).split_rows()
+        return place_rows(await call_with_retries(self._name, self._extend, output), len(items))
 
     async def reload(self) -> Sequence[ModelStatus]:
         """As ``Stages.reload``."""
@@ -84,15 +98,35 @@ class RayModelClient:
 
 
 class RayInferenceClient(RayModelClient):
-    """The stages of gestures."""
+    """The stages of gestures. Only batches in which somebody reads the embedding carry it from stage to stage."""
 
     json_method = "predict"
     tensor_method = "predict_tensors"
 
-    async def predict_json(self, windows: Sequence[Tensors]) -> Sequence[bytes | Exception]:
+    def __init__(self, name: str, model: DeploymentHandle[Any], postprocess: DeploymentHandle[Any]) -> None:
+        super().__init__(name, model, postprocess)
+        self._teach: Callable[..., Awaitable[bytes | RequestError]] = bind_method(postprocess, "teach")
+
+    async def predict_json(self, items: Sequence[BatchItem]) -> Sequence[bytes | Exception]:
         """As ``Stages.predict_json``; a stage whose own queue is full is ``Overloaded``."""
-        output = await call_with_retries(self._name, self._infer, stack(windows))
-        return await call_with_retries(self._name, self._encode, output)
+        output = await call_with_retries(self._name, self._infer, stack(items), list_read_outputs(items))
+        return await call_with_retries(self._name, self._encode, output, list_vocabularies(items))
+
+    async def infer(self, items: Sequence[BatchItem]) -> Sequence[ResponseRow | Exception]:
+        """As ``RayModelClient.infer``."""
+        output = await call_with_retries(self._name, self._infer, stack(items), list_read_outputs(items))
+        groups = await call_with_retries(self._name, self._extend, output, list_vocabularies(items))
+        return place_rows(groups, len(items))
+
+    async def prepare(self, key: VocabularyKey, base: str) -> Sequence[bool | RequestError]:
+        """As ``GestureStages.prepare``; a replica that dies meanwhile is left out."""
+        asked = self._postprocess.broadcast("prepare", key, base)
+        answers = await asked.results_async(timeout_s=PREPARE_TIMEOUT_S, return_exceptions=True)
+        return [answer for answer in answers if isinstance(answer, bool | RequestError)]
+
+    async def teach(self, recording: Recording, keep: Sequence[str], base: str) -> bytes | RequestError:
+        """As ``GestureStages.teach``."""
+        return await call_with_retries(self._name, self._teach, recording, keep, base)
 
 
 class RayShotInferenceClient(RayModelClient):

@@ -3,14 +3,9 @@
 Every failure is an ``InvalidInput`` that names the field, what was found and what was expected.
 """
 
-import struct
-from collections.abc import Sequence
-from itertools import chain
 from typing import Annotated
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 from msgspec import Meta
 
 from landmarks.hands import HANDS, apply_mask, compute_presence
@@ -18,7 +13,7 @@ from landmarks.models.card import ModelCard
 from landmarks.protocol.tensors import PRESENCE, SEQUENCE
 from serve_app.errors import InvalidInput
 from serve_app.schemas import Tensors
-from serve_app.validation import LARGEST, check_numbers, decode_json
+from serve_app.validation import LARGEST, check_numbers, decode_json, to_matrix
 
 Frames = list[list[float]]
 Mask = list[list[bool | float]]
@@ -75,23 +70,3 @@ def check_window(sequence: Frames, mask: Mask | None, card: ModelCard) -> Tensor
         check_numbers("mask", presence, 0.0, 1.0)
         window = apply_mask(window, presence)
     return {SEQUENCE: window, PRESENCE: compute_presence(window)}
-
-
-def to_matrix(field: str, rows: Sequence[Sequence[float]]) -> npt.NDArray[np.float32]:
-    """Rows of equal length as a float32 array.
-
-    Raises:
-        InvalidInput: a row's length differs from the first row's.
-    """
-    width = len(rows[0]) if rows else 0
-    for index, row in enumerate(rows):
-        if len(row) != width:
-            raise InvalidInput(
-                f"{field}[{index}] has {len(row)} numbers, expected {width} like {field}[0]: every frame has the same"
-            )
-    try:  # struct reads Python's numbers three times as fast as numpy does
-        packed = struct.pack(f"={len(rows) * width}f", *chain.from_iterable(rows))
-    except OverflowError:
-        with np.errstate(over="ignore"):  # check_numbers rejects what overflows to infinity
-            return np.array(rows, dtype=np.float32).reshape(len(rows), width)
-    return np.frombuffer(packed, dtype=np.float32).reshape(len(rows), width)

@@ -38,9 +38,9 @@ def build_tensors(output: ModelOutput) -> TensorResponse:
 
 @lru_cache(8)
 def list_outputs(outputs: tuple[TensorSpec, ...], num_classes: int) -> tuple[TensorSpec, ...]:
-    """The tensors of ``build_tensors`` for a model with these outputs of its own."""
+    """The tensors of ``build_tensors`` for a model with these outputs, which names ``num_classes`` labels."""
     return (
-        *outputs,
+        *(TensorSpec(LOGITS, "FP32", (-1, num_classes)) if spec.name == LOGITS else spec for spec in outputs),
         TensorSpec(PROBABILITIES, "FP32", (-1, num_classes)),
         TensorSpec(LABEL, "BYTES", (-1,)),
     )

@@ -67,6 +67,7 @@ class RefreshResult:
     """What one refresh found. It is published whole when the refresh ends; until then the one before stands."""
 
     served: ServedModel | None = None
+    previous: LoadedModel | None = None  # whose outputs may still be on their way
     rejected: dict[Key, RejectedVersion] = field(default_factory=dict)
     source_errors: dict[str, str] = field(default_factory=dict)  # can't be listed, or lack the pinned version
     empty_sources: dict[str, str] = field(default_factory=dict)
@@ -112,6 +113,11 @@ class ModelLoader:
         return self._result.model
 
     @property
+    def previous(self) -> LoadedModel | None:
+        """The model that answered before, if there was one."""
+        return self._result.previous
+
+    @property
     def rejected_versions(self) -> dict[str, str]:
         """What is not served, though it is there or is pinned, with the reason."""
         return self._result.rejected_versions
@@ -133,7 +139,7 @@ class ModelLoader:
 
     def refresh(self) -> None:
         """Look for the best model once, and serve it from now on. Blocks; never raises for a bad model or source."""
-        result = RefreshResult(served=self._result.served)
+        result = RefreshResult(self._result.served, self._result.previous)
         for source in self._sources:
             if self._take_from(source, result):
                 break
@@ -201,6 +207,7 @@ class ModelLoader:
         except Exception as error:  # whatever others wrote makes ONNX Runtime, NumPy or a file system raise
             self._reject(key, before, error, result)
             return False
+        result.previous = served.model if served else None
         result.served = ServedModel(opened, key, fingerprint)
         self.load_seconds = time.monotonic() - started
         how = "replaced in place, and is served from now on" if replaced else "served"

@@ -8,7 +8,8 @@ import os
 import socket
 from collections import Counter as Tally
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, Protocol
@@ -21,6 +22,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from landmarks.hands import HANDS
+from landmarks.models.vocabulary import NONE
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 # Finer around the tens of milliseconds that a gesture may take; the last one is the shipped deadline.
@@ -106,9 +108,9 @@ class IngressMetrics(ReplicaMetrics):
         self._hand_frames = self._counter("helen_hand_frames", text, "model", "key", "hand")
         self._windows: defaultdict[tuple[str, str], list[npt.NDArray[np.float32]]] = defaultdict(list)
         self.websocket_sessions = self._gauge("helen_websocket_sessions", "WebSocket sessions")
-        text = "Failures that a task's last-resort handler caught, by the task: refresh, session"
+        text = "Failures that a task's last-resort handler caught, by the task: refresh, session, vocabularies"
         self._task_failures = self._counter("helen_task_failures", text, "task")
-        for task in ("refresh", "session"):
+        for task in ("refresh", "session", "vocabularies"):
             self._task_failures(task)  # so that the first failure is a rise from 0
 
     def record_request(self, route: str, status: int, seconds: float) -> None:
@@ -199,6 +201,39 @@ class PostprocessMetrics(ReplicaMetrics):
         self._predictions = self._counter("helen_predictions", text, "model", "version", "label")
         text = "Probability of the label that was given"
         self._confidence = self._histogram("helen_confidence", text, CONFIDENCES, "model", "version")
+        text = "Answers by a vocabulary: a gesture of its own or of the model's, or none"
+        self._vocabulary_predictions = Counter(
+            "helen_vocabulary_predictions", text, ("vocabulary", "outcome"), registry=self.registry
+        )
+        self._vocabularies = self._gauge("helen_vocabularies", "Vocabulary files, served and rejected", "state")
+        self._counted: set[str] = set()  # vocabularies with a series
+        self._counted_lately: set[str] = set()  # since the last snapshot
+        text = "Failures that a task's last-resort handler caught, by the task: vocabularies"
+        self._task_failures = self._counter("helen_task_failures", text, "task")
+        self._task_failures("vocabularies")  # so that the first failure is a rise from 0
+
+    def record_vocabulary(self, vocabulary: str, labels: Iterable[str]) -> None:
+        """Labels that were predicted by a vocabulary; what people call their gestures is no label of a series."""
+        self._counted.add(vocabulary)
+        self._counted_lately.add(vocabulary)
+        for label in labels:
+            outcome = "none" if label == NONE else "gesture"
+            self._vocabulary_predictions.labels(vocabulary, outcome).inc()
+
+    def set_vocabularies(self, served: Collection[str], rejected: int) -> None:
+        """Which vocabularies there are now: the series of those that are gone, and aren't asked any more, end."""
+        self._vocabularies.labels("served").set(len(served))
+        self._vocabularies.labels("rejected").set(rejected)
+        for gone in self._counted.difference(served, self._counted_lately):
+            self._counted.discard(gone)
+            for outcome in ("gesture", "none"):
+                with suppress(KeyError):
+                    self._vocabulary_predictions.remove(gone, outcome)
+        self._counted_lately.clear()
+
+    def record_failure(self, task: str) -> None:
+        """Something that a task didn't foresee was caught by its last-resort handler."""
+        self._task_failures(task).inc()
 
     def record_predictions(self, model: str, version: str, predictions: Iterable[tuple[str, float]]) -> None:
         """Labels that were predicted, each with its probability."""

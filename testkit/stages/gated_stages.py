@@ -7,7 +7,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 
-from serve_app.schemas import ModelStatus, Tensors
+from serve_app.schemas import BatchItem, ModelStatus
 from testkit.stages.local_stages import LocalStages, local_app
 
 
@@ -22,7 +22,7 @@ class GatedStages(LocalStages):
         self.model_status = self.inference.status()
         self.fault: Exception | None = None
 
-    async def predict_json(self, items: Sequence[Tensors]) -> Sequence[bytes | Exception]:
+    async def predict_json(self, items: Sequence[BatchItem]) -> Sequence[bytes | Exception]:
         self.batches += 1
         await self.gate.wait()
         if self.fault is not None:

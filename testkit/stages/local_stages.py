@@ -10,19 +10,45 @@ from pathlib import Path
 import httpx
 from starlette.applications import Starlette
 
+from landmarks.recording import Recording
 from serve_app.api.app_state import AppState
 from serve_app.api.application import ANYWHERE, create_app
 from serve_app.api.auth.api_keys import ApiKeyStore
 from serve_app.api.middleware.same_origin import Site
 from serve_app.deployments.model import ModelReplica
 from serve_app.deployments.postprocess import Postprocess
+from serve_app.errors import RequestError
 from serve_app.gestures.client import GestureClient
 from serve_app.observability.metrics import IngressMetrics, Snapshot
-from serve_app.schemas import ModelStatus, ResponseRow, Tensors, stack
+from serve_app.schemas import (
+    BatchItem,
+    ModelStatus,
+    ResponseRow,
+    VocabularyKey,
+    list_read_outputs,
+    list_vocabularies,
+    place_rows,
+    stack,
+)
 from serve_app.settings import ServiceArguments
 from serve_app.shots.client import ShotClient
 from serve_app.shots.request import ShotRequest, stack_poses
+from serve_app.vocabularies.served import ServedVocabularies
+from serve_app.vocabularies.store import VocabularyStore
 from testkit.listening import listening
+
+
+class LocalPostprocess(Postprocess):
+    """Postprocessing beside the gesture model's one replica."""
+
+    def __init__(self, repository: Path, inference: ModelReplica) -> None:
+        super().__init__()
+        self.heads.store.uri = str(repository)
+        self.heads.store.refresh()
+        self.inference = inference
+
+    async def fetch_model(self, base: str) -> dict[str, bytes] | None:
+        return self.inference.find_artifacts(base)
 
 
 class LocalModelStages:
@@ -31,7 +57,7 @@ class LocalModelStages:
     def __init__(self, repository: Path, name: str) -> None:
         self.repository = repository
         self.inference = ModelReplica(name, [str(repository)])
-        self.postprocess = Postprocess()
+        self.postprocess: Postprocess = Postprocess()
 
     async def reload(self) -> Sequence[ModelStatus]:
         return [await self.inference.reload()]
@@ -48,12 +74,21 @@ class LocalStages(LocalModelStages):
 
     def __init__(self, repository: Path) -> None:
         super().__init__(repository, "gesture")
+        self.postprocess = LocalPostprocess(repository, self.inference)
 
-    async def predict_json(self, items: Sequence[Tensors]) -> Sequence[bytes | Exception]:
-        return await self.postprocess.predict(await self.inference.infer(stack(items)))
+    async def predict_json(self, items: Sequence[BatchItem]) -> Sequence[bytes | Exception]:
+        output = await self.inference.infer(stack(items), list_read_outputs(items))
+        return await self.postprocess.predict(output, list_vocabularies(items))
 
-    async def infer(self, items: Sequence[Tensors]) -> Sequence[ResponseRow | Exception]:
-        return (await self.postprocess.predict_tensors(await self.inference.infer(stack(items)))).split_rows()
+    async def infer(self, items: Sequence[BatchItem]) -> Sequence[ResponseRow | Exception]:
+        output = await self.inference.infer(stack(items), list_read_outputs(items))
+        return place_rows(await self.postprocess.predict_tensors(output, list_vocabularies(items)), len(items))
+
+    async def prepare(self, key: VocabularyKey, base: str) -> Sequence[bool | RequestError]:
+        return [await self.postprocess.prepare(key, base)]
+
+    async def teach(self, recording: Recording, keep: Sequence[str], base: str) -> bytes | RequestError:
+        return await self.postprocess.teach(recording, keep, base)
 
 
 class LocalShotStages(LocalModelStages):
@@ -66,8 +101,9 @@ class LocalShotStages(LocalModelStages):
         batch = stack_poses(items)
         return await self.postprocess.analyze(items, await self.inference.infer(batch) if batch else None)
 
-    async def infer(self, items: Sequence[Tensors]) -> Sequence[ResponseRow | Exception]:
-        return (await self.postprocess.analyze_tensors(await self.inference.infer(stack(items)))).split_rows()
+    async def infer(self, items: Sequence[BatchItem]) -> Sequence[ResponseRow | Exception]:
+        groups = await self.postprocess.analyze_tensors(await self.inference.infer(stack(items)))
+        return place_rows(groups, len(items))
 
 
 class LocalReplicas:
@@ -87,12 +123,15 @@ def local_service(stages: LocalStages, settings: ServiceArguments) -> AppState:
     counts = IngressMetrics()
     shots = LocalShotStages(stages.repository)
     shots.postprocess = stages.postprocess  # as in the service, where one stage answers for both
+    vocabularies = VocabularyStore(str(stages.repository))
+    vocabularies.refresh()
     return AppState(
         GestureClient("gesture", stages, settings),
         ShotClient("shot", shots, settings),
         settings,
         counts,
         LocalReplicas(counts, stages.inference, shots.inference, stages.postprocess),
+        ServedVocabularies(vocabularies),
     )
 
 

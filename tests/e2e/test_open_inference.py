@@ -85,7 +85,7 @@ def test_metadata_says_what_the_model_file_says(triton: InferenceServerClient, s
         {"name": "sequence", "datatype": "FP32", "shape": [-1, -1, session.card.feature_dim]},
         {"name": "presence", "datatype": "FP32", "shape": [-1, -1, 2]},
     ]
-    assert [output["name"] for output in metadata["outputs"]] == ["logits", "probabilities", "label"]
+    assert [output["name"] for output in metadata["outputs"]] == ["logits", "embedding", "probabilities", "label"]
 
 
 @pytest.mark.parametrize("binary", [True, False], ids=["raw", "json"])

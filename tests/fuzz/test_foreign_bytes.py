@@ -17,7 +17,9 @@ Header = tuple[bytes, bytes]
 KEY = (b"x-api-key", b"a-key")
 FORM = [(b"accept", b"text/html"), (b"content-type", b"application/x-www-form-urlencoded")]
 PATHS = [
-    route.path.format(name="gesture", version="1", file="card.json") for route in ROUTES if route.path != "/stream"
+    route.path.format(name="gesture", version="1", file="card.json", vocabulary="mine")
+    for route in ROUTES
+    if not route.path.endswith("/stream")
 ]
 ODD_PATHS = ["/nowhere", "//", "/\ud800", "/models/\ud800/\udfff", "/v2/models/²/versions/²/infer", "/nowhere\0\n"]
 FOUND = {501, 503}  # what the protocol has and this service doesn't; the shot model, of which there is none here

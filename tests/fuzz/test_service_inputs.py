@@ -1,5 +1,6 @@
 """Bad input of every kind: the service refuses it with the contract's words, never with a 5xx."""
 
+import io
 import json
 from collections.abc import Callable
 from functools import partial
@@ -15,6 +16,8 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from starlette.types import ASGIApp
 
+from landmarks.models.vocabulary import VocabularyError
+from landmarks.models.vocabulary_files import encode_vocabulary
 from landmarks.protocol.open_inference import decode_request, decode_response, encode_request
 from landmarks.protocol.tensors import ProtocolError
 from serve_app.api.application import ROUTES
@@ -24,14 +27,18 @@ from serve_app.errors import InvalidInput
 from serve_app.gestures.request import parse_window
 from serve_app.shots.advice import LANGUAGES
 from serve_app.shots.request import parse_shot
+from serve_app.vocabularies.form import parse_form
+from serve_app.vocabularies.stored import read_stored
 from testkit.model_files import build_card, linear_model
 from testkit.stages.local_stages import LocalStages, local_app
+from testkit.vocabularies import teach_embedded
 from tests.fuzz.clients import Failure, check_response, send_to_app
 from tests.fuzz.runner import app_in_process, in_portal, run_cases
-from tests.fuzz.strategies import INFER, KINDS, FuzzCase, fp16_edges
+from tests.fuzz.strategies import INFER, KINDS, FuzzCase, fp16_edges, mutated_bytes
 
 EXAMPLES = 150
 CARD = build_card(linear_model())
+VOCABULARY_FILE = encode_vocabulary(teach_embedded(["wave", "stop"], count=1))
 FINITE32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -116,6 +123,32 @@ def test_a_predict_body_is_a_window_or_invalid_input(body: bytes) -> None:
 @given(bodies("frames", "release_time_sec", "pre_ms", "post_ms", "width", "height"))
 def test_an_analyze_body_is_a_shot_or_invalid_input(body: bytes) -> None:
     reads_or_refuses(lambda: parse_shot(body, LANGUAGES[0]), InvalidInput)
+
+
+@quick
+@given(bodies("recordings", "keep", "fps", "label", "hands"))
+def test_recordings_of_a_vocabulary_are_read_or_invalid_input(body: bytes) -> None:
+    reads_or_refuses(lambda: parse_form(body), InvalidInput)
+
+
+@quick
+@given(st.data())
+def test_a_vocabulary_file_is_read_or_rejected_in_words(data: st.DataObject) -> None:
+    """Damaged bytes, and whole files whose arrays are something else."""
+    if data.draw(st.booleans()):
+        body = data.draw(mutated_bytes(VOCABULARY_FILE))
+    else:
+        arrays = dict(np.load(io.BytesIO(VOCABULARY_FILE)))
+        name = data.draw(st.sampled_from(sorted(arrays)))
+        shape = data.draw(st.sampled_from([(), (0,), (3,), (2, 2), (1, 6, 126), arrays[name].shape]))
+        dtype = data.draw(st.sampled_from(["f2", "f4", "f8", "i8", "u1", "U3", "S3", "c8", "M8[s]", "?"]))
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        noise = data.draw(st.binary(min_size=size, max_size=size)) if size < 400 else bytes(size)
+        arrays[name] = np.frombuffer(noise, dtype).reshape(shape) if size else np.zeros(shape, dtype)
+        file = io.BytesIO()
+        np.savez(file, **arrays)
+        body = file.getvalue()
+    reads_or_refuses(lambda: read_stored("mine", body), VocabularyError)
 
 
 @quick

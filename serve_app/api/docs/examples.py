@@ -5,7 +5,23 @@ from typing import Any, Final
 
 WINDOW: Final = {"sequence": [[0.1] * 84] * 10, "mask": [[1.0, 0.0]] * 10}
 TENSOR: Final = {"name": "sequence", "shape": [1, 10, 84], "datatype": "FP32", "data": [0.1] * 840}
+TENSORS_READ: Final = [{"name": "label"}, {"name": "probabilities"}]
 EXAMPLE_FRAMES: Final = 20
+
+
+def example_vocabulary() -> dict[str, Any]:
+    """One made recording of each of two gestures: both hands move to the right, or down."""
+    recordings = [{"label": "right", "hands": example_motion(0)}, {"label": "down", "hands": example_motion(1)}]
+    return {"recordings": recordings, "keep": []}
+
+
+def example_motion(axis: int) -> list[list[float]]:
+    """Six frames of two hands that move along x (0) or y (1)."""
+    still = [round(0.4 + 0.01 * (number % 7), 2) for number in range(84)]
+    return [
+        [round(place + 0.02 * frame, 2) if number % 2 == axis else place for number, place in enumerate(still)]
+        for frame in range(6)
+    ]
 
 
 def example_shot() -> dict[str, Any]:

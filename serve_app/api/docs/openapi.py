@@ -10,12 +10,14 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
+from starlette.endpoints import HTTPEndpoint
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from serve_app.api.docs.operations import JSON, OPERATIONS, PATH_PARAMETERS, Operation
 from serve_app.api.docs.responses import ErrorResponse
 from serve_app.errors import Forbidden, RequestError, Unauthorized
 
+METHODS: Final = ("get", "put", "delete")
 REFS: Final = "#/components/schemas/{name}"
 SECURITY_SCHEMES: Final = {
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -39,14 +41,16 @@ def build_document(routes: Sequence[BaseRoute], *, with_keys: bool = False) -> d
     Raises:
         KeyError: a route that is in the schema has no entry in ``OPERATIONS``.
     """
-    described = [(route, OPERATIONS[route.path]) for route in documented(routes)]
-    types = list(dict.fromkeys(kind for _, operation in described for kind in get_types(operation)))
+    described = [(route, method, OPERATIONS[key]) for route, method, key in documented(routes)]
+    types = list(dict.fromkeys(kind for *_, operation in described for kind in get_types(operation)))
     found, components = msgspec.json.schema_components([*types, ErrorResponse], ref_template=REFS)
     schemas = dict(zip([*types, ErrorResponse], found, strict=True))
-    paths = {
-        route.path: {get_method(route): describe_operation(route, operation, schemas, with_keys)}
-        for route, operation in described
-    }
+    paths: dict[str, dict[str, Any]] = {}
+    for route, method, operation in described:
+        endpoint = getattr(route.endpoint, method, route.endpoint)
+        paths.setdefault(route.path, {})[method] = describe_operation(
+            route.path, endpoint, operation, schemas, with_keys
+        )
     document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": INFO,
@@ -60,11 +64,19 @@ def build_document(routes: Sequence[BaseRoute], *, with_keys: bool = False) -> d
     return document
 
 
-def documented(routes: Sequence[BaseRoute]) -> Iterator[Route | WebSocketRoute]:
-    """The routes that belong in the document."""
+def documented(routes: Sequence[BaseRoute]) -> Iterator[tuple[Route | WebSocketRoute, str, str]]:
+    """The routes that belong in the document, each with a method and its key in ``OPERATIONS``.
+
+    A route that is a class has several methods, and the keys ``GET /path`` and so on.
+    """
     for route in routes:
         if isinstance(route, WebSocketRoute) or (isinstance(route, Route) and route.include_in_schema):
-            yield route
+            if isinstance(route.endpoint, type) and issubclass(route.endpoint, HTTPEndpoint):
+                for method in METHODS:
+                    if hasattr(route.endpoint, method):
+                        yield route, method, f"{method.upper()} {route.path}"
+            else:
+                yield route, get_method(route), route.path
 
 
 def get_method(route: Route | WebSocketRoute) -> str:
@@ -82,11 +94,11 @@ def get_types(operation: Operation) -> Iterator[Any]:
 
 
 def describe_operation(
-    route: Route | WebSocketRoute, operation: Operation, schemas: dict[Any, Any], with_keys: bool
+    path: str, endpoint: object, operation: Operation, schemas: dict[Any, Any], with_keys: bool
 ) -> dict[str, Any]:
-    """The operation object of a route."""
-    summary, description = parse_docstring(route.endpoint)
-    in_path = re.findall(r"{(\w+)}", route.path)
+    """The operation object of one method of a path."""
+    summary, description = parse_docstring(endpoint)
+    in_path = re.findall(r"{(\w+)}", path)
     parameters = [{"name": name, "in": "path", "required": True, **PATH_PARAMETERS[name]} for name in in_path]
     own = {str(status): describe_response(status, kinds, schemas) for status, kinds in operation.responses.items()}
     refused = {

@@ -1,9 +1,11 @@
 """Which structs, statuses and parameters each path has, beyond what its route and its endpoint's docstring say.
 
+Where a path has several methods, each has an entry, such as ``PUT /vocabularies/{vocabulary}``.
+
 A new route gets an entry here; ``openapi.py`` makes the document of them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from landmarks.models.card import CARD_FILE, MODEL_FILE
@@ -18,7 +20,7 @@ from landmarks.protocol.stream import (
     StreamPrediction,
     TextMessage,
 )
-from serve_app.api.docs.examples import TENSOR, WINDOW, example_shot
+from serve_app.api.docs.examples import TENSOR, TENSORS_READ, WINDOW, example_shot, example_vocabulary
 from serve_app.api.docs.responses import (
     AnalyzeResponse,
     HealthResponse,
@@ -32,11 +34,14 @@ from serve_app.api.docs.responses import (
     RepositoryIndexResponse,
     ServerMetadataResponse,
     UnhealthyResponse,
+    VocabulariesResponse,
+    VocabularyEntry,
 )
 from serve_app.api.infer_request import IndexRequest, LoadRequest
 from serve_app.gestures.request import PredictRequest
 from serve_app.shots.advice import LANGUAGES
 from serve_app.shots.request import AnalyzeRequest
+from serve_app.vocabularies.form import VocabularyForm
 
 JSON: Final = "application/json"
 BYTES: Final = "application/octet-stream"
@@ -91,6 +96,7 @@ SUBPROTOCOLS: Final = describe_header(
 PATH_PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "name": {"schema": {"type": "string"}, "example": "gesture"},
     "version": {"schema": {"type": "string"}, "example": "1"},
+    "vocabulary": {"schema": {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,63}$"}, "example": "mine"},
     "file": {"schema": {"enum": [CARD_FILE, MODEL_FILE]}, "example": CARD_FILE},
 }
 STREAM: Final = (
@@ -117,14 +123,14 @@ MODEL_OPERATIONS: Final = {
     "/infer": Operation(
         tag=V2,
         request=RequestHead,
-        example={"inputs": [TENSOR]},
+        example={"inputs": [TENSOR], "outputs": TENSORS_READ},
         request_media_types=(JSON, BYTES),
         parameters=(JSON_BYTES,),
         responses={200: (ResponseHead, BYTES)},
         errors=BODY + ANSWER + (404,),
     ),
 }
-OPERATIONS: Final[dict[str, Operation]] = {
+MODEL_ROUTES: Final[dict[str, Operation]] = {
     "/predict": Operation(
         tag="gestures",
         request=PredictRequest,
@@ -164,3 +170,39 @@ OPERATIONS: Final[dict[str, Operation]] = {
         for path, operation in MODEL_OPERATIONS.items()
     },
 }
+VOCABULARIES: Final = "vocabularies"
+VOCABULARY_PATH: Final = "/vocabularies/{vocabulary}"
+BELOW_A_VOCABULARY: Final = (
+    "/predict",
+    "/stream",
+    "/health",
+    "/metadata",
+    "/models/{name}/{file}",
+    "/v2/models/{name}",
+    "/v2/models/{name}/ready",
+    "/v2/models/{name}/infer",
+)
+VOCABULARY_ROUTES: Final[dict[str, Operation]] = {
+    "/vocabularies": Operation(tag=VOCABULARIES, responses={200: (VocabulariesResponse,)}),
+    f"GET {VOCABULARY_PATH}": Operation(
+        tag=VOCABULARIES, responses={200: (VocabularyForm, BYTES), 304: ()}, errors=(404, 409)
+    ),
+    f"PUT {VOCABULARY_PATH}": Operation(
+        tag=VOCABULARIES,
+        request=VocabularyForm,
+        example=example_vocabulary(),
+        request_media_types=(JSON, BYTES),
+        responses={200: (VocabularyEntry,), 201: (VocabularyEntry,)},
+        errors=BODY + ANSWER + (409,),
+    ),
+    f"DELETE {VOCABULARY_PATH}": Operation(tag=VOCABULARIES, responses={204: ()}, errors=(404, 503)),
+    **{
+        VOCABULARY_PATH + path: replace(
+            MODEL_ROUTES[path], tag=VOCABULARIES, public=False, errors=(*MODEL_ROUTES[path].errors, 404, 409)
+        )
+        for path in BELOW_A_VOCABULARY
+    },
+    f"{VOCABULARY_PATH}/v2/health/live": replace(MODEL_ROUTES["/v2/health/live"], tag=VOCABULARIES),
+    f"{VOCABULARY_PATH}/v2/health/ready": replace(MODEL_ROUTES["/v2/health/ready"], tag=VOCABULARIES),
+}
+OPERATIONS: Final[dict[str, Operation]] = MODEL_ROUTES | VOCABULARY_ROUTES

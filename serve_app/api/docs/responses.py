@@ -117,6 +117,25 @@ class MetadataResponse(WindowSpec, frozen=True, kw_only=True, forbid_unknown_fie
     models: dict[str, ServedModel]
 
 
+class VocabularyEntry(Struct, forbid_unknown_fields=True):
+    """One vocabulary: what it names, and what it was taught from."""
+
+    name: str
+    labels: Annotated[list[str], Meta(description="its gestures, what it keeps of the model's, and none")]
+    recordings: Annotated[dict[str, int], Meta(description="how many were taught, by label")]
+    keep: list[str]
+    bytes: Annotated[int, Meta(description="of its file")]
+    base: Annotated[str, Meta(description="SHA-256 of the model that it was taught over")]
+    digest: Annotated[str, Meta(description="changes with its recordings; a part of `model_version`")]
+
+
+class VocabulariesResponse(Struct, forbid_unknown_fields=True):
+    """Every vocabulary, and the files that were rejected, with the reason."""
+
+    vocabularies: list[VocabularyEntry]
+    rejected: dict[str, str]
+
+
 class ServerMetadataResponse(Struct, forbid_unknown_fields=True):
     """What serves, and which extensions of the protocol it knows."""
 

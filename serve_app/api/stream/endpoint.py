@@ -16,7 +16,6 @@ import msgspec
 from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope, Send
 
-from landmarks.models.card import ModelCard
 from landmarks.protocol.metadata import WindowSpec
 from landmarks.protocol.stream import (
     CLOSE_REASONS,
@@ -30,12 +29,14 @@ from landmarks.protocol.stream import (
     encode_prediction,
 )
 from landmarks.protocol.tensors import PRESENCE, SEQUENCE
-from serve_app.api.app_state import AppState, get_state
+from serve_app.api.app_state import AppState, get_state, get_vocabulary
 from serve_app.api.auth.middleware import get_key_name
 from serve_app.api.json_responses import elapsed_ms, error_response, get_request_id
 from serve_app.api.stream.messages import SessionClosed, parse_open_message
 from serve_app.api.stream.session import FrameRate, PendingWindow, RejectedMessage, StreamSession
 from serve_app.errors import DeadlineExceeded, InvalidInput, Overloaded, RequestError
+from serve_app.schemas import BatchItem
+from serve_app.vocabularies.served import ServedGestures
 
 logger = logging.getLogger(__name__)
 
@@ -56,11 +57,11 @@ class Stream:
         try:
             if len(state.sessions) >= state.arguments.max_sessions:
                 raise Overloaded(f"{len(state.sessions)} sessions are live already, the limit; try again in a second")
-            card = state.gesture.require_ready()
+            served = state.get_gestures(get_vocabulary(connection))
         except RequestError as rejection:
             await error_response(rejection, connection)(scope, receive, send)
             return
-        session = LiveSession(state, card, connection, receive, send)
+        session = LiveSession(state, served, connection, receive, send)
         state.sessions.add(session)
         try:
             await receive()  # websocket.connect
@@ -75,11 +76,13 @@ class LiveSession:
     """One accepted WebSocket. ``run`` returns once it is closed, by either side."""
 
     def __init__(
-        self, state: AppState, card: ModelCard, connection: HTTPConnection, receive: Receive, send: Send
+        self, state: AppState, served: ServedGestures, connection: HTTPConnection, receive: Receive, send: Send
     ) -> None:
+        self._state = state
         self._model = state.gesture
         self._arguments = state.arguments
-        self._card = card
+        self._served = served
+        self._status = state.gesture.status
         self._metrics = state.metrics
         self._key = get_key_name(connection.scope)
         self._request_id = get_request_id(connection)
@@ -112,8 +115,9 @@ class LiveSession:
         opening = await self._receive()
         if opening["type"] == "websocket.disconnect":
             return
-        self._session = session = StreamSession(parse_open_message(get_text(opening), self._card), self._card)
-        await self._send_json(session.ready(self._model.status.version))
+        card = self._served.card
+        self._session = session = StreamSession(parse_open_message(get_text(opening), card), card)
+        await self._send_json(session.ready(self._served.version))
         loop = asyncio.get_running_loop()
         idle_s = self._arguments.session_idle_s
         moved_s = loop.time()
@@ -168,7 +172,8 @@ class LiveSession:
             self._model.require_ready()
             self._metrics.record_presence(self._model.status.name, self._key, window.presence)
             async with asyncio.timeout(limit_s):
-                encoded = await self._model.predict_json({SEQUENCE: window.sequence, PRESENCE: window.presence})
+                tensors = {SEQUENCE: window.sequence, PRESENCE: window.presence}
+                encoded = await self._model.predict_json(BatchItem(tensors, self._served.vocabulary))
         except RequestError:
             raise
         except TimeoutError as error:
@@ -182,12 +187,16 @@ class LiveSession:
         )
 
     def _check_model(self) -> None:
-        card = self._model.status.card
-        if card is self._card or card is None:
+        status, vocabulary = self._model.status, self._served.vocabulary
+        if status.card is None or (vocabulary is None and status is self._status):
             return
-        if WindowSpec.read(card) != WindowSpec.read(self._card):
+        try:
+            served = self._state.get_gestures(vocabulary and vocabulary.name)
+        except RequestError as error:  # the vocabulary is gone, or the model carries none any more
+            raise SessionClosed(SERVICE_RESTART, error.message) from error
+        if served is not self._served and WindowSpec.read(served.card) != WindowSpec.read(self._served.card):
             raise SessionClosed(SERVICE_RESTART, "the model has changed its shape or its labels: open a session anew")
-        self._card = card  # every refresh brings a new object of the same card
+        self._served, self._status = served, status  # every refresh brings new objects of the same card
 
     async def _send_json(self, message: ReadyMessage | ErrorMessage) -> None:
         await self._send({"type": "websocket.send", "text": msgspec.json.encode(message).decode()})

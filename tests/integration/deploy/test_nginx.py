@@ -18,15 +18,20 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from landmarks.models.vocabulary_files import MAX_BYTES
 from serve_app.api.auth.api_keys import ApiKeyStore
 from serve_app.api.middleware.same_origin import Site
+from serve_app.gestures.client import TEACH_TIMEOUT_S
 from serve_app.settings import PROJECT_ROOT, ServiceArguments
+from serve_app.vocabularies.form import MAX_JSON_BYTES
 from testkit.listening import listening
 from testkit.load import EXAMPLE
+from testkit.model_files import write_embedding_version
 from testkit.nginx import CONFIG, NAME, Changes, Loopback, NginxFront, nginx_front
 from testkit.programs import require_program
 from testkit.service import free_ports
 from testkit.stages.local_stages import serving
+from testkit.vocabularies import made_gesture
 from tests.unit.serve_app.api.stream.test_endpoint import PACKED
 
 DEADLINE_S = 120
@@ -261,6 +266,25 @@ async def test_headers_that_a_client_makes_up_do_not_reach_the_service(tmp_path:
         assert {"forwarded", "proxy", "serve_multiplexed_model_id"}.isdisjoint(reached)
 
 
+@pytest.mark.anyio
+async def test_a_vocabulary_is_taught_and_asked_through_it(tmp_path: Path) -> None:
+    write_embedding_version(tmp_path / "models", 1)
+    recordings = [
+        {"label": label, "hands": made_gesture(label, seed, 30).tolist()}
+        for label in ("wave", "stop", "circle")
+        for seed in range(20)
+    ]
+    async with serving_behind_nginx(tmp_path / "models", tmp_path) as nginx, nginx.client() as client:
+        body = json.dumps({"recordings": recordings}).encode()
+        assert len(body) > 2 * 1_048_576, "it is no more than other bodies may have"
+        headers = {"Content-Type": "application/json"}
+        made = await client.put("/vocabularies/mine", content=body, headers=headers)
+        assert made.status_code == 201, made.text
+        window = {"sequence": made_gesture("stop", 99).tolist()}
+        answer = await client.post("/vocabularies/mine/predict", json=window)
+        assert answer.json()["prediction"] == "stop"
+
+
 def seconds(directive: str, text: str) -> list[int]:
     """The values of a directive in seconds."""
     return [int(value) for value in re.findall(rf"^\s*{directive} (\d+)s;", text, flags=re.MULTILINE)]
@@ -270,9 +294,12 @@ def test_its_limits_and_timeouts_go_with_the_serve_config() -> None:
     text = CONFIG.read_text()
     serve = yaml.safe_load((PROJECT_ROOT / "serve_config.yaml").read_text())
     arguments, options = serve["applications"][0]["args"], serve["http_options"]
-    assert re.findall(r"client_max_body_size (\w+);", text) == ["1m", "16m"]
+    assert re.findall(r"client_max_body_size (\w+);", text) == ["1m", "16m", "16m"]
+    assert 16 * 1_048_576 == MAX_JSON_BYTES >= MAX_BYTES
     assert (arguments["max_body_bytes"], arguments["max_analyze_bytes"]) == (1_048_576, 16 * 1_048_576)
     assert min(seconds("proxy_read_timeout", text)) > arguments["request_deadline_s"]
+    teaching = re.search(r"location ~ \^/vocabularies/\[\^/\]\+/\?\$ \{[^}]*proxy_read_timeout (\d+)s;", text)
+    assert teaching and int(teaching[1]) > arguments["request_deadline_s"] + TEACH_TIMEOUT_S
     assert max(seconds("proxy_read_timeout", text)) > 1.5 * ServiceArguments.model_validate(arguments).session_idle_s
     assert max(seconds("keepalive_timeout", text)) < options["keep_alive_timeout_s"]
     assert f"server 127.0.0.1:{options['port']};" in text

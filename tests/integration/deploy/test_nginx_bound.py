@@ -137,9 +137,10 @@ def bounded() -> re.Pattern[str]:
 
 
 def test_every_route_that_asks_a_model_shares_the_bound_and_no_other_does() -> None:
-    asking = {"/predict", "/analyze", "/api/analyze", INFER, "/v2/models/gesture/versions/1/infer"}
+    own = {"/vocabularies/mine/predict", f"/vocabularies/mine{INFER}"}
+    asking = {"/predict", "/analyze", "/api/analyze", INFER, "/v2/models/gesture/versions/1/infer", *own}
     for route in ROUTES:
-        path = route.path.format(name="gesture", version="1", file="a.js")
+        path = route.path.format(name="gesture", version="1", file="a.js", vocabulary="mine")
         assert bool(bounded().search(path)) == (path in asking), path
         assert bool(bounded().search(f"{path}/")) == (path in asking), path
     assert all(bounded().search(path) for path in asking)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from landmarks.recording import Recording
 from serve_app.batching import model_client
-from serve_app.errors import NotReady
+from serve_app.errors import NotReady, RequestError
 from serve_app.gestures.client import GestureClient
-from serve_app.schemas import ModelStatus, ResponseRow, TensorResponse, Tensors, stack
+from serve_app.schemas import BatchItem, ModelStatus, ResponseRow, TensorResponse, Tensors, VocabularyKey, stack
 from serve_app.settings import ServiceArguments
 from testkit.model_files import build_card, linear_model
 
@@ -24,14 +25,14 @@ class WatchedStages:
         self.away = False
         self.fault: BaseException | None = None
 
-    async def predict_json(self, items: Sequence[Tensors]) -> Sequence[bytes | Exception]:
+    async def predict_json(self, items: Sequence[BatchItem]) -> Sequence[bytes | Exception]:
         batch = stack(items)
         self.shapes.append(batch["sequence"].shape)
         if self.hangs:
             await asyncio.sleep(60)
         return [str(window[0, 0]).encode() for window in batch["sequence"]]
 
-    async def infer(self, items: Sequence[Tensors]) -> Sequence[ResponseRow | Exception]:
+    async def infer(self, items: Sequence[BatchItem]) -> Sequence[ResponseRow | Exception]:
         batch = stack(items)
         self.shapes.append(batch["sequence"].shape)
         version = self.versions.pop(0) if self.versions else "1"
@@ -52,6 +53,12 @@ class WatchedStages:
     async def artifacts(self) -> dict[str, bytes]:
         return {}
 
+    async def prepare(self, key: VocabularyKey, base: str) -> Sequence[bool | RequestError]:
+        return [True]
+
+    async def teach(self, recording: Recording, keep: Sequence[str], base: str) -> bytes | RequestError:
+        return b""
+
 
 def window(frames: int, value: float) -> Tensors:
     return {"sequence": np.full((frames, 84), value, np.float32), "presence": np.ones((frames, 2), np.float32)}
@@ -63,7 +70,7 @@ async def test_windows_of_different_length_are_stacked_apart_and_each_gets_its_o
     client = GestureClient("gesture", stages, ServiceArguments(batches_in_flight=1))
     lengths = [10, 20, 30] * 8
     answers = await asyncio.gather(
-        *(client.predict_json(window(frames, index)) for index, frames in enumerate(lengths))
+        *(client.predict_json(BatchItem(window(frames, index))) for index, frames in enumerate(lengths))
     )
     assert answers == [f"{index}.0".encode() for index in range(24)]
     assert stages.shapes == [(1, 10, 84), (8, 20, 84), (8, 30, 84), (7, 10, 84)]
@@ -75,9 +82,9 @@ async def test_a_stage_that_hangs_gives_its_slot_back_at_the_deadline() -> None:
     client = GestureClient("gesture", stages, ServiceArguments(batches_in_flight=1, request_deadline_s=0.1))
     stages.hangs = True
     with pytest.raises(TimeoutError):
-        await client.predict_json(window(10, 1))
+        await client.predict_json(BatchItem(window(10, 1)))
     stages.hangs = False
-    assert await client.predict_json(window(10, 2)) == b"2.0"
+    assert await client.predict_json(BatchItem(window(10, 2))) == b"2.0"
 
 
 @pytest.mark.anyio
@@ -170,9 +177,9 @@ async def test_a_watch_that_is_left_leaves_the_model_as_it_was() -> None:
 async def test_tensor_and_json_requests_share_no_batch_and_no_slot_and_each_gets_its_own_kind_of_answer() -> None:
     stages = WatchedStages()
     client = GestureClient("gesture", stages, ServiceArguments(batches_in_flight=1))
-    first = asyncio.ensure_future(client.predict_json(window(10, 1)))
+    first = asyncio.ensure_future(client.predict_json(BatchItem(window(10, 1))))
     both = asyncio.gather(client.infer([window(10, 2), window(10, 3)]), client.infer([window(10, 5)]))
-    last = await client.predict_json(window(10, 4))
+    last = await client.predict_json(BatchItem(window(10, 4)))
     (version, tensors), (_, lone) = await both
     assert (await first, version, tensors["first"].tolist(), last) == (b"1.0", "1", [2, 3], b"4.0")
     assert lone["first"].tolist() == [5]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, cast
 
 import numpy as np
@@ -15,7 +16,7 @@ from landmarks.shots.keypoints import PoseTrack
 from serve_app.deployments import ray_client
 from serve_app.deployments.ray_client import ATTEMPTS, RayInferenceClient, RayShotInferenceClient, call_with_retries
 from serve_app.errors import NotReady, Overloaded
-from serve_app.schemas import TensorResponse
+from serve_app.schemas import BatchItem, TensorGroup, TensorResponse, VocabularyKey
 from serve_app.shots.request import ShotRequest
 
 DIED = (RayActorError(), ActorUnavailableError("the connection broke", None))
@@ -93,7 +94,7 @@ def make_shot(poses: bool) -> ShotRequest:
     return ShotRequest(track, 0.0, None, 500, 200, "es", poses=points if poses else None)
 
 
-WINDOWS = [{"sequence": np.zeros((6, 84), np.float32)}] * 2
+WINDOWS = [BatchItem({"sequence": np.zeros((6, 84), np.float32)})] * 2
 SHOTS = [make_shot(poses=True)] * 2
 
 
@@ -134,13 +135,26 @@ def test_only_the_stage_whose_replica_died_is_called_again_and_it_is_given_value
 ) -> None:
     """A pending response as an argument would be resolved for ever by Serve's router, once its replica has died."""
     tensors = TensorResponse("1", {"label": np.array([b"yes", b"no"])}, {})
-    model, postprocess = Replica(fault, answer="output"), Replica(fault, answer=tensors)
+    answered = tensors if method == "predict_json" else [TensorGroup(tensors)]
+    model, postprocess = Replica(fault, answer="output"), Replica(fault, answer=answered)
     answer = run_ahead(lambda: getattr(make_stages(model, postprocess), method)(WINDOWS))
     assert answer is tensors if method == "predict_json" else [row.row for row in answer] == [0, 1]
-    (batch,), (again,) = model.calls
+    (batch, outputs), (again, _) = model.calls
     assert batch is again
+    assert outputs == ("logits",)
     assert cast("Any", batch)["sequence"].shape == (2, 6, 84)
-    assert postprocess.calls == [("output",)] * 2
+    assert postprocess.calls == [("output", ())] * 2
+
+
+@pytest.mark.parametrize("method", ["predict_json", "infer"])
+def test_a_batch_names_its_vocabularies_and_asks_for_the_embedding_only_where_one_is_named(method: str) -> None:
+    mine = VocabularyKey("mine", "0" * 64)
+    model, postprocess = Replica(answer="output"), Replica(answer=[])
+    batch = [WINDOWS[0], WINDOWS[0]._replace(vocabulary=mine), WINDOWS[0]._replace(outputs=("logits", "extra"))]
+    with suppress(KeyError):  # the made answer has no rows
+        run_ahead(lambda: getattr(make_stages(model, postprocess), method)(batch))
+    assert [outputs for _, outputs in cast("Any", model.calls)] == [("logits", "embedding", "extra")]
+    assert postprocess.calls == [("output", (None, mine, None))]
 
 
 def test_shots_without_poses_don_t_ask_the_model() -> None:

@@ -8,7 +8,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -72,10 +72,10 @@ async def test_a_stage_that_fails_is_logged_under_the_request_that_it_failed(
 ) -> None:
     right = ModelReplica.infer
 
-    async def wrong_on_zeros(self: ModelReplica, batch: Tensors) -> ModelOutput:
+    async def wrong_on_zeros(self: ModelReplica, batch: Tensors, *outputs: Sequence[str] | None) -> ModelOutput:
         if (batch["sequence"] == 0).all(axis=(1, 2)).any():
             raise ArithmeticError("the model failed on a window of zeros")
-        return await right(self, batch)
+        return await right(self, batch, *outputs)
 
     monkeypatch.setattr(ModelReplica, "infer", wrong_on_zeros)
 
