@@ -103,7 +103,8 @@ def merge_other_classes(logits: Tensor, config: Classes) -> Tensor:
     """
     if not config.other_classes:
         return logits
-    labels, none, others = logits.split([config.num_classes - 1, 1, config.other_classes], dim=-1)
+    known = config.num_classes - 1
+    labels, none, others = logits[:, :known], logits[:, known : known + 1], logits[:, known + 1 :]
     rest = torch.cat([none, others + math.log(OTHER_WEIGHT)], dim=-1).logsumexp(dim=-1, keepdim=True)
     return torch.cat([labels, rest], dim=-1)
 
