@@ -6,13 +6,14 @@ import pytest
 from benchmarks.edge.taught_signs import (
     HEADER,
     Person,
+    Play,
     Score,
     draw_taught,
     format_score,
     make_lesson,
     measure_false_rate,
     resample_nearest,
-    score_person,
+    score_taught,
     select_windows,
 )
 from edge_client.recognition.local_model import LocalModel
@@ -65,7 +66,7 @@ def test_another_number_of_frames_takes_the_nearest_ones() -> None:
 
 def test_what_is_taught_is_not_played_and_other_signs_make_no_event(model: LocalModel) -> None:
     person = Person("made", RECORDING, RECORDING)
-    score = score_person(person, model, [perform("lift")], count=4, frames=30, limit=50, settings=EASY)
+    score = score_taught(person, model, 4, Play(30, 50, [perform("lift")], EASY))
     assert score.gestures == 2
     assert sorted(sign.label for sign in score.signs) == ["grab", "grab", "wave", "wave"]
     assert all(sign.events == [sign.label] for sign in score.signs)
@@ -74,7 +75,7 @@ def test_what_is_taught_is_not_played_and_other_signs_make_no_event(model: Local
 
 def test_false_events_are_counted_by_the_minute(model: LocalModel) -> None:
     person = Person("made", RECORDING, RECORDING)
-    score = score_person(person, model, [perform("wave", 99)], count=4, frames=30, limit=0, settings=EASY)
+    score = score_taught(person, model, 4, Play(30, 0, [perform("wave", 99)], EASY))
     assert score.foreign_false == pytest.approx(60 * FPS / (30 + REST_FRAMES))
     assert measure_false_rate(Player(model), []) == 0.0
 
