@@ -128,13 +128,19 @@ async def measure_front(service: RunningService, seconds: float) -> int:
 
 
 def run_program(document: str | None, flag: str, default: float, load: Load) -> int:
-    """Run a load of a length that ``flag`` sets against a service of its own; the exit status."""
+    """Run a load of a length that ``flag`` sets against a service of its own; the exit status.
+
+    Ends the program with a sentence where the load can't be measured.
+    """
     parser = argparse.ArgumentParser(description=(document or "").partition("\n")[0])
     parser.add_argument(flag, dest="length", type=float, default=default, help=f"of load ({default})")
     length = parser.parse_args().length
     exit_on_sigterm()
     with running_copy() as service:
-        return uvloop.run(load(service, length))
+        try:
+            return uvloop.run(load(service, length))
+        except BenchmarkError as error:
+            sys.exit(f"{error}; measure on a machine that does nothing else")
 
 
 if __name__ == "__main__":
