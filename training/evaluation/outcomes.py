@@ -12,7 +12,7 @@ from landmarks.pose import Floats
 from landmarks.protocol.predictions import softmax
 from landmarks.recording import Texts
 from training.evaluation.metrics import Flags, compute_auroc
-from training.evaluation.results import ACCEPT_FROM, SHARPNESS
+from training.evaluation.results import ACCEPT_FROM, TEMPERATURE
 
 KNOWN_ACCEPTED: Final = 0.9
 UNKNOWN_ACCEPTED: Final = 0.05
@@ -77,7 +77,7 @@ def judge(logits: Array, labels: Sequence[str], truth: Texts, *, closed: bool = 
     likeliest = names[signs][logits[:, signs].argmax(axis=1)]
     named = signs[logits.argmax(axis=1)]
     probability = softmax(logits)[:, signs].max(axis=1).astype(np.float64)
-    sure = softmax(SHARPNESS * logits)[:, signs].max(axis=1) >= ACCEPT_FROM
+    sure = softmax(logits / TEMPERATURE)[:, signs].max(axis=1) >= ACCEPT_FROM
     return Outcome(
         score=logits[:, signs].max(axis=1).astype(np.float64) if closed else probability,
         correct=(likeliest == truth) & (named | closed),

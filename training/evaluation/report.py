@@ -14,7 +14,7 @@ from landmarks.files.atomic import replace_file
 from landmarks.models.card import Evaluation
 from training.evaluation.cross_validation import RECORDED
 from training.evaluation.metrics import BINS, Predictions, pool
-from training.evaluation.results import ACCEPT_FROM, SHARPNESS, ExperimentResult, format_results
+from training.evaluation.results import ACCEPT_FROM, TEMPERATURE, ExperimentResult, format_results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,8 +36,8 @@ def write_report(folder: Path, results: Mapping[str, ExperimentResult], details:
     lines = ["# Held-out figures", "", f"`{command}` printed them.", "", *format_results(results), ""]
     lines += [
         "The command selects nothing on what is held out: epochs are fixed, and it is looked at once, at the end.",
-        f"Accepted means that a sign is likeliest, from probability {ACCEPT_FROM} after all are raised to the power "
-        f"{SHARPNESS} and normalised, as the edge does before its trigger. Known ones count where they are right.",
+        f"Accepted means that a sign is likeliest, from probability {ACCEPT_FROM} at the temperature "
+        f"{TEMPERATURE:.2f}, as the edge applies it before its trigger. Known ones count where they are right.",
         "",
     ]
     known = next((name for name, result in results.items() if not result.experiment.unknown), None)
@@ -112,7 +112,7 @@ def _draw_rejection(axes: "Axes", unknown: ExperimentResult) -> None:
     axes.legend()
     area = 100 * float(np.mean([part.auroc for part in unknown.open_sets]))
     axes.set(title=f"Signs accepted: AUROC {area:.1f} %", ylabel="accepted, %", ylim=(0, 100))
-    axes.set_xlabel(f"from probability, after the power {SHARPNESS}")
+    axes.set_xlabel(f"from probability, at the temperature {TEMPERATURE:.2f}")
 
 
 def _draw_confusion(axes: "Axes", result: ExperimentResult) -> None:

@@ -19,8 +19,8 @@ from training.networks.architectures import find_none_label
 
 # From here on a prediction counts as accepted: where the edge's trigger begins,
 ACCEPT_FROM: Final = 0.95
-# after it has raised every probability to this power, as label smoothing keeps even a sure answer below 0.95.
-SHARPNESS: Final = 1.4
+# at this temperature, as label smoothing keeps even a sure prediction below 0.95.
+TEMPERATURE: Final = 1 / 1.4
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class FoldResult:
     def open_set(self) -> OpenSetMetrics:
         """Known and unknown signs, with probabilities as sharp as the edge makes them."""
         return OpenSetMetrics.from_predictions(
-            self.predictions[RECORDED].raise_to_power(SHARPNESS), find_none_label(self.class_labels)
+            self.predictions[RECORDED].raise_to_power(1 / TEMPERATURE), find_none_label(self.class_labels)
         )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from landmarks.files.atomic import replace_file
 from landmarks.models.card import Evaluation
-from training.evaluation.results import ACCEPT_FROM, SHARPNESS
+from training.evaluation.results import ACCEPT_FROM, TEMPERATURE
 from training.evaluation.stranger_figures import StrangerRow
 
 REPORT: Final = "report.md"
@@ -33,7 +33,7 @@ EXPLANATION: Final = (
     "Known are the labels that were taught (half of them, drawn by fixed seeds) or trained, unknown the others; rows"
     " are means over people or sessions and draws. Right: the nearest gesture is the true one; of bundled words, the"
     " likeliest label. Named: a label is likelier than none. Accepted: one has the probability"
-    f" {ACCEPT_FROM} after all are raised to the power {SHARPNESS} and normalised, as the edge's trigger asks for."
+    f" {ACCEPT_FROM} at the temperature {TEMPERATURE:.2f}, as the edge's trigger asks for."
     " Known at 5 % unknown, unknown at 90 % known: accepted rightly and accepted at the limit that does so. German"
     " words named: of dgs_unknown, on which nothing is trained. The constants of landmarks/models/prototypes.py were"
     " chosen with these people and sessions in view, so what is named and accepted is optimistic. Nothing else was."

@@ -11,10 +11,8 @@ from training.data.background import fit_background
 from training.data.windows import NONE, Windows
 from training.engine.config import TrainingConfig
 from training.evaluation.cross_validation import predict
+from training.evaluation.results import ACCEPT_FROM, TEMPERATURE
 
-# A sign is accepted from here up, where the trigger of the edge begins: with its default temperature, 1 / 1.4.
-ACCEPTED_FROM: Final = 0.95
-POWER: Final = 1.4
 MOST_CONFUSED: Final = 3
 
 
@@ -36,9 +34,9 @@ def summarise(network: nn.Module, config: TrainingConfig, train: Windows, valida
     if config.normalization == "image":
         points = fit_background(train, held_out=True)
         others = replace(train, points=points, target=np.zeros(len(points), np.int64), group=np.full(len(points), ""))
-        sure = predict(network, others, config).raise_to_power(POWER)
+        sure = predict(network, others, config).raise_to_power(1 / TEMPERATURE)
         names = np.asarray(labels)[sure.predicted]
-        taken = (names != NONE) & (sure.confidence >= ACCEPTED_FROM)
+        taken = (names != NONE) & (sure.confidence >= ACCEPT_FROM)
         lines.append(f"other signs taken for one of yours: {100 * taken.mean():.1f} % of {len(points)} windows")
     if NONE not in train.class_labels:
         lines.append(

@@ -19,7 +19,7 @@ from training.evaluation.experiments import VIEWS, Experiment, make_experiment
 from training.evaluation.metrics import Predictions
 from training.evaluation.prediction_cache import CODE, PredictionCache
 from training.evaluation.report import write_report
-from training.evaluation.results import ACCEPT_FROM, SHARPNESS, ExperimentResult, FoldResult, format_results
+from training.evaluation.results import ACCEPT_FROM, TEMPERATURE, ExperimentResult, FoldResult, format_results
 from training.export_onnx import read_evaluation
 
 
@@ -190,7 +190,7 @@ def test_a_row_on_unknown_signs_counts_what_is_accepted() -> None:
 def test_signs_are_accepted_where_the_edge_would_begin_to() -> None:
     shipped = Thresholds()
     assert shipped.probability_on == ACCEPT_FROM
-    assert 1 / shipped.temperature == pytest.approx(SHARPNESS, abs=1e-3)
+    assert shipped.temperature == pytest.approx(TEMPERATURE, abs=1e-3)
 
 
 def test_each_fold_is_calibrated_by_the_people_it_trained_with() -> None:
