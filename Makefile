@@ -64,10 +64,10 @@ mediapipe: $(VENV)/.installed # what MediaPipe's own tests need besides: two Deb
 	@$(VENV)/bin/python -m edge_client assets >/dev/null || echo "without MediaPipe's model files its tests are skipped"
 
 programs: # what tests of deploy/ and of pages run. Debian starts some as daemons: RUNLEVEL=1 prevents it, except under systemd
-	@{ command -v nginx && command -v prometheus && command -v chromium; } >/dev/null \
+	@{ command -v nginx && command -v prometheus && command -v chromium && command -v mosquitto; } >/dev/null \
 	  || { [ "$$(id -u)" = 0 ] && [ ! -d /run/systemd/system ] && apt-get update -qq \
-	    && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light prometheus chromium >/dev/null; } \
-	  || echo "without nginx, prometheus and chromium (sudo apt-get install nginx-light prometheus chromium), their tests are skipped"
+	    && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light prometheus chromium mosquitto >/dev/null; } \
+	  || echo "without nginx, prometheus, chromium and mosquitto (sudo apt-get install nginx-light prometheus chromium mosquitto), their tests are skipped"
 
 # Files of tests are spread over the cores; what starts servers follows by itself, one test after the other.
 UNIT_TESTS := $(VENV)/bin/python -m pytest -n auto --dist loadfile -q

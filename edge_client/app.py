@@ -17,6 +17,8 @@ from edge_client.capture.hand_tracker import open_tracker
 from edge_client.capture.live_source import LiveSource
 from edge_client.capture.sources import check_whole, open_frames, open_source
 from edge_client.demo import made_recording
+from edge_client.events.outputs import EventOutputs
+from edge_client.events.status import StatusMonitor
 from edge_client.pipeline import Pipeline
 from edge_client.publisher import Publisher
 from edge_client.recognition.local_model import LocalModel
@@ -56,23 +58,34 @@ def run_client(settings: Settings, with_screen: bool) -> Pipeline:
             StatePublisher(show, lambda: recogniser.link, settings.screen.rate, session_id, health)
         )
 
+        outputs = stack.enter_context(EventOutputs(settings, lambda: recogniser.labels))
+        monitor = StatusMonitor(outputs.publish, session_id)
+
         def publish(event: Event) -> None:
             publisher.publish(event)
+            outputs.publish(event)
             log.info("%s %.2f (%s, %.0f ms)", event.gesture, event.score, event.source, event.latency_ms)
 
         pipeline = Pipeline(settings, recogniser, tracker, publish=publish, show=states.show, session_id=session_id)
         live = (source,) if isinstance(source, LiveSource) else ()
-        health.watch(publisher.worker, *recogniser.workers, states.worker, *live)
+        health.watch(publisher.worker, *outputs.parts, *recogniser.workers, states.worker, *live)
         stop = stack.enter_context(stop_on_signals(source.close))
         watchdog = stack.enter_context(Watchdog(health=health))
 
+        def watch() -> None:
+            watchdog.alive()
+            link = recogniser.link
+            offline = (link.reason or "it is away") if link.connection == "offline" else ""
+            monitor.observe("service", offline, time.monotonic(), time.time())
+            monitor.observe("camera", live[0].trouble if live else "", time.monotonic(), time.time())
+
         def wait_on() -> None:
             pipeline.show_no_frame()
-            watchdog.alive()
+            watch()
 
         for frame in open_frames(source, wait_on):
             pipeline.step(frame)
-            watchdog.alive()
+            watch()
             if stop.is_set():
                 break
         _take_last_predictions(pipeline)

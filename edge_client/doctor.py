@@ -31,7 +31,7 @@ from edge_client.recognition.local_model import LocalModel, apply_vocabulary
 from edge_client.recognition.local_vocabulary import open_local_vocabulary
 from edge_client.service.http_client import ServiceClient
 from edge_client.service.replies import ServiceError
-from edge_client.settings import Settings
+from edge_client.settings import Settings, SettingsError
 from landmarks.models.card import ModelError
 from landmarks.recording import RecordingError
 from landmarks.tracking.assets import HAND_LANDMARKER, AssetError, find_asset
@@ -73,6 +73,8 @@ def run_checks(settings: Settings) -> list[CheckResult]:
         check_clock,
         check_device_model,
         check_screen,
+        check_broker,
+        check_actions,
         check_temperature,
         check_throttling,
     ]
@@ -217,6 +219,35 @@ def check_screen(settings: Settings) -> CheckResult:
         hint = "python -m edge_client ui, or run --ui"
         return CheckResult("screen", "warn", f"nothing listens at {origin}", hint)
     return CheckResult("screen", "ok", f"{origin} answers {answer.status}")
+
+
+def check_broker(settings: Settings) -> CheckResult:
+    """The MQTT broker takes us, where one is set."""
+    if not settings.mqtt.host:
+        return CheckResult("MQTT broker", "ok", "none set")
+    where = f"{settings.mqtt.host}:{settings.mqtt.port}"
+    try:
+        from edge_client.events.broker import try_broker
+
+        reason = try_broker(settings.mqtt)
+    except ModuleNotFoundError as error:
+        return CheckResult("MQTT broker", "fail", str(error), "pip install -r edge_client/requirements.txt")
+    except SettingsError as error:
+        return CheckResult("MQTT broker", "fail", str(error), "see the [mqtt] table of the settings")
+    if reason:
+        hint = "start it or set mqtt.host and mqtt.port; mqtt.user and HELEN_MQTT_PASSWORD where it wants a user"
+        return CheckResult("MQTT broker", "fail", f"{where}: {reason}", hint)
+    return CheckResult("MQTT broker", "ok", f"{where}, topics below {settings.mqtt.prefix}/")
+
+
+def check_actions(settings: Settings) -> CheckResult:
+    """The programs of the actions are there."""
+    programs = [rule.command[0] for rule in settings.actions.rules if rule.command]
+    missing = sorted({program for program in programs if shutil.which(program) is None})
+    if missing:
+        hint = "install it, or name its whole path in actions.rules"
+        return CheckResult("actions", "fail", f"no program {', '.join(missing)}", hint)
+    return CheckResult("actions", "ok", f"{len(settings.actions.rules)} rules")
 
 
 def check_temperature(_: Settings) -> CheckResult:

@@ -89,6 +89,13 @@ class AsyncRecogniser(AbstractContextManager["AsyncRecogniser"]):
         model = self._metadata or self._local
         return model.shape if model else None
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What predictions may name: as the service says, else as the local model says, else nothing yet."""
+        if self._metadata is not None:
+            return self._metadata.class_labels
+        return self._local.labels if self._local else ()
+
     def submit(self, window: Window) -> None:
         """Hand over a window; returns at once."""
         self._submitted_s = window.time_s

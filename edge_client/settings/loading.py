@@ -18,7 +18,8 @@ from edge_client.settings.schema import ENVIRONMENT, Settings
 from edge_client.settings.values import LONGEST_SHOWN
 
 MAX_BYTES: Final = 1_000_000
-SECRET: Final = "cloud.api_key"  # noqa: S105 - the name of a setting
+SECRETS: Final = ("cloud.api_key", "mqtt.password")
+RULES: Final = "actions.rules"  # an address or a header of theirs may be a secret
 
 Tables = dict[str, dict[str, Any]]
 
@@ -102,7 +103,8 @@ def describe_error(error: ErrorDetails) -> str:
         return f"{path} is unknown, expected a name that `python -m edge_client settings` prints"
     if error["type"] == "value_error":  # of our own check, which says what it found
         return f"{path} {error['ctx']['error']}"
-    if path == SECRET:
+    hidden = path.startswith(RULES) and not isinstance(error["input"], int | float)
+    if path in SECRETS or hidden:
         return f"{path}: {error['msg']}"
     shown = str(error["input"]).lower() if isinstance(error["input"], bool) else repr(error["input"])
     return f"{path}: {error['msg']}, found {shown if len(shown) <= LONGEST_SHOWN else shown[:LONGEST_SHOWN] + '…'}"

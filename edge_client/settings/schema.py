@@ -3,12 +3,13 @@
 The commented TOML file and the flags' help are made from these classes (``settings_file.py``, ``cli.py``).
 """
 
-from typing import Any, Final, Literal, Self
+from typing import Final, Literal, Self
 from urllib.parse import urljoin
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, model_validator
 
+from edge_client.settings.group import Group
+from edge_client.settings.home import Actions, Mqtt
 from edge_client.settings.values import BaseUrl, HeaderText, HostNames, Labels, Pairs, Seconds, Share, SourceName, Url
 
 ENVIRONMENT: Final = {
@@ -22,20 +23,10 @@ ENVIRONMENT: Final = {
     "HELEN_API_KEY": "cloud.api_key",
     "HELEN_BACKEND_GESTURE_URL": "publish.url",
     "HELEN_VOCABULARIES_DIR": "device.vocabularies",
+    "HELEN_MQTT_HOST": "mqtt.host",
+    "HELEN_MQTT_USER": "mqtt.user",
+    "HELEN_MQTT_PASSWORD": "mqtt.password",
 }
-
-
-class Group(BaseModel):
-    """A table of the TOML file. Numbers may be written as text, as flags and variables have them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _reject_booleans(cls, value: Any) -> Any:
-        if isinstance(value, bool):  # which pydantic takes for 0 and 1
-            raise PydanticCustomError("boolean", "Input should be a number or a text")
-        return value
 
 
 class Capture(Group):
@@ -184,3 +175,5 @@ class Settings(Group):
     device: Device = Device()
     publish: Publish = Publish()
     screen: Screen = Screen()
+    mqtt: Mqtt = Mqtt()
+    actions: Actions = Actions()

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 
 LONGEST_SHOWN: Final = 60
+LONGEST_TOPIC: Final = 200
 HOST_NAME_CHARACTERS: Final = frozenset(string.ascii_letters + string.digits + "-._")
 # What the client adds to the base URL by itself.
 SERVICE_ROUTES: Final = ("/predict", "/metadata", "/health", "/stream", "/analyze", "/v2")
@@ -103,6 +104,32 @@ def check_host(name: str) -> str:
     return name
 
 
+def check_host_text(host: str) -> str:
+    """A host's name or IP address, or nothing.
+
+    Raises:
+        ValueError: it has a scheme, a port or anything else.
+    """
+    if host and not set(host) <= HOST_NAME_CHARACTERS | set(":" if host.count(":") > 1 else ""):
+        # What stands before an @ may be a password.
+        raise ValueError(
+            f"is {host.rpartition('@')[2][:LONGEST_SHOWN]!r}, expected a name or an address alone, such as 192.168.1.10"
+        )
+    return host
+
+
+def check_topic(topic: str) -> str:
+    """The beginning of an MQTT topic, or nothing.
+
+    Raises:
+        ValueError: it has a wildcard, an empty level, or what is no text.
+    """
+    empty_level = topic != "" and "" in topic.split("/")
+    if empty_level or set(topic) & {"+", "#"} or not topic.isprintable() or len(topic) > LONGEST_TOPIC:
+        raise ValueError(f"is {topic[:LONGEST_SHOWN]!r}, expected a topic such as helen/door, without + and #")
+    return topic
+
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 SourceName = Annotated[str, Field(min_length=1), BeforeValidator(read_index)]
@@ -112,3 +139,5 @@ HeaderText = Annotated[str, AfterValidator(check_header)]
 Labels = Annotated[tuple[str, ...], BeforeValidator(split_list)]
 HostNames = Annotated[tuple[Annotated[str, AfterValidator(check_host)], ...], BeforeValidator(split_list)]
 Pairs = Annotated[dict[str, str], BeforeValidator(split_pairs)]
+HostText = Annotated[str, AfterValidator(check_host_text)]
+TopicPrefix = Annotated[str, AfterValidator(check_topic)]
