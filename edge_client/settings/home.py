@@ -104,7 +104,7 @@ class Rule(Group):
     url: Url | None = Field(default=None, description="URL to call", repr=False)
     method: Method = Field(default="POST", description="the call's method")
     headers: dict[HeaderText, HeaderText] = Field(default={}, description="the call's headers", repr=False)
-    body: str = Field(default="", description="the call's body; empty: the event as JSON, where there is one")
+    body: str = Field(default="", description="the call's body; empty: the event as JSON, but for GET", repr=False)
     command: Command = Field(default=(), description="program and arguments", repr=False)
     cooldown: float = Field(default=1.0, description="seconds until it can happen again", ge=0, le=86400)
 

@@ -16,7 +16,8 @@ from edge_client.app import run_client
 from edge_client.capture import live_source
 from edge_client.capture.frames import Source
 from edge_client.capture.sources import open_source
-from edge_client.settings import Capture, Cloud, Device, Publish, Screen, Settings
+from edge_client.events import status
+from edge_client.settings import Actions, Capture, Cloud, Device, Publish, Rule, Screen, Settings
 from landmarks.models.session import ModelSession
 from landmarks.recording import write_recording
 from testkit.edge.http_service import Reply, http_service, model_answers
@@ -80,7 +81,7 @@ def camera(
 
 @contextlib.contextmanager
 def running_client(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, watchdog_us: int = 4
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, watchdog_us: int = 4, actions: Actions | None = None
 ) -> Iterator[tuple[socket.socket, list[Any]]]:
     """A client on camera 0 without a service; gives systemd's end of its socket and the states that were shown."""
     sources: list[Source] = []
@@ -95,7 +96,10 @@ def running_client(
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
     monkeypatch.setenv("WATCHDOG_USEC", str(watchdog_us))
     settings = Settings(
-        capture=Capture(source="0", stall=TICK_S), device=Device(model=""), cloud=Cloud(url="http://127.0.0.1:9")
+        capture=Capture(source="0", stall=TICK_S),
+        device=Device(model=""),
+        cloud=Cloud(url="http://127.0.0.1:9"),
+        actions=actions or Actions(),
     )
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
@@ -142,6 +146,36 @@ def test_a_camera_that_is_lost_is_said_until_it_is_back(
         wait_until(lambda: shown[-1]["fps"] == 0 and shown[-1]["troubles"] == ["camera 0 fails: OSError: unplugged"])
         pictures["cvtColor"] = convert
         wait_until(lambda: shown[-1]["fps"] > 0 and not shown[-1]["troubles"])
+
+
+def test_a_camera_and_a_service_that_are_lost_are_events_and_so_is_a_camera_that_is_back(
+    camera: Callable[[list[int]], Camera], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("unplugged")
+
+    camera([])
+    monkeypatch.setattr(status, "LASTS_S", TICK_S)
+    pictures = sys.modules["cv2"].__dict__
+    convert = pictures["cvtColor"]
+    with http_service(lambda _: Reply()) as home:
+        rule = Rule(when=("camera_lost", "camera_back", "service_lost"), url=home.url, cooldown=0)
+        with running_client(tmp_path, monkeypatch, 60_000_000, Actions(rules=(rule,))) as (_, shown):
+
+            def list_events() -> set[str]:
+                return {request.json()["event"] for request in home.requests}
+
+            wait_until(lambda: "service_lost" in list_events())
+            wait_until(lambda: shown and shown[-1]["fps"] > 0)
+            pictures["cvtColor"] = fail
+            wait_until(lambda: "camera_lost" in list_events())
+            pictures["cvtColor"] = convert
+            wait_until(lambda: "camera_back" in list_events())
+        assert {request.json()["session_id"] for request in home.requests} == {shown[-1]["session_id"]}
+        reasons = {request.json()["event"]: request.json()["reason"] for request in home.requests}
+    assert "127.0.0.1:9" in reasons["service_lost"]
+    assert reasons["camera_lost"] == "camera 0 fails: OSError: unplugged"
+    assert reasons["camera_back"] == ""
 
 
 def test_a_camera_whose_driver_hangs_beyond_help_leaves_the_watchdog_unfed(
