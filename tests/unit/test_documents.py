@@ -2,16 +2,19 @@
 
 import re
 import tomllib
+from pathlib import Path
 from posixpath import dirname, join, normpath
 
 import pytest
 import yaml
 
+from edge_client.events.home_assistant import Topics
+from edge_client.settings import Actions, Mqtt, Rule, load_settings
 from serve_app.api.application import ROUTES
 from serve_app.api.error_handlers import HTTP_CODES
 from serve_app.errors import RequestError
 from serve_app.settings import PROJECT_ROOT, Environment, ModelSettings, ServiceArguments
-from testkit.documents import PAGES, is_shown, list_anchors, list_blocks, read_page
+from testkit.documents import PAGES, Block, is_shown, list_anchors, list_blocks, read_page
 
 READMES = ("README.md", "README.es.md")
 README_LINES = 150
@@ -19,6 +22,8 @@ DOCS = {
     "architecture",
     "benchmarks",
     "deploy",
+    "home",
+    "home.es",
     "http-api",
     "operations",
     "security",
@@ -57,6 +62,7 @@ NOT_RUN = {
     r"(\.venv/bin/)?python -m edge_client record": "needs a camera",
     r"\.venv/bin/python -m edge_client (doctor|run|assets)": "needs a camera, or downloads",
     r"\.venv/bin/python -m edge_client teach": "needs a camera; its tests run it on a recording",
+    r"export HELEN_MQTT_PASSWORD=": "a password of one's own",
     r"export HELEN_CLOUD_API_URL=": "an address in one's own network",
 }
 NO_ANSWER_OF_THE_SERVICE = {"edge_client/README.md", "edge_client/README.es.md"}  # they show the client's own event
@@ -138,6 +144,25 @@ def test_every_make_target_that_it_names_exists(name: str) -> None:
 
 def test_both_languages_give_the_same_commands() -> None:
     assert list_commands("README.md") == list_commands("README.es.md")
+    assert list_blocks("docs/home.md") == list_blocks("docs/home.es.md")
+
+
+@pytest.mark.parametrize("block", [block for block in list_blocks("docs/home.md") if block.language == "toml"])
+def test_the_settings_that_the_page_on_a_home_shows_are_taken(block: Block, tmp_path: Path) -> None:
+    file = tmp_path / "edge.toml"
+    file.write_text(block.text)
+    settings = load_settings(file, environment={})
+    assert settings.mqtt.host or settings.actions.rules
+
+
+def test_the_page_on_a_home_names_every_setting_of_actions_and_topic_of_mqtt() -> None:
+    page = read_page("docs/home.md")
+    assert {name for name in {*Actions.model_fields, *Rule.model_fields} if f"`{name}" not in page} == set()
+    topics = Topics("helen/door")
+    named = {topics.gesture, topics.last_gesture, topics.status, topics.availability}
+    named |= {topics.get_state("camera"), topics.get_state("service")}
+    assert set(re.findall(r"`(helen/door/\w+)`", page)) == named
+    assert f"at most {Mqtt().queue} " in page
 
 
 def reasons(command: str) -> list[str]:
