@@ -1,16 +1,12 @@
 """Events over MQTT against a real mosquitto: each arrives once, whatever the broker does in the meantime."""
 
-import contextlib
 import json
 import logging
-import select
-import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -149,99 +145,6 @@ def test_a_lost_camera_is_an_event_and_a_state(broker: Mosquitto) -> None:
         said = [json.loads(payload)["event"] for payload in listener.payloads(f"{DEVICE}/status")]
         assert said == ["camera_lost", "camera_back"]
         assert listener.newest(f"{DEVICE}/service") == b"ON"
-
-
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "restarted in order"])
-def test_while_the_broker_is_away_at_ten_gestures_a_second_none_is_lost_and_none_comes_twice(
-    tmp_path: Path, how: signal.Signals, capsys: pytest.CaptureFixture[str]
-) -> None:
-    away_s, period_s = 4.0, 0.1
-    kept = f"allow_anonymous true\npersistence true\npersistence_location {tmp_path}/"
-    with running_mosquitto(tmp_path, kept if how == signal.SIGTERM else "allow_anonymous true") as broker:
-        settings = settings_for(broker, settle=2.0)
-        # The listener comes back half a second after the broker, and knows nothing of before.
-        with Listener(broker.port, back_after_s=0.5) as listener, MqttPublisher(settings, labels) as publisher:
-            wait_until(lambda: publisher.trouble == "" and listener.payloads(f"{DEVICE}/availability"))
-            ended = threading.Event()
-            published: list[int] = []
-
-            def gesture() -> None:
-                while not ended.wait(period_s):
-                    published.append(len(published) + 1)
-                    publisher.publish(event(published[-1]))
-
-            hands = threading.Thread(target=gesture)
-            hands.start()
-            time.sleep(1.0)
-            broker.kill(how)
-            time.sleep(away_s)
-            broker.start()
-            time.sleep(1.0)
-            ended.set()
-            hands.join()
-            wait_until(lambda: publisher.delivery.sent == len(published))
-            wait_until(lambda: len(listener.payloads(f"{DEVICE}/gesture")) >= len(published))
-            time.sleep(0.3)  # what would come twice comes now
-            heard = [json.loads(said)["sequence"] for said in listener.payloads(f"{DEVICE}/gesture")]
-    lost, doubled = set(published) - set(heard), [number for number, times in Counter(heard).items() if times > 1]
-    found = f"{len(published)} gestures: {len(lost)} lost, {len(doubled)} doubled"
-    with capsys.disabled():
-        sys.stdout.write(f"\nbroker away {away_s:g} s, {found}; at most {settings.queue} wait\n")
-    assert (lost, doubled) == (set(), [])
-    assert heard == published
-
-
-def test_a_connection_that_breaks_in_the_middle_of_anything_loses_nothing_and_doubles_nothing(
-    broker: Mosquitto,
-) -> None:
-    with Listener(broker.port) as listener, breaking_relay(broker.port) as (port, breaks):
-        with MqttPublisher(settings_for(broker, port=port)) as publisher:
-            for number in range(1, 41):
-                publisher.publish(event(number))
-            wait_until(lambda: publisher.delivery.sent == 40)
-        wait_until(lambda: len(listener.payloads(f"{DEVICE}/gesture")) >= 40)
-        heard = [json.loads(said)["sequence"] for said in listener.payloads(f"{DEVICE}/gesture")]
-    assert heard == list(range(1, 41))
-    assert len(breaks) > 5
-
-
-@contextlib.contextmanager
-def breaking_relay(to_port: int) -> Iterator[tuple[int, list[int]]]:
-    """A way to the broker that breaks after some packets, now in one direction and now in the other; and its breaks."""
-    breaks: list[int] = []
-    ended = threading.Event()
-
-    def relay(here: socket.socket, there: socket.socket, packets: int) -> None:
-        """Pass on what comes from either side until the last packet, which is lost."""
-        while True:
-            readable, _, _ = select.select([here, there], [], [], 0.1)
-            for side in readable:
-                data = side.recv(65536)
-                packets -= 1
-                if not data or not packets:
-                    return
-                (there if side is here else here).sendall(data)
-            if ended.is_set():
-                return
-
-    with socket.create_server((HOST, 0)) as server:
-        server.settimeout(0.1)
-
-        def serve() -> None:
-            while not ended.is_set():
-                with contextlib.suppress(TimeoutError, OSError):
-                    here, _ = server.accept()
-                    with here, socket.create_connection((HOST, to_port)) as there:
-                        relay(here, there, packets=13 + len(breaks) % 11)
-                        breaks.append(1)
-
-        serving = threading.Thread(target=serve)
-        serving.start()
-        try:
-            yield server.getsockname()[1], breaks
-        finally:
-            ended.set()
-            serving.join()
 
 
 def test_a_full_queue_drops_the_oldest(broker: Mosquitto, caplog: pytest.LogCaptureFixture) -> None:
