@@ -27,6 +27,7 @@ from edge_client.capture.frames import SourceError
 from edge_client.capture.live_source import LiveSource
 from edge_client.capture.sources import check_whole, open_source
 from edge_client.capture.stream_url import hide_password
+from edge_client.events.status import STATUS_NAMES
 from edge_client.recognition.local_model import LocalModel, apply_vocabulary
 from edge_client.recognition.local_vocabulary import open_local_vocabulary
 from edge_client.service.http_client import ServiceClient
@@ -241,13 +242,25 @@ def check_broker(settings: Settings) -> CheckResult:
 
 
 def check_actions(settings: Settings) -> CheckResult:
-    """The programs of the actions are there."""
-    programs = [rule.command[0] for rule in settings.actions.rules if rule.command]
-    missing = sorted({program for program in programs if shutil.which(program) is None})
+    """The programs of the actions are there, and the service knows the gestures that they wait for."""
+    rules = settings.actions.rules
+    if not rules:
+        return CheckResult("actions", "ok", "none set")
+    programs = {rule.command[0] for rule in rules if rule.command}
+    missing = sorted(program for program in programs if shutil.which(program) is None)
     if missing:
         hint = "install it, or name its whole path in actions.rules"
         return CheckResult("actions", "fail", f"no program {', '.join(missing)}", hint)
-    return CheckResult("actions", "ok", f"{len(settings.actions.rules)} rules")
+    with contextlib.closing(ServiceClient(settings.cloud)) as client:
+        metadata = client.get_model_metadata(timeout=3.0)
+    known = None if metadata is None else {*metadata["class_labels"], *STATUS_NAMES}
+    unknown = sorted({name for rule in rules for name in rule.when if known is not None and name not in known})
+    if unknown:
+        hint = f"the service knows {', '.join(sorted(known or ()))}"
+        return CheckResult("actions", "warn", f"no gesture {', '.join(unknown)}", hint)
+    return CheckResult(
+        "actions", "ok", f"rules for {', '.join(sorted({name for rule in rules for name in rule.when}))}"
+    )
 
 
 def check_temperature(_: Settings) -> CheckResult:

@@ -4,12 +4,14 @@ No thread and no clock of its own: the client's loop says what is wrong now, and
 """
 
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
 Part = Literal["camera", "service"]
 StatusName = Literal["camera_lost", "camera_back", "service_lost", "service_back"]
+
+STATUS_NAMES: Final[tuple[str, ...]] = get_args(StatusName)
 
 # What lasts less is no event: a camera that is opened again at once, a service that restarts.
 LASTS_S: Final = 2.0

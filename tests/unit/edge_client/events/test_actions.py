@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_client.doctor import check_actions
+from edge_client.doctor import CheckResult, check_actions
 from edge_client.events.actions import ActionRunner
 from edge_client.events.status import StatusEvent
-from edge_client.settings import Actions, Settings, SettingsError
-from testkit.edge.http_service import Reply, http_service
+from edge_client.settings import Actions, Cloud, Settings, SettingsError
+from landmarks.models.session import ModelSession
+from testkit.edge.http_service import Reply, http_service, model_answers
 from testkit.waiting import wait_until
 from tests.unit.edge_client.test_publisher import event
 
@@ -208,9 +209,18 @@ def test_what_the_environment_lacks_or_cannot_be_sent_is_named_at_the_start(
         ActionRunner(actions({"when": "hello"} | rule), environment)
 
 
-def test_the_doctor_looks_for_the_programs() -> None:
-    assert check_actions(Settings()).state == "ok"
-    there = {"when": "yes", "command": ["sh"]}
-    assert check_actions(Settings(actions=actions(there))).found == "1 rules"
-    finding = check_actions(Settings(actions=actions(there, {"when": "no", "command": ["no-such-program", "x"]})))
-    assert (finding.state, finding.found) == ("fail", "no program no-such-program")
+def test_the_doctor_looks_for_programs_and_for_gestures_that_the_service_knows(repository: Path) -> None:
+    with http_service(model_answers(ModelSession.open(repository / "gesture" / "1"))) as service:
+        known = ModelSession.open(repository / "gesture" / "1").card.class_labels[0]
+
+        def check(*rules: Mapping[str, object]) -> CheckResult:
+            return check_actions(Settings(actions=actions(*rules), cloud=Cloud(url=service.url, retries=0)))
+
+        there = {"when": [known, "camera_lost"], "command": ["sh"]}
+        assert (check().state, check(there).state) == ("ok", "ok")
+        missing = check(there, {"when": "no", "command": ["no-such-program", "x"]})
+        assert (missing.state, missing.found) == ("fail", "no program no-such-program")
+        misspelt = check(there, {"when": "helo", "url": "http://h/s-1"})
+        assert (misspelt.state, misspelt.found) == ("warn", "no gesture helo")
+        assert known in misspelt.hint
+        assert "s-1" not in misspelt.line()
