@@ -108,13 +108,13 @@ def check_host_text(host: str) -> str:
     """A host's name or IP address, or nothing.
 
     Raises:
-        ValueError: it has a scheme, a port or anything else.
+        ValueError: it has a scheme, a port or anything else; a password is never quoted.
     """
+    if "@" in host:
+        raise ValueError("has a user or a password, expected neither: they go into mqtt.user and HELEN_MQTT_PASSWORD")
     if host and not set(host) <= HOST_NAME_CHARACTERS | set(":" if host.count(":") > 1 else ""):
-        # What stands before an @ may be a password.
-        raise ValueError(
-            f"is {host.rpartition('@')[2][:LONGEST_SHOWN]!r}, expected a name or an address alone, such as 192.168.1.10"
-        )
+        found = host[:LONGEST_SHOWN]
+        raise ValueError(f"is {found!r}, expected a name or an address alone, such as 192.168.1.10")
     return host
 
 

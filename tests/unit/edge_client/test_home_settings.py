@@ -54,6 +54,7 @@ def test_rules_are_read_from_a_file_and_from_a_flag(tmp_path: Path) -> None:
     [
         ("[mqtt]\nhost = 'mqtt://box'", "mqtt.host is 'mqtt://box', expected a name or an address alone"),
         ("[mqtt]\nhost = 'box:1883'", "mqtt.host is 'box:1883', expected a name or an address alone"),
+        ("[mqtt]\nhost = 'u:p@box'", "mqtt.host has a user or a password, expected neither"),
         ("[mqtt]\nhost = 3", "mqtt.host: Input should be a valid string, found 3"),
         ("[mqtt]\nport = true", "mqtt.port: Input should be a number or a text, found true"),
         ("[mqtt]\nport = 70000", "mqtt.port: Input should be less than or equal to 65535, found 70000"),
