@@ -296,6 +296,16 @@ async def test_what_to_change_stands_over_the_hands_until_it_is_done(
             assert await tab.evaluate("cutTexts()") == []
 
 
+async def test_a_camera_that_is_away_is_told_while_the_service_is_there(profile: Path, hub: Hub, url: str) -> None:
+    trouble = "rpicam has ended: no cameras available"
+    async with opened(profile, url) as tab:
+        hub.show(ONLINE | {"reason": trouble, "fps": 0})
+        await tab.until(f"document.getElementById('reason').innerText === '{trouble}'")
+        assert await tab.evaluate("document.getElementById('reason').offsetHeight") > 0
+        hub.show(GUESS | ONLINE)
+        await tab.until("document.getElementById('reason').offsetHeight === 0")
+
+
 def test_the_server_knows_every_state_of_the_client() -> None:
     for value in get_args(Connection):
         ClientState(connection=value)
