@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +21,7 @@ from edge_client.capture.piped import pictures
 from edge_client.capture.piped.rpicam import PiCamera
 from edge_client.capture.sources import open_source
 from edge_client.settings import Capture
+from landmarks.tracking.assets import HAND_LANDMARKER, AssetError, find_asset
 from serve_app.settings import PROJECT_ROOT
 from testkit.edge.rpicam import IN_USE, NO_CAMERA, Play, install_rpicam, read_runs
 from testkit.waiting import DEADLINE_S, wait_until
@@ -196,3 +198,28 @@ def test_the_program_does_not_outlive_a_client_that_is_killed(folder: Path, deaf
     client.send_signal(signal.SIGKILL)
     client.wait(10)
     wait_until(lambda: not is_alive(run["pid"]))
+
+
+def test_the_whole_client_runs_on_it_and_ends_it(folder: Path) -> None:
+    pytest.importorskip("mediapipe", reason="MediaPipe is not installed here: see edge_client/README.md")
+    try:
+        find_asset(HAND_LANDMARKER)
+    except AssetError as error:
+        pytest.skip(str(error))
+    install_rpicam(folder, {"frames": 10, "says": NO_CAMERA}, {})
+    command = [sys.executable, "-m", "edge_client", "run", "--source", "rpicam", "--cloud-url", "http://127.0.0.1:9"]
+    log, address = folder / "log", str(folder / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd, log.open("w") as output:
+        systemd.bind(address)
+        systemd.settimeout(4 * DEADLINE_S)
+        environment = os.environ | {"NOTIFY_SOCKET": address}
+        client = subprocess.Popen(command, cwd=PROJECT_ROOT, stderr=output, env=environment)
+        try:
+            assert systemd.recv(100) == b"READY=1"
+            wait_until(lambda: "rpicam gives frames" in log.read_text())
+            client.terminate()
+            assert client.wait(DEADLINE_S) == 0
+        finally:
+            client.kill()
+    assert "rpicam has ended: no cameras available" in log.read_text()
+    assert "0 events" in log.read_text()

@@ -1,5 +1,7 @@
 """What the Pi's own camera is called, what its program is told, and what of its words is quoted."""
 
+from pathlib import Path
+
 import pytest
 
 from edge_client.capture.frames import SourceError
@@ -57,3 +59,14 @@ def test_the_camera_turns_what_it_can(rotate: int, mirror: bool, flags: str) -> 
 )
 def test_an_error_is_quoted_in_a_line(text: str, quoted: str) -> None:
     assert quote_error(text) == quoted
+
+
+def test_the_kernel_ends_it_with_a_client_that_is_killed_where_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert build_command("rpicam-vid", 0, Capture())[0] == "rpicam-vid"
+    guard = tmp_path / "setpriv"
+    guard.touch(0o755)
+    guarded = build_command("rpicam-vid", 0, Capture())
+    assert guarded[:5] == [str(guard), "--pdeathsig", "KILL", "--", "rpicam-vid"]
