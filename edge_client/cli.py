@@ -57,6 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     for command in (teach, forget, gestures):
         command.add_argument("--vocabulary", metavar="NAME", help="whose gestures, where the service's URL doesn't say")
     model = commands.add_parser("model", help="fetch the service's model, to answer here when it is away")
+    commands.add_parser("cameras", help="list the cameras of this machine, and say which to use")
     doctor = commands.add_parser("doctor", help="check everything that the client needs, and say what to do")
     bench = commands.add_parser("bench", help="milliseconds a frame of each stage")
     bench.add_argument("file", help="video or recording to measure on")
@@ -111,6 +112,12 @@ def _run_command(options: argparse.Namespace) -> int:
         for asset, path in zip(ASSETS, fetch_assets(options.folder), strict=True):
             _print(f"{path}  SHA-256 {asset.sha256}")
         return 0
+    if options.command == "cameras":
+        from edge_client.capture.camera_list import choose_camera, describe_cameras, list_cameras
+
+        cameras, problems = list_cameras()
+        _print(describe_cameras(cameras, problems))
+        return int(choose_camera(cameras) is None)
     settings = read_settings(options)
     # Each command imports what it needs: `doctor` must run where MediaPipe or the web server doesn't.
     if options.command in ("run", "replay", "demo"):

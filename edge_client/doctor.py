@@ -23,6 +23,7 @@ import numpy as np
 import urllib3
 from urllib3.util import Timeout
 
+from edge_client.capture.camera_list import advise_camera, list_cameras
 from edge_client.capture.frames import SourceError
 from edge_client.capture.live_source import LiveSource
 from edge_client.capture.sources import check_whole, open_source
@@ -123,13 +124,12 @@ def check_assets(_: Settings) -> CheckResult:
 def check_source(settings: Settings) -> CheckResult:
     """The camera or other source gives frames."""
     name = hide_password(settings.capture.source)
-    hint = "plug it in or seat its ribbon; `v4l2-ctl --list-devices` names cameras; close other programs that use it"
     try:
         source = open_source(settings.capture)
     except LibraryError as error:
         return CheckResult("camera", "fail", str(error), "pip install -r edge_client/requirements.txt")
     except (SourceError, RecordingError) as error:
-        return CheckResult("camera", "fail", str(error), hint)
+        return CheckResult("camera", "fail", str(error), advise_camera(settings.capture.source, list_cameras()[0]))
     frames, size = 0, ""
     # A source that gives nothing keeps its iterator waiting: closing it from a timer ends that.
     timer = threading.Timer(CAMERA_SECONDS, source.close)
@@ -145,7 +145,8 @@ def check_source(settings: Settings) -> CheckResult:
     source.close()
     if frames == 0:
         reason = f": it {source.problem}" if isinstance(source, LiveSource) and source.problem else ""
-        return CheckResult("camera", "fail", f"{name} gave no frame in {CAMERA_SECONDS:.0f} s{reason}", hint)
+        found = f"{name} gave no frame in {CAMERA_SECONDS:.0f} s{reason}"
+        return CheckResult("camera", "fail", found, advise_camera(settings.capture.source, list_cameras()[0]))
     try:
         check_whole(source)
     except SourceError as error:

@@ -4,6 +4,7 @@ Nothing in it waits for the network: windows go to a recogniser, events to a pub
 without waiting. It owns no threshold (``trigger.py``) and no socket.
 """
 
+import logging
 import time
 import uuid
 from collections import defaultdict, deque
@@ -13,16 +14,20 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from edge_client.capture.camera_direction import UpsideDownCheck
 from edge_client.capture.frames import Frame
 from edge_client.capture.hand_tracker import Tracker, find_hands
 from edge_client.settings import Settings
 from edge_client.trigger import Trigger, temperature_scale
-from edge_client.types import Event, FrameState, SmoothedPrediction, Window, WindowPrediction, WindowShape
+from edge_client.types import Advice, Event, FrameState, SmoothedPrediction, Window, WindowPrediction, WindowShape
 from edge_client.windows import HandWindows
 from landmarks.hands import Array
 from landmarks.tracking.hand_identity import HandednessTracker
 
+log = logging.getLogger(__name__)
+
 TIMINGS_KEPT: Final = 2048
+TURN_CAMERA: Final = "the hands are upside down: turn the camera, or set capture.rotate"
 
 
 class Recogniser(Protocol):
@@ -79,6 +84,7 @@ class Pipeline:
         self._publish = publish
         self._show = show
         self._tracks = HandednessTracker(settings.tracking.smoothing, settings.tracking.lost_frames)
+        self._direction = UpsideDownCheck()
         self._windows: HandWindows | None = None
         self._trigger: Trigger | None = None
         self._prediction: WindowPrediction | None = None
@@ -103,6 +109,7 @@ class Pipeline:
         self.frames += 1
         self.frames_with_hand += bool(seen)
         self._frame_times.append(frame.time_s)
+        self._check_direction(frame.time_s)
         now = self.times.note("tracks", now)
         self._submit(hands, frame.time_s)
         now = self.times.note("window", now)
@@ -113,7 +120,9 @@ class Pipeline:
         if not in_view:
             self._prediction = self._smoothed = active_gesture = None
         aspect = frame.image.shape[1] / frame.image.shape[0] if frame.image is not None else None
-        self._show(FrameState(hands, aspect, self._prediction, self._smoothed, active_gesture, self.fps))
+        advice: Advice | None = "turn_camera" if self._direction.upside_down else None
+        state = FrameState(hands, aspect, self._prediction, self._smoothed, active_gesture, self.fps, advice=advice)
+        self._show(state)
         self.times.note("screen", now)
         return events
 
@@ -162,6 +171,11 @@ class Pipeline:
         if len(times) < 2 or times[-1] <= times[0]:
             return 0.0
         return (len(times) - 1) / (times[-1] - times[0])
+
+    def _check_direction(self, time_s: float) -> None:
+        before = self._direction.upside_down
+        if self._direction.note(self.raw, time_s) != before:
+            log.warning(TURN_CAMERA if not before else "the hands are the right way up")
 
     def _submit(self, hands: Array, time_s: float) -> None:
         shape = self._recogniser.shape

@@ -16,6 +16,7 @@ FEWEST_FRAMES: Final = 6
 AnsweredBy = Literal["cloud", "device"]
 Hand = Literal["left", "right", "both"]
 LessonPhase = Literal["get_ready", "now", "seen", "missed"]
+Advice = Literal["turn_camera"]
 Connection = Literal["connecting", "online", "offline"]
 
 
@@ -153,7 +154,7 @@ class LessonState(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameState:
-    """What the screen may show after a frame: smoothed hands ``(2, 21, 3)`` and what is known of them."""
+    """What the screen may show after a frame: smoothed hands ``(2, 21, 3)``, what is known of them, what to change."""
 
     hands: Array
     aspect: float | None
@@ -162,3 +163,4 @@ class FrameState:
     active_gesture: str | None
     fps: float
     lesson: LessonState | None = None
+    advice: Advice | None = None

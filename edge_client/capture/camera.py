@@ -3,6 +3,7 @@
 import errno
 import math
 import os
+import threading
 from typing import Any, Final
 
 from edge_client.capture.opencv import OpenCvVideo, open_video
@@ -27,7 +28,7 @@ class Camera:
         self._device = device
         self._settings = settings
 
-    def open(self) -> OpenCvVideo | None:
+    def open(self, _: threading.Event) -> OpenCvVideo | None:
         cv2, settings = self._cv2, self._settings
         video = open_video(self._device, cv2.CAP_V4L2)
         if video is not None:

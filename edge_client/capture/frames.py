@@ -1,5 +1,6 @@
 """The interface of capture: frames, sources of them, and drivers of cameras and streams."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,6 +15,14 @@ Image = npt.NDArray[np.uint8]
 
 class SourceError(Exception):
     """A source can't be opened or read to its end; the message says which, what was found and what to try."""
+
+
+class DriverError(Exception):
+    """What was opened can't go on; the message says why, to be read after the driver's name."""
+
+
+class SourceEnded(Exception):
+    """A live source that can't be opened again has come to its end; ``str`` is what was wrong with it, if anything."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +48,12 @@ class Video(Protocol):
     """An opened camera, stream or file. One thread reads and releases it."""
 
     def read(self) -> Image | None:
-        """The next picture, RGB uint8 ``(H, W, 3)``, or ``None`` where there is no more."""
+        """The next picture, RGB uint8 ``(H, W, 3)``, or ``None`` where there is no more.
+
+        Raises:
+            DriverError: there is no more, and the driver knows why.
+            SourceEnded: there never will be.
+        """
 
     def release(self) -> None: ...
 
@@ -49,8 +63,11 @@ class Driver(Protocol):
 
     name: str
 
-    def open(self) -> Video | None:
-        """Open it, or ``None`` where it can't be: ``describe_failure`` then says why."""
+    def open(self, ended: threading.Event) -> Video | None:
+        """Open it, or ``None`` where it can't be: ``describe_failure`` then says why.
+
+        Once ``ended`` is set nobody wants its pictures any more: what waits for them may stop.
+        """
 
     def describe_failure(self) -> str:
         """Why it can't be opened, to be read after its name."""

@@ -11,14 +11,14 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from edge_client.capture.frames import Driver, Frame
+from edge_client.capture.frames import Driver, DriverError, Frame, Image, SourceEnded
 from edge_client.settings import Capture
 
 log = logging.getLogger(__name__)
 
 FIRST_RETRY_S: Final = 0.5
 LONGEST_RETRY_S: Final = 5.0
-# A camera may take this long to open, and a server that was away to say so.
+# A camera may take this long to open or to close, and a server that was away to say so.
 OPENING_S: Final = 10.0
 # Reads that hang at the same time; with so many, nothing is opened until one of them ends.
 MAX_STUCK: Final = 3
@@ -34,15 +34,22 @@ class LiveSource:
     often. The log says what is wrong once, and when it gives frames again.
     """
 
-    def __init__(self, driver: Driver, settings: Capture) -> None:
+    def __init__(
+        self, driver: Driver, settings: Capture, transform: Callable[[Image], Image] = lambda image: image
+    ) -> None:
+        """``transform`` makes each picture what the client looks at."""
         self.driver = driver
+        self.transform = transform
         self.fps = settings.fps
         self._stall = settings.stall
         self._changed = threading.Condition()
         self._newest: Frame | None = None
         self._closed = threading.Event()
+        self._over = False
         # Why there are no frames now, to be read after the source's name; empty while there are.
         self.problem = ""
+        # What was wrong with a source that ended by itself; empty where nothing was.
+        self.damage = ""
         self._stuck: list[_Reader] = []
         self._reader = _Reader(self, settings.stall)
         self._reader.start()
@@ -61,14 +68,16 @@ class LiveSource:
         """Frames until it is closed; ``on_quiet`` is called once a ``QUIET_S`` while none comes, by who takes them."""
         check_s = min(LONGEST_CHECK_S, self._stall / 4)
         quiet_at_s = time.monotonic() + QUIET_S
-        while not self._closed.is_set():
+        while not self._closed.is_set() and not (self._over and self._newest is None):
             with self._changed:
-                self._changed.wait_for(lambda: self._newest is not None or self._closed.is_set(), timeout=check_s)
+                self._changed.wait_for(
+                    lambda: self._newest is not None or self._over or self._closed.is_set(), timeout=check_s
+                )
                 frame, self._newest = self._newest, None
             if frame is not None:
                 yield frame
                 quiet_at_s = time.monotonic() + QUIET_S
-            elif not self._closed.is_set():
+            elif not (self._closed.is_set() or self._over):
                 self._replace_stuck_reader()
                 if time.monotonic() >= quiet_at_s:
                     on_quiet()
@@ -80,6 +89,14 @@ class LiveSource:
             self._reader.ended.set()
             self._changed.notify_all()
         self._reader.join(timeout=self._stall + 1)
+
+    def end(self, reader: "_Reader", damage: str) -> None:
+        """Take it that nothing comes any more, so that ``frames`` ends after the frame that waits."""
+        with self._changed:
+            if reader is self._reader:
+                self.damage = f"{self.driver.name} {damage}" if damage else ""
+                self._over = True
+                self._changed.notify_all()
 
     def give(self, reader: "_Reader", frame: Frame) -> None:
         """Take a frame of the reader that counts; one that was given up may still bring its last."""
@@ -136,6 +153,9 @@ class _Reader(threading.Thread):
         while not self.ended.is_set():
             try:
                 any_frame, problem = self._read_until_failure()
+            except SourceEnded as end:
+                self._source.end(self, str(end))
+                return
             except Exception as error:  # the thread must not die: nobody else opens the camera again
                 any_frame, problem = False, f"fails: {type(error).__name__}: {error}"
             self._call_ends_s = math.inf
@@ -147,7 +167,7 @@ class _Reader(threading.Thread):
     def _read_until_failure(self) -> tuple[bool, str]:
         """Read until it fails; whether there was a frame at all, and what went wrong."""
         self._call_ends_s = time.monotonic() + max(self._stall, OPENING_S)
-        video = self._source.driver.open()
+        video = self._source.driver.open(self.ended)
         if video is None:
             self._call_ends_s = math.inf
             return False, self._source.driver.describe_failure()
@@ -159,7 +179,10 @@ class _Reader(threading.Thread):
                 if image is None:
                     break
                 any_frame = True
-                self._source.give(self, Frame(time.monotonic(), image))
+                self._source.give(self, Frame(time.monotonic(), self._source.transform(image)))
+        except DriverError as error:
+            return any_frame, str(error)
         finally:
+            self._call_ends_s = time.monotonic() + max(self._stall, OPENING_S)
             video.release()
         return any_frame, "gives no more frames" if any_frame else "is open, but gives no frames"

@@ -12,6 +12,10 @@ from typing import Final
 from edge_client.capture.camera import Camera
 from edge_client.capture.frames import Frame, Source, SourceError
 from edge_client.capture.live_source import LiveSource
+from edge_client.capture.picture_transform import PictureTransform
+from edge_client.capture.piped.rpicam import SOURCE, PiCamera, parse_camera, turned_by_camera
+from edge_client.capture.piped.sockets import SCHEMES, SocketStream
+from edge_client.capture.piped.stdin import StandardInput
 from edge_client.capture.recording import RecordingSource
 from edge_client.capture.stream_url import URL_SCHEMES, UrlStream
 from edge_client.capture.video_file import VideoSource
@@ -29,37 +33,46 @@ def open_source(settings: Capture) -> Source:
         RecordingError: a recording that can't be read.
         LibraryError: OpenCV, which all but recordings need, is missing.
     """
-    name = settings.source
+    name, transform = settings.source, PictureTransform(settings)
+    if (pi_camera := parse_camera(name)) is not None:
+        return LiveSource(PiCamera(pi_camera, settings), settings, PictureTransform(turned_by_camera(settings)))
+    if name == "-":
+        return LiveSource(StandardInput(settings), settings, transform)
     if name.isascii() and name.isdecimal() and len(name) <= INDEX_DIGITS:
-        return LiveSource(Camera(int(name), settings), settings)
+        return LiveSource(Camera(int(name), settings), settings, transform)
     scheme, separator, rest = name.partition("://")
     if separator and scheme.lower() in URL_SCHEMES:
-        return LiveSource(UrlStream(f"{scheme.lower()}://{rest}", settings), settings)
+        return LiveSource(UrlStream(f"{scheme.lower()}://{rest}", settings), settings, transform)
+    if separator and scheme.lower() in SCHEMES:
+        return LiveSource(SocketStream(f"{scheme.lower()}://{rest}", settings), settings, transform)
     if separator:
-        raise SourceError(f"{scheme[:60]}:// found, expected rtsp://, rtsps://, http:// or https://, or no URL")
+        *schemes, last = (f"{known}://" for known in (*URL_SCHEMES, *SCHEMES))
+        raise SourceError(f"{scheme[:60]}:// found, expected {', '.join(schemes)} or {last}, or no URL")
     path = Path(name)
     try:
         # A camera that is away now comes back under its name.
         if name.startswith("/dev/") or path.is_char_device():
-            return LiveSource(Camera(name, settings), settings)
+            return LiveSource(Camera(name, settings), settings, transform)
         if path.is_dir():
             raise SourceError(f"{name} is a folder, expected a video file or a recording (.npz)")
         if not path.is_file():
-            raise SourceError(f"{name} is no camera index, no /dev/ device, no URL, and no file that exists")
+            raise SourceError(
+                f"{name} is no camera index, no /dev/ device, no URL, not {SOURCE}, and no file that exists"
+            )
     except OSError as error:
         raise SourceError(f"{name} can't be read: {error.strerror or error}") from error
     if path.suffix.lower() == ".npz":
         return RecordingSource(read_recording(path))
-    return VideoSource(path)
+    return VideoSource(path, transform)
 
 
 def check_whole(source: Source) -> None:
     """After a source's last frame, check that a file gave all that it promised.
 
     Raises:
-        SourceError: it is cut off or damaged.
+        SourceError: it is cut off or damaged, or gave nothing at all.
     """
-    if isinstance(source, VideoSource) and source.damage:
+    if isinstance(source, VideoSource | LiveSource) and source.damage:
         raise SourceError(source.damage)
 
 

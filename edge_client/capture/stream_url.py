@@ -4,6 +4,7 @@ import http.client
 import re
 import socket
 import ssl
+import threading
 from typing import Any, Final
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
@@ -36,7 +37,7 @@ class UrlStream:
         self._url = url
         self._stall = settings.stall
 
-    def open(self) -> OpenCvVideo | None:
+    def open(self, _: threading.Event) -> OpenCvVideo | None:
         cv2, stall_ms = self._cv2, int(self._stall * 1000)
         limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, stall_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, stall_ms]
         return open_video(self._url, cv2.CAP_FFMPEG, limits)

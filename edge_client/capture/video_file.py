@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,9 +22,11 @@ class VideoSource:
     ``damage`` says, once it has ended by itself, how many of its frames were missing; empty for a whole file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, transform: Callable[[Image], Image] = lambda image: image) -> None:
+        """``transform`` makes each picture what the client looks at."""
         cv2: Any = import_library("cv2")
         self._path = path
+        self._transform = transform
         try:
             with path.open("rb"):
                 pass
@@ -46,7 +48,7 @@ class VideoSource:
         started = time.monotonic()
         index = 0
         while (image := self._decode()) is not None:
-            yield Frame(started + index / self.fps, image)
+            yield Frame(started + index / self.fps, self._transform(image))
             index += 1
         if not self._closed.is_set():
             promised = float(self._video.capture.get(self._frame_count))

@@ -10,7 +10,19 @@ from pydantic import Field, model_validator
 
 from edge_client.settings.group import Group
 from edge_client.settings.home import Actions, Mqtt
-from edge_client.settings.values import BaseUrl, HeaderText, HostNames, Labels, Pairs, Seconds, Share, SourceName, Url
+from edge_client.settings.values import (
+    BaseUrl,
+    HeaderText,
+    HostNames,
+    Labels,
+    Pairs,
+    Region,
+    Rotation,
+    Seconds,
+    Share,
+    SourceName,
+    Url,
+)
 
 ENVIRONMENT: Final = {
     "HELEN_CLOUD_API_URL": "cloud.url",
@@ -34,12 +46,22 @@ class Capture(Group):
 
     source: SourceName = Field(
         default="0",
-        description="camera index, /dev/video*, /dev/v4l/by-id/*, RTSP or HTTP URL, video, or recording (.npz)",
+        description="rpicam, camera index, /dev/v4l/by-id/*, rtsp, http, tcp or udp URL, - (Motion JPEG on standard "
+        "input), video, or recording (.npz)",
     )
     width: int = Field(default=640, description="pixels asked of a camera", ge=160, le=4096)
     height: int = Field(default=480, description="pixels asked of a camera", ge=120, le=2160)
     fps: float = Field(default=30.0, description="frames a second asked of a camera", gt=0, le=240)
     stall: Seconds = Field(default=5.0, description="seconds without a frame after which a live source is opened again")
+    codec: Literal["mjpeg", "yuv420"] = Field(
+        default="mjpeg", description="what rpicam gives; yuv420 saves coding, and wants a width that 64 divides"
+    )
+    rotate: Rotation = Field(default=0, description="degrees that pictures are turned clockwise: 0, 90, 180 or 270")
+    mirror: bool = Field(default=False, description="true where pictures come mirrored: they are mirrored back")
+    roi: Region = Field(
+        default=(0.0, 0.0, 1.0, 1.0),
+        description="the part that is looked at: x, y, width, height, in shares of the picture",
+    )
 
 
 class Tracking(Group):

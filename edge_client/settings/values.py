@@ -4,7 +4,7 @@ A ``ValueError`` of a check goes on after the setting's name: ``cloud.url`` + ``
 """
 
 import string
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -130,8 +130,29 @@ def check_topic(topic: str) -> str:
     return topic
 
 
+def read_whole_number(value: Any) -> Any:
+    """A whole number that is written as text; anything else as it is."""
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10 else value
+
+
+def check_region(region: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """A part of a picture: x, y, width, height in shares of it.
+
+    Raises:
+        ValueError: it has no size, or goes beyond the picture.
+    """
+    x, y, width, height = region
+    if not (0 < width <= 1 - x + _ROUNDING and 0 < height <= 1 - y + _ROUNDING):
+        raise ValueError(f"is {list(region)}, expected x, y, width, height with x + width and y + height at most 1")
+    return region
+
+
+_ROUNDING: Final = 1e-6
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
+Rotation = Annotated[Literal[0, 90, 180, 270], BeforeValidator(read_whole_number)]
+Region = Annotated[tuple[Share, Share, Share, Share], BeforeValidator(split_list), AfterValidator(check_region)]
 SourceName = Annotated[str, Field(min_length=1), BeforeValidator(read_index)]
 Url = Annotated[str, AfterValidator(check_url)]
 BaseUrl = Annotated[str, AfterValidator(check_base_url)]

@@ -55,6 +55,7 @@ class ClientState(msgspec.Struct, frozen=True, kw_only=True):
     round_trip_ms: Annotated[float, Meta(ge=0)] | None = None
     fps: Annotated[float, Meta(ge=0)] | None = None
     lesson: Lesson | None = None
+    advice: Literal["turn_camera"] | None = None
 
 
 async def read_object(request: Request) -> dict[str, Any]:

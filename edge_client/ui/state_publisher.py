@@ -90,6 +90,7 @@ def describe_state(state: FrameState, link: LinkState, session_id: str, troubles
         "round_trip_ms": round(link.round_trip_ms, 1) if link.round_trip_ms is not None else None,
         "fps": round(state.fps, 1),
         "lesson": msgspec.to_builtins(state.lesson),
+        "advice": state.advice,
     }
 
 

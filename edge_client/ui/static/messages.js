@@ -2,6 +2,7 @@
 // An event keeps its label, and loses numbers that can't be what they say they are.
 const SOURCES = ["cloud", "device"];
 const CONNECTIONS = ["connecting", "online", "offline"];
+const ADVICE = ["turn_camera"];
 const PHASES = ["get_ready", "now", "seen", "missed"];
 const MOST_RECORDINGS = 1000, LONGEST_COUNTDOWN_S = 60;
 const LABEL_FIELDS = ["gesture", "character", "key"];
@@ -79,5 +80,6 @@ export function readState(posted) {
     roundTripMs: isNumber(posted.round_trip_ms, 0, 3_600_000) ? posted.round_trip_ms : null,
     fps: isNumber(posted.fps, 0, 1000) ? posted.fps : null,
     lesson: readLesson(posted.lesson),
+    advice: oneOf(ADVICE, posted.advice, ""),
   };
 }

@@ -127,6 +127,7 @@ function renderGesture() {
 function renderHint() {
   document.body.dataset.hands = skeleton.visible() ? "some" : "none";
   setText(byId("hint"), clientRuns() ? words.showHand : words.startClient);
+  setText(byId("advice"), (clientRuns() && words.advice[state.advice]) || "");
   const hands = clientRuns() ? state.hands : [null, null];
   document.querySelectorAll(".sides span").forEach((element, side) => element.classList.toggle("seen", hands[side] !== null));
 }

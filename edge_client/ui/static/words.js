@@ -9,6 +9,7 @@ export const WORDS = {
     showHand: "Show a hand to the camera.", startClient: "Waiting for the client.\nStart it on the Pi: python -m edge_client run",
     handsLabel: "The hands that the camera sees, as in a mirror", historyLabel: "Who answered over the last two minutes", now: "The gesture now", languages: "Language",
     by: { cloud: "by the service", device: "by this device" }, took: "decided in",
+    advice: { turn_camera: "The hands are upside down: turn the camera." },
     teaching: "Teaching a gesture", lesson: { get_ready: "get ready", now: "now!", seen: "recorded", missed: "no hand seen, once again" },
   },
   es: {
@@ -20,6 +21,7 @@ export const WORDS = {
     showHand: "Muestra una mano a la cámara.", startClient: "Esperando al cliente.\nArráncalo en la Pi: python -m edge_client run",
     handsLabel: "Las manos que ve la cámara, como en un espejo", historyLabel: "Quién ha respondido en los últimos dos minutos", now: "El gesto de ahora", languages: "Idioma",
     by: { cloud: "por el servicio", device: "por este equipo" }, took: "decidido en",
+    advice: { turn_camera: "Las manos se ven al revés: gira la cámara." },
     teaching: "Enseñando un gesto", lesson: { get_ready: "prepárate", now: "¡ahora!", seen: "grabada", missed: "no se vio ninguna mano, otra vez" },
   },
 };

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from edge_client.types import AnsweredBy, Connection, LessonPhase, LessonState
+from edge_client.types import Advice, AnsweredBy, Connection, LessonPhase, LessonState
 from edge_client.ui.body import ClientState, RequestRejected, check_state
 from edge_client.ui.broadcast import Hub
 from testkit.browser import Tab, another_tab, chromium, find_browser
@@ -277,12 +277,43 @@ async def test_a_lesson_that_is_none_shows_nothing(profile: Path, hub: Hub, url:
         await tab.until(f"{LARGE} === 'hello?'")
 
 
+ADVICE = "document.getElementById('advice').textContent"
+TURN = [("en", "The hands are upside down: turn the camera."), ("es", "Las manos se ven al revés: gira la cámara.")]
+
+
+@pytest.mark.parametrize(("language", "words"), TURN)
+@pytest.mark.parametrize("size", [(320, 640), (1280, 800)], ids=["320 px", "desktop"])
+async def test_what_to_change_stands_over_the_hands_until_it_is_done(
+    profile: Path, hub: Hub, url: str, language: str, words: str, size: tuple[int, int]
+) -> None:
+    async with opened(profile, url, language, *size) as tab:
+        await tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-reduced-motion", "value": "reduce"}])
+        for advice, shown in (("turn_camera", words), (None, ""), ("turn_camera", words), ("odd", "")):
+            while await tab.evaluate(ADVICE) != shown:
+                hub.show(GUESS | ONLINE | {"advice": advice})
+                await asyncio.sleep(0.05)
+            assert await tab.evaluate("faintTexts()") == []
+            assert await tab.evaluate("cutTexts()") == []
+
+
+async def test_a_camera_that_is_away_is_told_while_the_service_is_there(profile: Path, hub: Hub, url: str) -> None:
+    trouble = "rpicam has ended: no cameras available"
+    async with opened(profile, url) as tab:
+        hub.show(ONLINE | {"reason": trouble, "fps": 0})
+        await tab.until(f"document.getElementById('reason').innerText === '{trouble}'")
+        assert await tab.evaluate("document.getElementById('reason').offsetHeight") > 0
+        hub.show(GUESS | ONLINE)
+        await tab.until("document.getElementById('reason').offsetHeight === 0")
+
+
 def test_the_server_knows_every_state_of_the_client() -> None:
     for value in get_args(Connection):
         ClientState(connection=value)
     fields = {field: get_args(ClientState.__annotations__[field]) for field in ("connection", "source")}
     assert set(get_args(Connection)) == set(fields["connection"])
     assert set(get_args(AnsweredBy)) == set(get_args(fields["source"][0]))
+    for advice in get_args(Advice):
+        check_state({"advice": advice})
     for phase in get_args(LessonPhase):
         lesson = LessonState(gesture="wave", phase=phase, number=1, count=5, seconds=3, progress=0.5)
         check_state({"lesson": msgspec.to_builtins(lesson)})

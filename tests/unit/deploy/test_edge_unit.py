@@ -34,6 +34,16 @@ def test_the_unit_says(name: str, value: str) -> None:
     assert read_settings(UNIT)[name] == [value]
 
 
+def test_the_devices_of_every_camera_are_open_and_few_others() -> None:
+    devices = {"char-video4linux rw", "char-media rw", "char-dma_heap rw", "char-drm rw"}
+    settings = read_settings(UNIT)
+    assert settings["DevicePolicy"] == ["closed"]
+    assert set(settings["DeviceAllow"]) == devices
+    assert settings["SupplementaryGroups"] == ["video render"]
+    assert settings["RestrictAddressFamilies"] == ["AF_UNIX AF_INET AF_INET6 AF_NETLINK"]
+    assert settings["KillMode"] == ["control-group"]
+
+
 def test_only_private_addresses_are_open() -> None:
     allowed = " ".join(read_settings(UNIT)["IPAddressAllow"]).split()
     assert set(allowed) == {"localhost", "link-local", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"}

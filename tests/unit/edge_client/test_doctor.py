@@ -1,6 +1,7 @@
 """The doctor: each check's finding, and advice wherever something is wrong."""
 
 import datetime
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from landmarks.models.vocabulary_files import write_vocabulary
 from landmarks.recording import write_recording
 from serve_app.settings import PROJECT_ROOT
 from testkit.edge.http_service import HttpService, Reply, build_metadata, http_service, model_answers
+from testkit.edge.rpicam import install_rpicam
 from testkit.edge.vocabularies import record_gestures
 from tests.unit.edge_client.capture.test_sources import made_recording
 
@@ -99,6 +101,20 @@ def test_a_camera_that_is_away_says_why(monkeypatch: pytest.MonkeyPatch) -> None
     assert finding.state == "fail"
     assert "gave no frame in 0 s: it answers 404 Not Found" in finding.found
     assert "secret" not in finding.line()
+
+
+def test_the_doctor_says_which_camera_to_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("cv2", reason="OpenCV is not installed here: see edge_client/README.md")
+    install_rpicam(tmp_path)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(doctor, "CAMERA_SECONDS", 0.5)
+    wrong = doctor.check_source(Settings(capture=Capture(source="250")))
+    assert wrong.state == "fail"
+    assert wrong.hint.startswith("use --source rpicam (imx708_wide")
+    monkeypatch.setattr(doctor, "CAMERA_SECONDS", 6.0)
+    right = doctor.check_source(Settings(capture=Capture(source="rpicam")))
+    assert right.state == "ok"
+    assert "rpicam: 30 frames of 640 × 480" in right.found
 
 
 @pytest.mark.parametrize("source", ["nowhere.mp4", "ftp://x", ".", "²"])

@@ -8,7 +8,7 @@ import pytest
 
 from edge_client.capture.frames import Frame
 from edge_client.capture.recording import to_detections
-from edge_client.pipeline import Pipeline
+from edge_client.pipeline import TURN_CAMERA, Pipeline
 from edge_client.settings import Publish, Settings, Thresholds
 from edge_client.trigger import temperature_scale
 from edge_client.types import AnsweredBy, Event, FrameState, Window, WindowPrediction, WindowShape, WindowStats
@@ -181,6 +181,25 @@ def test_every_stage_is_timed_for_every_frame() -> None:
     client.play(*sign(20))
     assert {len(times) for times in client.pipeline.times.stages.values()} == {20}
     assert len(client.pipeline.times.own_ms()) == 20
+
+
+def test_hands_that_are_upside_down_for_seconds_are_told_and_shown(caplog: pytest.LogCaptureFixture) -> None:
+    client = Client(Scripted(hello))
+    client.play(*[turn_over(hands) for hands in sign(200)])
+    assert client.shown[100].advice is None
+    assert client.shown[-1].advice == "turn_camera"
+    client.play(*sign(200))
+    assert client.shown[-1].advice is None
+    turned = [message for message in caplog.messages if "the hands are" in message]
+    assert turned == [TURN_CAMERA, "the hands are the right way up"]
+
+
+def turn_over(hands: Array) -> Array:
+    """Hands as a camera that is upside down sees them."""
+    turned = hands.copy()
+    seen = hands.any(axis=(1, 2))
+    turned[seen, :, :2] = 1 - hands[seen, :, :2]
+    return turned
 
 
 @pytest.mark.parametrize(("temperature", "events"), [(1.0, 0), (0.714, 1)])

@@ -75,7 +75,7 @@ def test_without_opencv_a_source_says_what_to_install(monkeypatch: pytest.Monkey
     [
         ("²", "no file that exists"),
         ("99999999999999999999", "no file that exists"),
-        ("ftp://host/a.mp4", "ftp:// found, expected rtsp://, rtsps://, http:// or https://"),
+        ("ftp://host/a.mp4", "ftp:// found, expected rtsp://, rtsps://, http://, https://, tcp:// or udp://"),
         ("x" * 5000, "can't be read: File name too long"),
     ],
 )

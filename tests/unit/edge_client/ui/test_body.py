@@ -156,7 +156,7 @@ def test_an_odd_state_is_refused_in_words_and_no_page_gets_it(url: str, state: d
 
 
 def test_a_state_of_the_client_passes(url: str) -> None:
-    state = FrameState(made_frame(made_hand(), None), 4 / 3, None, None, None, 29.97)
+    state = FrameState(made_frame(made_hand(), None), 4 / 3, None, None, None, 29.97, advice="turn_camera")
     described = describe_state(state, LinkState(connection="offline", reason="away", round_trip_ms=3.0), "s")
     check_state(msgspec.json.decode(msgspec.json.encode(described)))
     assert httpx.post(url + "/live", json=described).status_code == 200

@@ -112,6 +112,7 @@ def test_the_feed_sends_the_newest_state(hub: Hub) -> None:
 def test_a_state_is_json() -> None:
     state = FrameState(made_frame(made_hand(), made_hand()), None, None, None, None, 29.97)
     described = describe_state(state, LinkState(connection="offline", reason="away"), "s")
+    assert described["advice"] is None
     assert msgspec.json.decode(msgspec.json.encode(described)) == described
     assert (described["connection"], described["reason"], described["fps"]) == ("offline", "away", 30.0)
 

@@ -1,0 +1,1 @@
+"""Cameras whose pictures come as bytes: from a program, standard input, or a bare socket."""
