@@ -16,7 +16,8 @@ if not __package__:  # run as a file: what it imports lies one folder up
 from landmarks.shots.keypoint_files import LabelledWindow, check_output, read_labelled, write_labelled
 from landmarks.shots.keypoints import POST_MS, PRE_MS, KeypointsError, PoseTrack, ShotWindow
 from landmarks.shots.kinematics import MotionError, compute_image_motion
-from landmarks.shots.release import ShotError, find_release, find_shooting_hand
+from landmarks.shots.release import ShotError, find_release
+from landmarks.shots.shooting_hand import find_shooting_hand
 from training.command_line import make_parser, number
 
 seconds: Final = number(0, 1_000_000, "seconds")

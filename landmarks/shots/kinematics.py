@@ -4,20 +4,20 @@ Works alike on image points ``(T, 33, 2)`` and on bodies in three dimensions ``(
 shot's motion means is in ``rules.py``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from landmarks.pose import POINT, Floats
+from landmarks.pose import POINT, POSE_POINTS, Floats
+from landmarks.shots.gaps import SEEN, find_lost
 from landmarks.shots.keypoints import PoseTrack
 
 GRID_HZ: Final = 60.0
 # Gaussian smoothing. Its -3 dB point is 0.1325 / SMOOTH_S = 3.3 Hz; shots are analysed from film with low-pass filters
 # of 4 to 8 Hz, on marker positions that are several times more exact than a pose tracker's.
 SMOOTH_S: Final = 0.04
-SEEN: Final = 0.3
 LONGEST_S: Final = 60.0
 FEWEST_FRAMES: Final = 6
 
@@ -31,20 +31,37 @@ class Motion:
     """A body over time, on an even grid of ``GRID_HZ``.
 
     ``times`` ``(N,)`` in seconds, ``points`` ``(N, 33, D)`` in one unit on all axes with up last and positive upwards,
-    ``seen`` ``(33,)`` the share of frames in which each point was seen.
+    ``seen`` ``(33,)`` the share of frames in which each point was seen, ``visibility`` ``(33,)`` its mean visibility. A
+    point of visibility 0 is not known: its path means nothing.
     """
 
     times: Floats
     points: Floats
     seen: Floats
+    visibility: Floats = field(default_factory=lambda: np.ones(POSE_POINTS))
 
     def at(self, name: str) -> Floats:
         """A point's path ``(N, D)``."""
         return np.asarray(self.points[:, POINT[name]])
 
+    def knows(self, *names: str) -> bool:
+        """Whether all of these points are known."""
+        return all(self.visibility[POINT[name]] > 0 for name in names)
+
     def middle(self, part: str) -> Floats:
-        """The path ``(N, D)`` halfway between the left and right ``part``, such as ``hip``."""
-        return (self.at(f"left_{part}") + self.at(f"right_{part}")) / 2
+        """The path ``(N, D)`` halfway between the left and right ``part``, such as ``hip``; of the known one."""
+        sides = [name for name in (f"left_{part}", f"right_{part}") if self.knows(name)]
+        return np.asarray(np.mean([self.at(name) for name in sides or (f"left_{part}", f"right_{part}")], axis=0))
+
+    @property
+    def trunk(self) -> float:
+        """The median distance from the middle of the hips to that of the shoulders."""
+        return float(np.median(np.linalg.norm(self.middle("shoulder") - self.middle("hip"), axis=-1)))
+
+    def cut(self, first: float, last: float) -> "Motion":
+        """The samples between two times in seconds."""
+        inside = (self.times >= first - 1e-9) & (self.times <= last + 1e-9)
+        return replace(self, times=self.times[inside], points=self.points[inside])
 
     def height(self, name: str) -> Floats:
         """A point's height ``(N,)``."""
@@ -69,8 +86,8 @@ def compute_image_motion(track: PoseTrack) -> Motion:
 def compute_motion(points: Floats, visibility: Floats, times: Floats) -> Motion:
     """Fill gaps, resample evenly and smooth.
 
-    Frames in which a point is not seen (visibility below ``SEEN``) are bridged by straight lines between those in
-    which it is; a point that is never seen keeps the values that the tracker gave.
+    Frames in which a point is lost (``find_lost``) are bridged by straight lines between those in which it isn't; a
+    point that is never seen keeps the values that the tracker gave.
 
     Args:
         points: ``(T, 33, D)``, up last and positive upwards.
@@ -88,13 +105,14 @@ def compute_motion(points: Floats, visibility: Floats, times: Floats) -> Motion:
     grid = times[0] + np.arange(int(span * GRID_HZ + 1e-6) + 1) / GRID_HZ
     if len(grid) < FEWEST_FRAMES:
         raise MotionError(f"the frames span {span:.3f} s, expected at least {(FEWEST_FRAMES - 1) / GRID_HZ:.3f} s")
-    seen = visibility >= SEEN
+    lost = find_lost(visibility)
     even = np.empty((len(grid), *points.shape[1:]))
     for point in range(points.shape[1]):
-        used = seen[:, point] if seen[:, point].sum() >= 2 else np.ones(len(times), dtype=bool)
+        used = ~lost[:, point] if (~lost[:, point]).sum() >= 2 else np.ones(len(times), dtype=bool)
         for axis in range(points.shape[2]):
             even[:, point, axis] = np.interp(grid, times[used], points[used, point, axis])
-    return Motion(grid, smooth(even, SMOOTH_S * GRID_HZ), seen.mean(axis=0))
+    seen = (visibility >= SEEN).mean(axis=0)
+    return Motion(grid, smooth(even, SMOOTH_S * GRID_HZ), seen, visibility.mean(axis=0))
 
 
 def smooth(signal: Floats, sigma: float) -> Floats:

@@ -1,6 +1,8 @@
 """From a checked shot to what a client reads of it: by the rules of ``landmarks.shots.rules``, or by a model.
 
-With a model, labels, probabilities and metrics are the model's; release, events, hand and doubts stay the rules'.
+With a model, labels and ``ite`` are the model's and ``delay_ms`` is the mean of the model's and the rules'; release,
+hand, angles, doubts and what can't be told stay the rules'. One delay is in all fields: in ``metrics``, between
+``events`` and in the label.
 """
 
 import math
@@ -15,14 +17,17 @@ import numpy as np
 from landmarks.models.card import ModelCard
 from landmarks.protocol.predictions import PROBABILITY_DIGITS, sigmoid
 from landmarks.protocol.tensors import LOGITS, PREDS, PROBABILITIES, TensorSpec
-from landmarks.shots.keypoints import SHOT_LABELS, KeypointsError, resample_to_30_fps
-from landmarks.shots.kinematics import MotionError, compute_image_motion
-from landmarks.shots.release import ShotError, find_release, find_shooting_hand
-from landmarks.shots.rules import UNSEEN, Shot, judge_shot
+from landmarks.shots.angles import measure_angles
+from landmarks.shots.assessment import Release, combine, judge_window, locate_shot
+from landmarks.shots.keypoints import SHOT_LABELS, KeypointsError
+from landmarks.shots.kinematics import Motion, MotionError, compute_image_motion
+from landmarks.shots.model_input import make_model_input
+from landmarks.shots.release import ShotError
+from landmarks.shots.rules import Shot, list_faults
 from serve_app.errors import InvalidInput, RequestError
 from serve_app.schemas import ModelOutput, TensorResponse
 from serve_app.shots.advice import recommend
-from serve_app.shots.request import Release, ShotRequest
+from serve_app.shots.request import ShotRequest
 
 
 def analyze_with_rules(shot: ShotRequest) -> dict[str, Any]:
@@ -33,18 +38,8 @@ def analyze_with_rules(shot: ShotRequest) -> dict[str, Any]:
     Raises:
         InvalidInput: there is no shot in the frames.
     """
-    with invalid_frames():
-        release = shot.release or find_shot_release(shot)
-        window = compute_image_motion(shot.cut_window(release))
-        judged = judge_shot(window, release_s=release.time_s, hand=release.hand)
-    return {
-        **build_fields(judged.probabilities, judged.ite, judged.delay_ms, shot),
-        "source": "heuristic",
-        "release_time_sec": round(shot.first_frame_s + release.time_s, 3),
-        "events": list_events(judged, shot.first_frame_s),
-        "hand": judged.hand,
-        "doubts": judged.doubts,
-    }
+    motion, release, judged = judge_request(shot)
+    return build_response(shot, motion, release, judged) | {"source": "heuristic"}
 
 
 def analyze_with_model(shot: ShotRequest, output: ModelOutput, index: int) -> dict[str, Any]:
@@ -58,9 +53,22 @@ def analyze_with_model(shot: ShotRequest, output: ModelOutput, index: int) -> di
     ite, delay_ms = (float(value) for value in output.outputs[PREDS][index])
     if not (np.isfinite(logits).all() and math.isfinite(ite) and math.isfinite(delay_ms)):
         raise build_not_finite_error(output)
-    probabilities = dict(zip(SHOT_LABELS, sigmoid(logits).tolist(), strict=True))
-    own = build_fields(probabilities, min(max(ite, 0.0), 100.0), delay_ms, shot)
-    return analyze_with_rules(shot) | own | {"source": "model", "model_version": output.version}
+    motion, release, judged = judge_request(shot)
+    own = dict(zip(SHOT_LABELS, sigmoid(logits).tolist(), strict=True))
+    told = combine(judged, own, ite, delay_ms)
+    return build_response(shot, motion, release, told) | {"source": "model", "model_version": output.version}
+
+
+def judge_request(shot: ShotRequest) -> tuple[Motion, Release, Shot]:
+    """The motion of all frames, the release, and the window around it judged by the rules.
+
+    Raises:
+        InvalidInput: there is no shot in the frames.
+    """
+    with invalid_frames():
+        motion = compute_image_motion(shot.track)
+        release = shot.release or find_shot_release(shot, motion)
+        return motion, release, judge_window(shot.track, motion, release, shot.make_window(release))
 
 
 def add_model_input(shot: ShotRequest, card: ModelCard) -> ShotRequest:
@@ -70,22 +78,19 @@ def add_model_input(shot: ShotRequest, card: ModelCard) -> ShotRequest:
         InvalidInput: there is no shot in the frames.
     """
     with invalid_frames():
-        release = find_shot_release(shot)
-        poses = resample_to_30_fps(shot.cut_window(release))
+        release = find_shot_release(shot, compute_image_motion(shot.track))
+        poses = make_model_input(shot.track, shot.make_window(release), release.hand.side)
     fits = card.min_seq_len <= len(poses) <= card.seq_len
     return replace(shot, release=release, poses=poses if fits else None)
 
 
-def find_shot_release(shot: ShotRequest) -> Release:
-    """The client's release or else the one found in all of the frames, and the shooting hand.
+def find_shot_release(shot: ShotRequest, motion: Motion) -> Release:
+    """The release that the client gives, or that of the shot asked for.
 
     Raises:
-        MotionError: there is no motion in the frames.
-        ShotError: there is no shot in them.
+        ShotError: there is no shot in the frames, or not so many.
     """
-    motion = compute_image_motion(shot.track)
-    hand = find_shooting_hand(motion)
-    return Release(find_release(motion, hand)[1] if shot.release_s is None else shot.release_s, hand)
+    return locate_shot(motion, release_s=shot.release_s, hand=shot.hand, number=shot.number)
 
 
 @contextmanager
@@ -97,21 +102,30 @@ def invalid_frames() -> Iterator[None]:
         raise InvalidInput(f"frames show no shot: {error}") from error
 
 
-def build_fields(probabilities: dict[str, float], ite: float, delay_ms: float, shot: ShotRequest) -> dict[str, Any]:
+def build_response(shot: ShotRequest, motion: Motion, release: Release, judged: Shot) -> dict[str, Any]:
     """The fields that rules and models both fill."""
-    labels = tuple(label for label in SHOT_LABELS if probabilities[label] > UNSEEN)
+    labels = list_faults(judged.probabilities)
+    measures = measure_angles(motion, judged)
     return {
         "labels": labels,
-        "probabilities": {label: round(value, PROBABILITY_DIGITS) for label, value in probabilities.items()},
-        "metrics": {"ite": round(ite, 1), "delay_ms": round(delay_ms)},
+        "probabilities": {
+            label: None if value is None else round(value, PROBABILITY_DIGITS)
+            for label, value in judged.probabilities.items()
+        },
+        "unknown": judged.unknown,
+        "metrics": {"ite": round(judged.ite, 1), "delay_ms": round(judged.delay_ms)},
         "recommendations": recommend(labels, shot.language),
+        "release_time_sec": shot.count_time(release.time_s),
+        "events": {name: shot.count_time(getattr(judged, name)) for name in ("set", "legs", "arm", "wrist")},
+        "hand": {"side": judged.hand, "confidence": round(judged.confidence, 2)},
+        "shot_type": judged.shot_type,
+        "angles": {
+            name: measure and {"value": round(measure.value, 2), "spread": round(measure.spread, 2)}
+            for name, measure in measures.items()
+        },
+        "shots": [{"release_time_sec": shot.count_time(time_s)} for time_s in release.shots],
+        "doubts": judged.doubts,
     }
-
-
-def list_events(judged: Shot, first_frame_s: float) -> dict[str, float]:
-    """When the shot's parts happen, in seconds as the client counts them."""
-    parts = {"set": judged.set, "legs": judged.legs, "arm": judged.arm, "wrist": judged.wrist}
-    return {name: round(first_frame_s + time, 3) for name, time in parts.items()}
 
 
 def build_tensors(output: ModelOutput) -> TensorResponse:

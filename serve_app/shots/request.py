@@ -5,13 +5,14 @@ Every failure is an ``InvalidInput`` that names the field, what was found and wh
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import numpy as np
 
 from landmarks.pose import Array
 from landmarks.protocol.tensors import POSES
+from landmarks.shots.assessment import Release
 from landmarks.shots.keypoints import (
     POST_MS,
     PRE_MS,
@@ -24,7 +25,6 @@ from landmarks.shots.keypoints import (
     ShotWindow,
     build_track,
 )
-from landmarks.shots.release import Hand
 from serve_app.errors import InvalidInput
 from serve_app.schemas import Tensors
 from serve_app.shots.advice import Language
@@ -48,23 +48,24 @@ class AnalyzeRequest(msgspec.Struct):
     post_ms: Annotated[Milliseconds, msgspec.Meta(description="analysed after it")] = POST_MS
     width: Pixels | None = None
     height: Pixels | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """When the ball leaves the hand, in seconds after the first frame, and which hand shoots."""
-
-    time_s: float
-    hand: Hand
+    hand: Annotated[
+        Literal["left", "right", "auto"], msgspec.Meta(description="that shoots; auto: it is found in the frames")
+    ] = "auto"
+    speed: Annotated[
+        float,
+        msgspec.Meta(gt=0, le=100, description="how many times slower than life the clip plays; times are the clip's"),
+    ] = 1.0
+    shot: Annotated[int, msgspec.Meta(ge=0, description="which of several shots, counted from 0")] = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ShotRequest:
     """A checked ``/analyze`` body.
 
-    ``track``: its times count from its first frame, which the client has at ``first_frame_s``. ``release_s``: the
-    release on that clock, None where the client leaves it to be found. ``release``: what was found, once it was.
-    ``poses``: the shot model's input float32 ``(T, 33, 3)``, where it takes the shot.
+    ``track``: its times count from its first frame, which the client has at ``first_frame_s``, and are those of life,
+    ``speed`` times as fast as the clip's. ``release_s``: the release on that clock, None where the client leaves it to
+    be found. ``hand``: the client's, None where it is to be found. ``number``: which of several shots. ``release``:
+    what was found, once it was. ``poses``: the shot model's input float32 ``(T, 33, 3)``, where it takes the shot.
     """
 
     track: PoseTrack
@@ -73,6 +74,9 @@ class ShotRequest:
     pre_ms: float
     post_ms: float
     language: Language
+    hand: Literal["left", "right"] | None = None
+    speed: float = 1.0
+    number: int = 0
     release: Release | None = None
     poses: Array | None = None
 
@@ -81,13 +85,21 @@ class ShotRequest:
         """What the shots of a batch have in common."""
         return self.track.points.shape, None if self.poses is None else self.poses.shape
 
+    def count_time(self, time_s: float) -> float:
+        """A time of the track as the client counts it, in seconds to the millisecond."""
+        return round(self.first_frame_s + time_s * self.speed, 3)
+
+    def make_window(self, release: Release) -> ShotWindow:
+        """What is analyzed around a release."""
+        return ShotWindow(release.time_s, self.pre_ms, self.post_ms)
+
     def cut_window(self, release: Release) -> PoseTrack:
         """The frames around a release that are analyzed.
 
         Raises:
             KeypointsError: fewer than 2.
         """
-        return self.track.cut(ShotWindow(release.time_s, self.pre_ms, self.post_ms))
+        return self.track.cut(self.make_window(release))
 
 
 def stack_poses(shots: Sequence[ShotRequest]) -> Tensors | None:
@@ -112,10 +124,13 @@ def parse_shot(body: bytes, language: Language) -> ShotRequest:
         raise InvalidInput(str(error)) from error
     first_s = float(track.times[0])
     return ShotRequest(
-        replace(track, times=track.times - first_s),
+        replace(track, times=(track.times - first_s) / request.speed),
         first_s,
-        None if request.release_time_sec is None else request.release_time_sec - first_s,
+        None if request.release_time_sec is None else (request.release_time_sec - first_s) / request.speed,
         request.pre_ms,
         request.post_ms,
         language,
+        None if request.hand == "auto" else request.hand,
+        request.speed,
+        request.shot,
     )

@@ -6,7 +6,6 @@ prints the table.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -18,9 +17,12 @@ from torchmetrics.functional.regression import spearman_corrcoef
 from landmarks.files.arrays import ArrayFileError, read_arrays
 from landmarks.models.session import ModelSession
 from landmarks.pose import POSE_NAMES, Floats
-from landmarks.protocol.tensors import POSES, PREDS
-from landmarks.shots.keypoints import PoseTrack, ShotWindow, resample_to_30_fps
+from landmarks.protocol.predictions import sigmoid
+from landmarks.protocol.tensors import LOGITS, POSES, PREDS
+from landmarks.shots.assessment import combine
+from landmarks.shots.keypoints import SHOT_LABELS, PoseTrack, ShotWindow
 from landmarks.shots.kinematics import compute_image_motion, compute_motion
+from landmarks.shots.model_input import make_model_input
 from landmarks.shots.rules import Shot, judge_shot
 from training.command_line import format_table
 from training.data.shot_windows import ShotDataError
@@ -98,10 +100,11 @@ def compute_scores(shots: Sequence[Shot], truth: Sequence[Shot], releases: Float
 
 
 def score_with_model(track: PoseTrack, shot: Shot, model: ModelSession) -> Shot:
-    """A shot with the model's ite and delay_ms, from the window around the rules' release."""
-    poses = resample_to_30_fps(track.cut(ShotWindow(shot.release)))
-    ite, delay_ms = model.run({POSES: poses[None]})[PREDS][0].tolist()
-    return replace(shot, ite=ite, delay_ms=delay_ms)
+    """A shot with a model's numbers as the service answers them, from the window around the rules' release."""
+    outputs = model.run({POSES: make_model_input(track, ShotWindow(shot.release), shot.hand)[None]})
+    ite, delay_ms = outputs[PREDS][0].tolist()
+    probabilities = sigmoid(outputs[LOGITS][0].astype(np.float64) / model.card.temperature).tolist()
+    return combine(shot, dict(zip(SHOT_LABELS, probabilities, strict=True)), ite, delay_ms)
 
 
 def judge_views(bodies: Floats, model: ModelSession, rng: np.random.Generator) -> dict[str, dict[str, list[Shot]]]:

@@ -8,10 +8,13 @@ from landmarks.models.card import Normalization
 from landmarks.protocol.metadata import WindowSpec
 from landmarks.protocol.predictions import ModelPrediction
 from landmarks.protocol.tensors import TensorSpec
+from landmarks.shots.angles import ANGLES
 from landmarks.shots.keypoints import SHOT_LABELS
+from landmarks.shots.shot_types import ShotType
 
 ShotLabel = Annotated[str, Meta(extra_json_schema={"enum": list(SHOT_LABELS)})]
 Probability = Annotated[float, Meta(ge=0, le=1)]
+ShotAngle = Annotated[str, Meta(extra_json_schema={"enum": list(ANGLES)})]
 
 
 class ErrorResponse(Struct, forbid_unknown_fields=True):
@@ -53,13 +56,34 @@ class ShotEvents(Struct, forbid_unknown_fields=True):
     wrist: float
 
 
+class ShotHand(Struct, forbid_unknown_fields=True):
+    """Which hand shoots."""
+
+    side: Literal["left", "right"]
+    confidence: Annotated[float, Meta(ge=0.5, le=1, description="0.5 is a guess; 1 where the request names the hand")]
+
+
+class FoundShot(Struct, forbid_unknown_fields=True):
+    """One of the shots in the frames."""
+
+    release_time_sec: float
+
+
+class ShotMeasure(Struct, forbid_unknown_fields=True):
+    """A measure, and the standard deviation of its values within 50 ms."""
+
+    value: float
+    spread: Annotated[float, Meta(ge=0)]
+
+
 class AnalyzeResponse(Struct, forbid_unknown_fields=True):
     """A shot, analysed."""
 
     labels: Annotated[list[ShotLabel], Meta(description="those whose probability is above 0.5")]
     probabilities: Annotated[
-        dict[ShotLabel, Probability], Meta(description="by the rules 0.5 where the view doesn't show it: see `doubts`")
+        dict[ShotLabel, Probability | None], Meta(description="null where it can't be told: `unknown` says why")
     ]
+    unknown: Annotated[dict[ShotLabel, str], Meta(description="why a label can't be told")]
     metrics: ShotMetrics
     recommendations: list[Recommendation]
     source: Annotated[
@@ -67,7 +91,13 @@ class AnalyzeResponse(Struct, forbid_unknown_fields=True):
     ]
     release_time_sec: float
     events: ShotEvents
-    hand: Literal["left", "right"]
+    hand: ShotHand
+    shot_type: Annotated[ShotType | None, Meta(description="null where the feet aren't seen")]
+    angles: Annotated[
+        dict[ShotAngle, ShotMeasure | None],
+        Meta(description="degrees, and body lengths from ankles to nose; null where the view doesn't show it"),
+    ]
+    shots: Annotated[list[FoundShot], Meta(description="all shots in the frames; the request's `shot` chooses one")]
     doubts: list[str]
     elapsed_ms: float
     model_version: Annotated[str | UnsetType, Meta(description="with `source` model only")] = UNSET

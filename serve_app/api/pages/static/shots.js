@@ -150,6 +150,7 @@ function tell(answer) {
   for (const [label, share] of Object.entries(answer.probabilities)) {
     const bar = element("div", "", place, "bar");
     element("span", label, bar);
+    if (share === null) { element("b", "?", bar); continue; } // why is among the doubts
     Object.assign(element("meter", "", bar), { min: 0, max: 1, high: 0.5, optimum: 0, value: share, ariaLabel: label });
     element("b", `${Math.round(share * 100)} %`, bar);
   }

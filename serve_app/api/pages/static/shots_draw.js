@@ -82,7 +82,7 @@ export function drawChart(canvas, state, words) {
     pen.globalAlpha = 1;
     pen.fillText(`${state.answer.metrics.delay_ms} ms`, Math.min(x(legs), x(arm)) + 4, 206);
   }
-  for (const [joint, values] of Object.entries(anglesOf(frames, state.answer?.hand ?? "right", state.aspect))) {
+  for (const [joint, values] of Object.entries(anglesOf(frames, state.answer?.hand.side ?? "right", state.aspect))) {
     pen.strokeStyle = resolved(`--${joint}`);
     let run = [];
     values.forEach((value, number) => {

@@ -3,16 +3,18 @@
 import numpy as np
 import pytest
 
-from landmarks.pose import POINT
+from landmarks.pose import POINT, Floats
 from landmarks.shots.kinematics import compute_motion
 from landmarks.shots.release import (
     ShotError,
     compute_arm_height,
+    find_lift,
     find_release,
     find_rise_time,
     find_set_point,
-    find_shooting_hand,
+    list_shots,
 )
+from landmarks.shots.shooting_hand import find_shooting_hand
 from testkit.shots import TIMES, made_body, made_motion
 
 
@@ -67,3 +69,81 @@ def test_a_person_who_stands_still_does_not_shoot() -> None:
     nobody = compute_motion(np.zeros((90, 33, 2)), np.ones((90, 33)), TIMES)
     with pytest.raises(ShotError, match=r"expected at least 0.5 in a shot"):
         find_release(nobody, "right")
+
+
+def posed(**wrists: list[float]) -> Floats:
+    """The standing body seen from the front ``(90, 33, 2)``, its wrists at heights over the shoulders in metres."""
+    points = np.repeat(made_body()[:1], 90, axis=0)[..., [1, 2]]
+    for side, heights in wrists.items():
+        over = np.interp(TIMES, np.linspace(0, 2.9, len(heights)), heights)
+        across = -0.25 if side == "right" else 0.25
+        for part, share in (("elbow", 0.5), ("wrist", 1.0), ("index", 1.1), ("pinky", 1.1)):
+            points[:, POINT[f"{side}_{part}"], 0] = across
+            points[:, POINT[f"{side}_{part}"], 1] = 1.4 + share * over
+    return points
+
+
+def jumping_jack() -> Floats:
+    """Two jumping jacks from the front: straight arms swing out and up and back, 0.6 m long."""
+    points = posed(left=[-0.5], right=[-0.5])
+    angle = np.pi * (0.5 - 0.5 * np.cos(2 * np.pi * TIMES / 1.5)) * 0.95  # 0 is down
+    for side, outwards in (("left", 1.0), ("right", -1.0)):
+        for part, share in (("elbow", 0.3), ("wrist", 0.6), ("index", 0.66), ("pinky", 0.66)):
+            points[:, POINT[f"{side}_{part}"], 0] = outwards * (0.2 + share * np.sin(angle))
+            points[:, POINT[f"{side}_{part}"], 1] = 1.4 - share * np.cos(angle)
+    return points
+
+
+@pytest.mark.parametrize(
+    ("points", "reason"),
+    [
+        (jumping_jack(), "trunk lengths apart on the way up, expected both at the ball"),
+        (posed(right=[-0.5, -0.5, 0.6, 0.5, 0.6, 0.5], left=[-0.5]), "the left hand hangs while the right one goes up"),
+        (posed(right=[-0.4, -0.1, -0.4, -0.1], left=[-0.5]), "the right arm rises by"),
+        (posed(right=[-0.4, -0.5, -0.4], left=[-0.5, -0.4, -0.5]), "the right arm rises by"),
+        (posed(right=[-0.6, -0.6, 0.2, 0.2], left=[-0.6, -0.6, 0.2, 0.2]), "expected at least 0.45 at the release"),
+    ],
+    ids=["jumping jack", "wave", "dribble", "walk", "chest pass"],
+)
+def test_what_is_no_shot_is_said_to_be_none(points: Floats, reason: str) -> None:
+    with pytest.raises(ShotError, match=reason):
+        list_shots(compute_motion(points, np.ones((90, 33)), TIMES), "right")
+
+
+def test_an_arm_that_goes_up_straight_does_not_shoot() -> None:
+    points = made_body()
+    for part in ("elbow", "wrist", "index", "pinky"):
+        points[:, POINT[f"right_{part}"]] = points[:, POINT["right_shoulder"]]
+    angle = np.pi * np.clip((TIMES - 1.0) / 0.5, 0, 1)
+    for part, share in (("elbow", 0.3), ("wrist", 0.6)):
+        points[:, POINT[f"right_{part}"], 0] = share * np.sin(angle)
+        points[:, POINT[f"right_{part}"], 2] -= share * np.cos(angle)
+    with pytest.raises(ShotError, match="goes up straight"):
+        list_shots(compute_motion(points[..., [0, 2]], np.ones((90, 33)), TIMES), "right")
+
+
+def test_each_of_several_shots_is_found() -> None:
+    one = made_body(1.0, 1.1, dimensions=2)
+    down = one[::-1]
+    points = np.concatenate([one, down, one, down, one])
+    times = np.arange(len(points)) / 30
+    first = find_release(made_motion(1.0, 1.1, dimensions=2), "right")[1]
+    releases = [lift.release for lift in list_shots(compute_motion(points, np.ones((450, 33)), times), "right")]
+    assert releases == pytest.approx([first, first + 6, first + 12], abs=0.02)
+
+
+def test_a_follow_through_that_is_held_and_creeps_higher_does_not_move_the_release() -> None:
+    points = made_body(1.0, 1.1)
+    held = np.repeat(points[-1:], 60, axis=0)
+    for part in ("elbow", "wrist"):
+        held[:, POINT[f"right_{part}"], 2] += np.linspace(0, 0.05, 60)
+    times = np.arange(150) / 30
+    motion = compute_motion(np.concatenate([points, held]), np.ones((150, 33)), times)
+    assert find_release(motion, "right")[1] == pytest.approx(find_release(made_motion(1.0, 1.1), "right")[1], abs=0.005)
+
+
+def test_a_release_that_is_given_has_the_rise_nearest_to_it() -> None:
+    one = made_body(1.0, 1.1, dimensions=2)
+    motion = compute_motion(np.concatenate([one, one[::-1], one]), np.ones((270, 33)), np.arange(270) / 30)
+    assert find_lift(motion, "right", 7.3).release == pytest.approx(7.44, abs=0.05)
+    assert find_lift(motion, "right").release == pytest.approx(1.44, abs=0.05)

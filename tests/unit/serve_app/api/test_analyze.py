@@ -36,12 +36,12 @@ async def test_a_shot_gets_all_the_fields_of_the_contract(repository: Path, path
         fields = answer.json()
         assert {"labels", "probabilities", "metrics", "recommendations", "source", "elapsed_ms"} <= set(fields)
         assert list(fields["probabilities"]) == list(SHOT_LABELS)
-        assert fields["labels"] == [label for label, p in fields["probabilities"].items() if p > 0.5]
+        assert fields["labels"] == [label for label, p in fields["probabilities"].items() if p is not None and p > 0.5]
         assert [advice["id"] for advice in fields["recommendations"]] == fields["labels"]
         assert 0 <= fields["metrics"]["ite"] <= 100
         assert isinstance(fields["metrics"]["delay_ms"], int)
         assert fields["source"] == "heuristic"
-        assert (fields["hand"], fields["elapsed_ms"] > 0) == ("right", True)
+        assert (fields["hand"]["side"], fields["elapsed_ms"] > 0) == ("right", True)
 
 
 @pytest.mark.anyio
@@ -124,7 +124,7 @@ async def test_advice_comes_in_the_clients_language(repository: Path, accepted: 
     async with serving(repository) as client:
         answer = await client.post("/analyze", json=late_arm(), headers={"accept-language": accepted})
         assert answer.headers["content-language"] == language
-        assert answer.headers["vary"] == "Accept-Language"
+        assert answer.headers["vary"].split(", ")[0] == "Accept-Language"
         fields = answer.json()
         assert fields["metrics"]["delay_ms"] > 150
         advice = {row["id"]: row for row in fields["recommendations"]}
