@@ -1,6 +1,7 @@
 """A shot model file against the rules: one table on made players, one on recorded free throws.
 
     python -m training.evaluate_shots --model models/shot/1
+    python -m training.evaluate_shots --steadiness --shots 20
 
 Both see the same noisy poses of one camera. Made players are drawn anew, bodies and cameras that nothing was trained
 on; ``--data_dir`` takes a folder of labelled windows instead. The free throws come from ``HELEN_DATA_DIR``.
@@ -28,7 +29,7 @@ from landmarks.models.session import ModelSession
 from landmarks.pose import Floats
 from landmarks.protocol.tensors import LOGITS, POSES, PREDS
 from landmarks.shots.keypoint_files import LabelledWindow
-from landmarks.shots.keypoints import SHOT_LABELS, resample_to_30_fps
+from landmarks.shots.keypoints import SHOT_LABELS, PoseTrack, resample_to_30_fps
 from landmarks.shots.kinematics import MotionError, compute_image_motion
 from landmarks.shots.release import ShotError
 from landmarks.shots.rules import judge_shot
@@ -36,7 +37,8 @@ from training.command_line import DATA_DIR, format_table, make_parser, reproduci
 from training.data import spl_dataset
 from training.data.shot_windows import ShotDataError, check_scales, read_files
 from training.data.spl_dataset import compute_rank_correlation
-from training.synthetic.shots import make_shot_window
+from training.evaluation.steadiness import measure_steadiness
+from training.synthetic.shots import film, make_shot_window, sample_shot
 
 UNSEEN: Final = 20_000
 
@@ -152,6 +154,23 @@ def make_evaluations(data: str, protocol: str, scores: dict[str, dict[str, float
     ]
 
 
+def make_tracks(count: int) -> list[PoseTrack]:
+    """Made players' whole clips, from the random stream of ``make_windows``."""
+    tracks = []
+    for number in range(count):
+        rng = np.random.default_rng([UNSEEN, number])
+        player, form, _ = sample_shot(rng)
+        tracks.append(film(player, form, rng))
+    return tracks
+
+
+def format_steadiness(tracks: Sequence[PoseTrack], model: ModelSession) -> list[str]:
+    """The lines of a table: the share of pairs of a shot and a disturbance within bounds, by rules and model."""
+    rules, by_model = measure_steadiness(tracks), measure_steadiness(tracks, model)
+    rows = [[kind, str(rules[kind].pairs), f"{rules[kind].share:.1%}", f"{by_model[kind].share:.1%}"] for kind in rules]
+    return format_table(["disturbance", "pairs", "rules", "model"], rows)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line; ends with code 1 and one sentence where it can't be done."""
     parser = make_parser("evaluate_shots", __doc__)
@@ -161,6 +180,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--seed", type=whole_number(0), default=0, help="of the free throws' cameras and noise (default 0)"
     )
+    parser.add_argument(
+        "--steadiness", action="store_true", help="only how steady the answer is under what cameras and trackers do"
+    )
     parser.add_argument("--output", type=Path, help="JSON file for the card (export_onnx --evaluation)")
     options = parser.parse_args(arguments)
     command = reproducible_command("training.evaluate_shots", arguments)
@@ -168,8 +190,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     free_throws = None
     try:
         model = ModelSession.open(options.model)
-        if (folder / spl_dataset.FOLDER).is_dir():
+        if (folder / spl_dataset.FOLDER).is_dir() and not options.steadiness:
             free_throws = spl_dataset.read_free_throws(folder)
+        if options.steadiness:
+            sys.stdout.write("\n".join(format_steadiness(make_tracks(options.shots), model)) + "\n")
+            return
         windows = read_windows(options.data_dir) if options.data_dir else make_windows(options.shots)
     except (ShotDataError, ModelError) as error:
         sys.exit(f"evaluate_shots: {error}")
