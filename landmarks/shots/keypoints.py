@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from landmarks.pose import POINT, POSE_NAMES, POSE_POINTS, Array, Floats
+from landmarks.shots.keypoint_forms import BODY_25, IGNORED, are_pixels, count_times, explain_times, read_visibility
 
 SHOT_LABELS: Final = ("baja_transferencia", "muneca_adelantada", "pickup_inconsistente", "brazo_no_alineado")
 SHOT_TARGETS: Final = ("ite", "delay_ms")
@@ -36,20 +37,26 @@ class KeypointsError(ValueError):
 
 
 class Keypoint(msgspec.Struct, frozen=True):
-    """One point: its name, x and y in 0..1 of the image, and its visibility 0..1."""
+    """One point: its name, x and y in 0..1 of the image, and its visibility ``v`` 0..1, also read as ``visibility``.
+
+    x and y may be pixels where the image's width and height are given.
+    """
 
     name: Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(POSE_NAMES)})]
     x: float
     y: float
-    v: float
+    v: float | msgspec.UnsetType = msgspec.UNSET
+    visibility: float | msgspec.UnsetType = msgspec.UNSET
 
 
 class Frame(msgspec.Struct, frozen=True):
-    """One frame; a point that is left out counts as not seen."""
+    """One frame; a point that is left out counts as not seen. Where no frame has a time it is ``index / fps``."""
 
     index: int
-    time_sec: Annotated[float, msgspec.Meta(description="increases from frame to frame")]
-    keypoints: list[Keypoint]
+    time_sec: Annotated[float | msgspec.UnsetType, msgspec.Meta(description="increases from frame to frame")] = (
+        msgspec.UNSET
+    )
+    keypoints: list[Keypoint] = msgspec.field(default_factory=list)
 
 
 class ShotWindow(msgspec.Struct, frozen=True):
@@ -117,46 +124,68 @@ def build_track(
         raise KeypointsError("frames is empty, expected at least one frame")
     if (width is None) != (height is None):
         raise KeypointsError("one of width and height is missing, expected both or neither")
+    times = _read_times(frames, fps)
+    coordinates = [value for frame in frames for point in frame.keypoints for value in (point.x, point.y)]
+    size = (width, height) if width and height and are_pixels(coordinates, width, height) else (1, 1)
     points = np.zeros((len(frames), POSE_POINTS, 3), dtype=np.float32)
     for number, frame in enumerate(frames):
-        _check_time(frames, number)
         seen: set[int] = set()
         for place, keypoint in enumerate(frame.keypoints):
+            if keypoint.name in IGNORED:
+                continue
             where = f"frames[{number}].keypoints[{place}]"
-            index = POINT.get(keypoint.name)
+            index = POINT.get(BODY_25.get(keypoint.name, keypoint.name))
             if index is None:
                 raise KeypointsError(
                     f"{where}.name is {keypoint.name[:60]!r}, expected one of the 33 names from"
-                    f" {POSE_NAMES[0]!r} to {POSE_NAMES[-1]!r}"
+                    f" {POSE_NAMES[0]!r} to {POSE_NAMES[-1]!r}, or BODY_25's"
                 )
             if index in seen:
                 raise KeypointsError(f"{where}.name is {keypoint.name!r} a second time, expected each name once")
             seen.add(index)
-            _check_point(keypoint, where)
-            points[number, index] = keypoint.x, keypoint.y, keypoint.v
-    times = np.array([frame.time_sec for frame in frames], dtype=np.float64)
+            points[number, index] = _read_point(keypoint, size, where)
     return PoseTrack(points, times, tuple(frame.index for frame in frames), width, height, fps, source_video)
 
 
-def _check_time(frames: list[Frame], number: int) -> None:
-    time = frames[number].time_sec
-    if not math.isfinite(time) or abs(time) > 1e7:
-        raise KeypointsError(f"frames[{number}].time_sec is {time:g}, expected a finite number of seconds")
-    if number and time <= frames[number - 1].time_sec:
-        before = frames[number - 1].time_sec
+def _read_times(frames: list[Frame], fps: float | None) -> Floats:
+    given = [frame.time_sec for frame in frames if not isinstance(frame.time_sec, msgspec.UnsetType)]
+    if not given and fps:
+        given = count_times([frame.index for frame in frames], fps)
+    if len(given) < len(frames):
+        number = next(at for at, frame in enumerate(frames) if isinstance(frame.time_sec, msgspec.UnsetType))
         raise KeypointsError(
-            f"frames[{number}].time_sec is {time:g}, expected more than {before:g}: times go backwards or stand still"
+            f"frames[{number}].time_sec is missing, expected it in all frames, or in none and fps beside frames"
         )
+    for number, time in enumerate(given):
+        if not math.isfinite(time) or abs(time) > 1e7:
+            raise KeypointsError(f"frames[{number}].time_sec is {time:g}, expected a finite number of seconds")
+        if number and time <= given[number - 1]:
+            raise KeypointsError(
+                f"frames[{number}].time_sec is {time:g}, expected more than {given[number - 1]:g}: times go backwards"
+                " or stand still"
+            )
+    message = explain_times(given)
+    if message:
+        raise KeypointsError(message)
+    return np.array(given, dtype=np.float64)
 
 
-def _check_point(keypoint: Keypoint, where: str) -> None:
-    for axis, value in (("x", keypoint.x), ("y", keypoint.y)):
+def _read_point(keypoint: Keypoint, size: tuple[int, int], where: str) -> tuple[float, float, float]:
+    """x and y in 0..1 of the image and visibility; a point at exactly (0, 0) was not found."""
+    x, y = keypoint.x / size[0], keypoint.y / size[1]
+    for axis, value in (("x", x), ("y", y)):
         if not math.isfinite(value):
             raise KeypointsError(f"{where}.{axis} is {value:g}, expected a finite number")
         if abs(value) > FARTHEST:
-            raise KeypointsError(f"{where}.{axis} is {value:g}, expected 0 to 1 of the image (are these pixels?)")
-    if not 0 <= keypoint.v <= 1:  # false for NaN too
-        raise KeypointsError(f"{where}.v is {keypoint.v:g}, expected a visibility from 0 to 1")
+            raise KeypointsError(
+                f"{where}.{axis} is {value:g}, expected 0 to 1 of the image (are these pixels? Send width and height)"
+            )
+    visibility = read_visibility(keypoint.v, keypoint.visibility)
+    if visibility is None:
+        raise KeypointsError(f"{where} has v and visibility, or neither, expected one of them")
+    if not 0 <= visibility <= 1:  # false for NaN too
+        raise KeypointsError(f"{where}.v is {visibility:g}, expected a visibility from 0 to 1")
+    return x, y, visibility if x or y else 0.0
 
 
 def resample_to_30_fps(track: PoseTrack) -> Array:

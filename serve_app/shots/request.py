@@ -17,6 +17,7 @@ from landmarks.shots.keypoints import (
     POST_MS,
     PRE_MS,
     Frame,
+    FramesPerSecond,
     KeypointsError,
     Milliseconds,
     Pixels,
@@ -48,6 +49,9 @@ class AnalyzeRequest(msgspec.Struct):
     post_ms: Annotated[Milliseconds, msgspec.Meta(description="analysed after it")] = POST_MS
     width: Pixels | None = None
     height: Pixels | None = None
+    fps: Annotated[
+        FramesPerSecond | None, msgspec.Meta(description="gives the times of frames that have no time_sec")
+    ] = None
     hand: Annotated[
         Literal["left", "right", "auto"], msgspec.Meta(description="that shoots; auto: it is found in the frames")
     ] = "auto"
@@ -119,7 +123,7 @@ def parse_shot(body: bytes, language: Language) -> ShotRequest:
     """
     request = decode_json(body, _decoder)
     try:
-        track = build_track(request.frames, width=request.width, height=request.height)
+        track = build_track(request.frames, width=request.width, height=request.height, fps=request.fps)
     except KeypointsError as error:
         raise InvalidInput(str(error)) from error
     first_s = float(track.times[0])

@@ -111,7 +111,7 @@ def test_frames_come_back_as_they_went_in_and_inside_the_image() -> None:
 def test_a_track_comes_to_the_models_thirty_frames_a_second(count: int, seconds: float) -> None:
     frames = made_frames(count)
     frames = [
-        Frame(frame.index, frame.time_sec, [Keypoint("nose", frame.time_sec / 4, 0.5, 1.0), *frame.keypoints[1:]])
+        Frame(frame.index, frame.time_sec, [Keypoint("nose", frame.index / 40, 0.5, 1.0), *frame.keypoints[1:]])
         for frame in frames
     ]
     poses = resample_to_30_fps(build_track(frames))
