@@ -32,8 +32,10 @@ ARRIVED: Final = 0.08  # of the arm's fastest rise: it has arrived, and may cree
 # Hands at a ball are nearer to each other than this and the other one isn't this far below its shoulder.
 HANDS_APART: Final = 1.6
 HAND_HANGS: Final = -0.3
-# The distance from shoulder to wrist at the set point, as a share of that at the release; a straight arm has 1.
-COILED: Final = 0.88
+# How much longer the way over the elbow is than the straight one from shoulder to wrist as the ball goes up, in trunk
+# lengths. A straight arm has 0 from every side.
+BENT: Final = 0.12
+BENT_S: Final = 1.2  # before the release, of which a fifth is spent so bent or more
 OTHER_SEEN: Final = 0.5  # share of the frames in which the other hand must be seen to be evidence
 
 
@@ -142,10 +144,10 @@ def explain_no_shot(motion: Motion, hand: Hand, lift: Lift) -> str | None:
         hanging = float(compute_wrist_height(motion, other)[on_the_way].max())
         if hanging < HAND_HANGS:
             return f"the {other} hand hangs while the {hand} one goes up, expected both at the ball"
-    reach = np.linalg.norm(motion.at(f"{hand}_wrist") - motion.at(f"{hand}_shoulder"), axis=-1)
-    after = (times >= lift.release - 0.05) & (times <= lift.release + 0.2)
-    coil = float(reach[on_the_way].min() / max(reach[after].max(), 1e-6))
-    if coil > COILED:
+    shoulder, elbow, wrist = (motion.at(f"{hand}_{part}") for part in ("shoulder", "elbow", "wrist"))
+    upper, fore, reach = (np.linalg.norm(each, axis=-1) for each in (elbow - shoulder, wrist - elbow, wrist - shoulder))
+    lifting = (times >= lift.release - BENT_S) & (times <= lift.release)
+    if float(np.percentile((upper + fore - reach)[lifting], 80)) < BENT * motion.trunk:
         return f"the {hand} arm goes up straight, expected an elbow that opens on the way"
     return None
 

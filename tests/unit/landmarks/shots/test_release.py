@@ -110,7 +110,8 @@ def test_what_is_no_shot_is_said_to_be_none(points: Floats, reason: str) -> None
         list_shots(compute_motion(points, np.ones((90, 33)), TIMES), "right")
 
 
-def test_an_arm_that_goes_up_straight_does_not_shoot() -> None:
+@pytest.mark.parametrize("azimuth", [0.0, 30.0, 45.0, 60.0, 90.0])
+def test_an_arm_that_goes_up_straight_does_not_shoot_from_any_side(azimuth: float) -> None:
     points = made_body()
     for part in ("elbow", "wrist", "index", "pinky"):
         points[:, POINT[f"right_{part}"]] = points[:, POINT["right_shoulder"]]
@@ -118,8 +119,11 @@ def test_an_arm_that_goes_up_straight_does_not_shoot() -> None:
     for part, share in (("elbow", 0.3), ("wrist", 0.6)):
         points[:, POINT[f"right_{part}"], 0] = share * np.sin(angle)
         points[:, POINT[f"right_{part}"], 2] -= share * np.cos(angle)
-    with pytest.raises(ShotError, match="goes up straight"):
-        list_shots(compute_motion(points[..., [0, 2]], np.ones((90, 33)), TIMES), "right")
+    turn = np.radians(azimuth)
+    across = points[..., 0] * np.cos(turn) - points[..., 1] * np.sin(turn)
+    seen = np.stack([across, points[..., 2]], axis=-1)
+    with pytest.raises(ShotError, match=r"goes up straight|the left hand hangs"):
+        list_shots(compute_motion(seen, np.ones((90, 33)), TIMES), "right")
 
 
 def test_each_of_several_shots_is_found() -> None:
