@@ -27,13 +27,14 @@ from landmarks.models.prototypes import (
 from landmarks.models.session import ModelSession
 from landmarks.protocol.predictions import softmax
 from landmarks.protocol.tensors import EMBEDDING, PRESENCE, SEQUENCE
-from landmarks.recording import TEXTS, Recording, recording_arrays
+from landmarks.recording import TEXTS, Recording, Texts, recording_arrays
 
 NONE: Final = "none"
 MAX_GESTURES: Final = 64
 MAX_RECORDINGS: Final = 512
 MAX_FRAMES: Final = 60
 MAX_LABEL_CHARACTERS: Final = 64
+LARGEST: Final = 1e6  # landmarks in pixels are smaller; no float32 arithmetic on it overflows
 BACKGROUND: Final = Path(__file__).with_name("background.npz")
 # Odds of a kept word beyond these tell nothing more.
 MAX_LOG_ODDS: Final = 30.0
@@ -127,7 +128,7 @@ def check_recording(recording: Recording) -> None:
     """Reject what can't be taught from.
 
     Raises:
-        VocabularyError: no gesture, too many recordings or frames, or a label that can't be one.
+        VocabularyError: no gesture, too many recordings or frames, a label that can't be one, or as ``check_hands``.
     """
     count, frames = recording.hands.shape[:2]
     gestures = list_gestures(recording)
@@ -141,12 +142,24 @@ def check_recording(recording: Recording) -> None:
         if not label.strip() or len(label) > MAX_LABEL_CHARACTERS or not label.isprintable():
             shown = repr(label[: MAX_LABEL_CHARACTERS + 1])
             raise VocabularyError(f"label is {shown}, expected 1 to {MAX_LABEL_CHARACTERS} printable characters")
-    empty = ~recording.hands.any(axis=(1, 2)) & (recording.label != NONE)
+    check_hands(recording.hands, recording.label)
+
+
+def check_hands(hands: Array, label: Texts) -> None:
+    """Reject windows ``(N, T, F)`` that can't be of what ``label`` ``(N,)`` says.
+
+    Raises:
+        VocabularyError: a landmark is out of range, or a gesture's window shows no hand.
+    """
+    beyond = np.argwhere(~(np.abs(hands) <= LARGEST))
+    if len(beyond):
+        place = tuple(beyond[0].tolist())
+        at = "".join(f"[{index}]" for index in place)
+        raise VocabularyError(f"hands{at} is {hands[place]:g}, expected a number from {-LARGEST:g} to {LARGEST:g}")
+    empty = ~hands.any(axis=(1, 2)) & (label != NONE)
     if empty.any():
-        at = int(np.flatnonzero(empty)[0])
-        raise VocabularyError(
-            f"hands[{at}], a recording of {recording.label[at]}, shows no hand, expected at least one"
-        )
+        first = int(np.flatnonzero(empty)[0])
+        raise VocabularyError(f"hands[{first}], a recording of {label[first]}, shows no hand, expected at least one")
 
 
 def check_base(session: ModelSession, keep: Sequence[str], gestures: Sequence[str]) -> None:

@@ -52,6 +52,10 @@ def test_what_teach_made_is_read_back(arrays: Mapping[str, Any]) -> None:
     ("change", "sentence"),
     [
         (lambda a: {"hands": a["hands"][:, :5]}, "hands has 5 frames a recording, expected 6 to 60"),
+        (
+            lambda a: {"hands": a["hands"] + 1e30},
+            r"hands\[0\]\[0\]\[0\] is 1e\+30, expected a number from -1e\+06 to 1e\+06",
+        ),
         (lambda a: {"label": break_text(a["label"], 0x7FFFFFFF)}, "label is"),
         (lambda a: {"label": break_text(a["label"], 0xD800)}, "label is"),
         (lambda a: {"prototypes": a["prototypes"] * 3}, "prototypes are not unit vectors"),
