@@ -23,7 +23,7 @@ from landmarks.hands import FEATURE_DIM_XYZ, Array, compute_presence, split_hand
 from landmarks.models.card import ModelCard, ModelError
 from landmarks.models.prototypes import MIN_FRAMES, resample_window
 from landmarks.models.repository import open_newest
-from landmarks.models.vocabulary import VocabularyError, teach
+from landmarks.models.vocabulary import VocabularyError, check_hands, teach
 from landmarks.models.vocabulary_advice import advise
 from landmarks.models.vocabulary_files import SUFFIX, write_vocabulary
 from landmarks.models.vocabulary_report import report_vocabulary
@@ -53,15 +53,20 @@ def read_recordings(files: Sequence[Path], card: ModelCard) -> Recording:
     """All files as one recording, its windows of one length that the model takes.
 
     Raises:
-        RecordingError: a file can't be read, or lacks the z that the model wants.
+        RecordingError: a file can't be read, has no recording or one that can't be taught from, or lacks the z that
+            the model wants.
     """
     parts: list[LabelledHands] = []
     for file in files:
         part = read_labelled_hands(file, max_bytes=MAX_FILE_BYTES)
         if card.use_z and part.hands.shape[-1] != FEATURE_DIM_XYZ:
             raise RecordingError(f"{file} has {part.hands.shape[-1]} numbers a frame, the model wants z too: 126")
-        if not part.hands.shape[1]:
-            raise RecordingError(f"hands of {file} has shape {part.hands.shape}, expected frames")
+        if 0 in part.hands.shape:
+            raise RecordingError(f"hands of {file} has shape {part.hands.shape}, expected recordings with frames")
+        try:
+            check_hands(part.hands, part.label)
+        except VocabularyError as error:
+            raise RecordingError(f"{file}: {error}") from error
         parts.append(part)
     shapes = {(part.hands.shape[1], part.fps) for part in parts}
     frames = parts[0].hands.shape[1]

@@ -87,6 +87,15 @@ def test_of_a_long_window_the_frames_without_a_hand_at_its_ends_are_left_out(tmp
         (["--recordings", "empty"], "empty has no .npz or .vocabulary file, expected at least one recording"),
         (["--recordings", "a.npz", "--keep", "wave,soup"], "keep has 'wave', expected labels of the base"),
         (["--recordings", "a.npz", "--model", "empty"], "empty holds no model"),
+        (
+            ["--recordings", "none-at-all.npz"],
+            r"hands of none-at-all.npz has shape \(0, 24, 126\), expected recordings",
+        ),
+        (["--recordings", "a.npz", "still.npz"], r"still.npz: hands\[1\], a recording of wave, shows no hand"),
+        (
+            ["--recordings", "a.npz", "far.npz"],
+            r"far.npz: hands\[2\]\[3\]\[4\] is 1e\+30, expected a number from -1e\+06",
+        ),
         (["--recordings", "none.npz"], "label names 0 gestures, expected 1 to 64 besides none"),
     ],
 )
@@ -98,6 +107,11 @@ def test_what_cannot_be_taught_is_said_in_one_sentence(
     hands, labels = record(20)
     write(tmp_path / "a.npz", hands, labels)
     write(tmp_path / "none.npz", hands, ["none"] * len(labels))
+    write(tmp_path / "none-at-all.npz", np.zeros((0, 24, 126), np.float32), [])
+    still, far = hands.copy(), hands.copy()
+    still[1], far[2, 3, 4] = 0, 1e30
+    write(tmp_path / "still.npz", still, labels)
+    write(tmp_path / "far.npz", far, labels)
     model = [] if "--model" in arguments else ["--model", MODEL]
     with pytest.raises(SystemExit, match=f"^teach: {message}"):
         main([*arguments, *model, "--output", "mine.vocabulary"])
