@@ -16,8 +16,8 @@ from landmarks.models.vocabulary_files import MAX_BYTES, SUFFIX
 from serve_app.api.app_state import AppState, get_state
 from serve_app.api.deadline import within_deadline
 from serve_app.api.json_responses import json_response
-from serve_app.api.request_body import JSON_TYPES, read_body
-from serve_app.errors import InvalidInput, UnsupportedContentType
+from serve_app.api.request_body import JSON_TYPES, Take, read_body
+from serve_app.errors import BodyTooLarge, InvalidInput, UnsupportedContentType
 from serve_app.gestures.client import TEACH_TIMEOUT_S
 from serve_app.vocabularies.form import MAX_JSON_BYTES, build_form, parse_form
 from serve_app.vocabularies.heads import build_no_embedding_error
@@ -60,14 +60,17 @@ class VocabularyEndpoint(HTTPEndpoint):
     async def put(self, request: Request) -> Response:
         """Store a vocabulary's file, or teach one from recordings in JSON; 201 when the name is new.
 
-        Every replica applies it within two seconds. Teaching takes some milliseconds a recording, and may take longer
-        than other requests.
+        Every replica applies it within two seconds. Teaching takes some milliseconds a recording, and once the body is
+        there may take longer than other requests.
         """
         state = get_state(request)
-        limit_s = state.arguments.request_deadline_s
-        if is_json(request):
-            limit_s += TEACH_TIMEOUT_S
-        return await within_deadline(request, put_vocabulary(request, state), limit_s)
+        name = check_name(request.path_params["vocabulary"])
+        deadline_s = state.arguments.request_deadline_s
+        with state.vocabulary_bodies.hold(BODIES_AT_ONCE * MAX_JSON_BYTES) as take:
+            body = await within_deadline(request, read_vocabulary_body(request, take), deadline_s)
+            if not is_form(request, body):
+                return await within_deadline(request, store_file(name, body, state), deadline_s)
+            return await within_deadline(request, store_taught(name, body, state), TEACH_TIMEOUT_S)
 
     async def delete(self, request: Request) -> Response:
         """Remove a vocabulary, or a rejected file of this name."""
@@ -76,21 +79,39 @@ class VocabularyEndpoint(HTTPEndpoint):
         return Response(status_code=204)
 
 
-async def put_vocabulary(request: Request, state: AppState) -> Response:
-    """Read, check, teach where there is no file yet, store: the path of a vocabulary from top to bottom."""
-    name = check_name(request.path_params["vocabulary"])
+async def read_vocabulary_body(request: Request, take: Take) -> bytes:
+    """A vocabulary's file, or its recordings as JSON.
+
+    Raises:
+        UnsupportedContentType: it is declared as something else.
+        BodyTooLarge: as ``read_body``, or a file that isn't declared has more than ``MAX_BYTES``.
+        UnsupportedEncoding, InvalidInput, Overloaded: as ``read_body``.
+    """
     declared = get_content_type(request)
     if declared not in (*JSON_TYPES, FILE_TYPE, ""):
         raise UnsupportedContentType(f"Content-Type is {declared[:100]}, expected {FILE_TYPE} or application/json")
-    limit = MAX_JSON_BYTES if is_json(request) else MAX_BYTES
-    with state.vocabulary_bodies.hold(BODIES_AT_ONCE * limit) as take:
-        data = await read_body(request, limit, take)
-        if is_json(request):
-            data = await teach(data, state)
-        try:
-            stored, is_new = await asyncio.to_thread(state.vocabularies.store.put, name, data)
-        except VocabularyError as error:
-            raise InvalidInput(str(error)) from error
+    body = await read_body(request, MAX_BYTES if declared == FILE_TYPE else MAX_JSON_BYTES, take)
+    if len(body) > MAX_BYTES and not is_form(request, body):
+        raise BodyTooLarge(f"the body has {len(body)} bytes, expected at most {MAX_BYTES}")
+    return body
+
+
+async def store_taught(name: str, body: bytes, state: AppState) -> Response:
+    """Teach a vocabulary from recordings and store it."""
+    return await store_file(name, await teach(body, state), state)
+
+
+async def store_file(name: str, data: bytes, state: AppState) -> Response:
+    """Check and store a vocabulary's file.
+
+    Raises:
+        InvalidInput: it isn't one.
+        Conflict, StorageUnavailable: as ``VocabularyStore.put``.
+    """
+    try:
+        stored, is_new = await asyncio.to_thread(state.vocabularies.store.put, name, data)
+    except VocabularyError as error:
+        raise InvalidInput(str(error)) from error
     return json_response(stored.describe(), 201 if is_new else 200)
 
 
@@ -99,9 +120,10 @@ def get_content_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def is_json(request: Request) -> bool:
-    """Whether a body holds recordings, and no file."""
-    return get_content_type(request) in JSON_TYPES
+def is_form(request: Request, body: bytes) -> bool:
+    """Whether a body holds recordings, and no file: what isn't declared does where it begins as JSON does."""
+    declared = get_content_type(request)
+    return declared in JSON_TYPES or (not declared and body.lstrip().startswith(b"{"))
 
 
 async def teach(body: bytes, state: AppState) -> bytes:

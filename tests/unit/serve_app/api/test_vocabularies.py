@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -284,6 +285,76 @@ async def test_a_body_of_json_may_be_larger_than_a_file(repository: Path, monkey
         assert (await client.put("/vocabularies/x", content=b" " * 101, headers=OCTETS)).status_code == 413
         assert (await client.put("/vocabularies/x", json=example_vocabulary())).status_code == 201
     assert form.MAX_JSON_BYTES > MAX_BYTES
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("headers", [{"Content-Type": "application/json"}, OCTETS, {}])
+async def test_a_body_is_whole_within_the_deadline_whatever_it_takes_to_teach(
+    repository: Path, headers: dict[str, str]
+) -> None:
+    async def half_a_body() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.sleep(30)
+
+    async with asyncio.timeout(10), serving(repository, request_deadline_s=0.2) as (client, _):
+        answer = await client.put("/vocabularies/x", content=half_a_body(), headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (408, "request_timeout")
+        assert answer.json()["error"] == "the body was not all there within 0.2 s"
+
+
+@pytest.mark.anyio
+async def test_teaching_may_take_longer_than_the_deadline(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def parse_slowly(body: bytes) -> Any:
+        time.sleep(0.8)
+        return parse_form(body)
+
+    parse_form = form.parse_form
+    monkeypatch.setattr("serve_app.api.vocabularies.parse_form", parse_slowly)
+    async with serving(repository, request_deadline_s=0.5) as (client, _):
+        assert (await client.put("/vocabularies/x", json=example_vocabulary())).status_code == 201
+
+
+@pytest.mark.anyio
+async def test_half_sent_recordings_keep_no_file_out(
+    repository: Path, version: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = encode_vocabulary(teach_made(version, ["zigzag"]))
+    monkeypatch.setattr("serve_app.api.vocabularies.MAX_BYTES", len(data))
+    monkeypatch.setattr("serve_app.api.vocabularies.MAX_JSON_BYTES", 2 * len(data))
+    taken, held = asyncio.Semaphore(0), asyncio.Event()
+
+    async def half_a_body() -> AsyncIterator[bytes]:
+        yield b"{" + b" " * (2 * len(data) - 2)
+        taken.release()
+        await held.wait()
+        yield b"}"
+
+    async with serving(repository) as (client, _), asyncio.TaskGroup() as group:
+        json_type = {"Content-Type": "application/json"}
+        half_sent = [
+            group.create_task(client.put("/vocabularies/x", content=half_a_body(), headers=json_type)) for _ in range(2)
+        ]
+        for _ in half_sent:
+            await taken.acquire()
+        put = await client.put("/vocabularies/x", content=data, headers=OCTETS)
+        held.set()
+    assert put.status_code == 201, put.text
+    assert [task.result().status_code for task in half_sent] == [400, 400]
+
+
+@pytest.mark.anyio
+async def test_a_body_that_is_not_declared_is_json_where_it_begins_like_it(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = json.dumps(example_vocabulary()).encode()
+    async with serving(repository) as (client, _):
+        for begins in (b"", b" \r\n"):
+            made = await client.put("/vocabularies/x", content=begins + body)
+            assert made.status_code in (200, 201), made.text
+        monkeypatch.setattr("serve_app.api.vocabularies.MAX_BYTES", 100)
+        assert (await client.put("/vocabularies/x", content=body)).status_code == 200
+        large = await client.put("/vocabularies/x", content=b"x" * 101)
+        assert (large.status_code, large.json()["error"]) == (413, "the body has 101 bytes, expected at most 100")
 
 
 @pytest.mark.anyio
