@@ -25,7 +25,7 @@ from landmarks.models.prototypes import MIN_FRAMES, resample_window
 from landmarks.models.repository import open_newest
 from landmarks.models.vocabulary import VocabularyError, check_hands, teach
 from landmarks.models.vocabulary_advice import advise
-from landmarks.models.vocabulary_files import SUFFIX, write_vocabulary
+from landmarks.models.vocabulary_files import NAME, NAME_RULE, SUFFIX, write_vocabulary
 from landmarks.models.vocabulary_report import report_vocabulary
 from landmarks.recording import TEXTS, LabelledHands, Recording, RecordingError, read_labelled_hands
 
@@ -124,7 +124,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     counts = Counter(recording.label.tolist())
     taught = ", ".join(f"{label} ({counts[label]})" for label in vocabulary.gestures)
     lines = [f"{options.output} knows {taught}{', and keeps ' + ', '.join(keep) if keep else ''}."]
-    sys.stdout.write("\n".join([*lines, *advise(report_vocabulary(vocabulary, session))]) + "\n")
+    lines += advise(report_vocabulary(vocabulary, session))
+    if options.output.suffix != SUFFIX or not NAME.fullmatch(options.output.stem):
+        expected = f"NAME{SUFFIX} with {NAME_RULE}, for NAME"
+        lines.append(f"{options.output.name} can't be served by this name, expected {expected}: rename it.")
+    sys.stdout.write("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

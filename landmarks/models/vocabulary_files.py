@@ -10,6 +10,7 @@ Windows labelled ``none`` show no gesture.
 """
 
 import io
+import re
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -24,6 +25,8 @@ from landmarks.models.vocabulary import NONE, Vocabulary, VocabularyError, check
 from landmarks.recording import TEXTS, Arrays, RecordingError, make_recording, recording_arrays
 
 SUFFIX: Final = ".vocabulary"
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", flags=re.ASCII)  # under which a service has it
+NAME_RULE: Final = "1 to 64 of a-z, 0-9, _ and -, a letter or digit first"
 MAX_BYTES: Final = 8 * 1024 * 1024
 MAX_UNPACKED_BYTES: Final = 32 * 1024 * 1024
 MAX_PROTOTYPES: Final = 8192

@@ -19,7 +19,7 @@ from serve_app.api.json_responses import json_response
 from serve_app.api.request_body import JSON_TYPES, Take, read_body
 from serve_app.errors import BodyTooLarge, InvalidInput, UnsupportedContentType
 from serve_app.gestures.client import TEACH_TIMEOUT_S
-from serve_app.vocabularies.form import MAX_JSON_BYTES, build_form, parse_form
+from serve_app.vocabularies.form import MAX_JSON_BYTES, build_form, parse_form, to_utf8
 from serve_app.vocabularies.heads import build_no_embedding_error
 from serve_app.vocabularies.stored import StoredVocabulary, check_name, decode
 
@@ -33,7 +33,7 @@ async def list_vocabularies(request: Request) -> Response:
     return json_response(
         {
             "vocabularies": [stored.describe() for stored in found.served.values()],
-            "rejected": {name: rejected.reason for name, rejected in found.rejected.items()},
+            "rejected": {to_utf8(name): rejected.reason for name, rejected in found.rejected.items()},
         }
     )
 

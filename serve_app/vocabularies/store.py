@@ -19,10 +19,10 @@ from landmarks.files.atomic import replace_file
 from landmarks.models.card import describe_error
 from landmarks.models.vocabulary import VocabularyError
 from landmarks.models.vocabulary_files import MAX_BYTES, SUFFIX
-from serve_app.errors import Conflict, NotFound, StorageUnavailable
+from serve_app.errors import Conflict, InvalidInput, NotFound, StorageUnavailable
 from serve_app.models.repository import read_file
 from serve_app.settings import resolve_path
-from serve_app.vocabularies.stored import NAME, StoredVocabulary, check_name, read_stored
+from serve_app.vocabularies.stored import StoredVocabulary, check_name, read_stored
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class VocabularyStore:
         Raises:
             InvalidInput: the name can't be one.
             VocabularyError: the bytes aren't a vocabulary.
-            Conflict: there is no room for one more.
+            Conflict: there is no room for one more, or a folder has its place.
             StorageUnavailable: the repository can't be written.
         """
         stored = read_stored(check_name(name), data)
@@ -114,6 +114,7 @@ class VocabularyStore:
 
         Raises:
             NotFound: there is none.
+            Conflict: a folder has its name.
             StorageUnavailable: the repository can't be written.
         """
         with self._lock:
@@ -122,9 +123,13 @@ class VocabularyStore:
                 raise NotFound(f"there is no vocabulary {name[:100]!r} here; GET /vocabularies lists them")
             try:
                 files, folder = self._connect()
-                files.rm_file(f"{folder}/{name}{SUFFIX}")
+                path = f"{folder}/{name}{SUFFIX}"
+                check_no_folder(files, path)
+                files.rm_file(path)
             except FileNotFoundError:
                 pass
+            except Conflict:
+                raise
             except Exception as error:  # each file system behind fsspec raises its own
                 raise self._describe_failure(error) from error
             self._refresh()
@@ -188,11 +193,11 @@ class VocabularyStore:
             try:
                 if name not in served and len(served) >= MAX_VOCABULARIES:
                     raise VocabularyError(f"there are {len(served)} vocabularies already, the limit")
-                stored = read_stored(name, read_file(files, f"{folder}/{name}{SUFFIX}", MAX_BYTES))
+                stored = read_stored(check_name(name), read_file(files, f"{folder}/{name}{SUFFIX}", MAX_BYTES))
                 if len(stored.data) > left_bytes + (len(served[name].data) if name in served else 0):
                     raise VocabularyError(f"the vocabularies would have more than {MAX_TOTAL_BYTES} bytes, the limit")
             except Exception as error:  # whatever others wrote makes NumPy or a file system raise
-                reason = str(error) if isinstance(error, VocabularyError) else describe_error(error)
+                reason = str(error) if isinstance(error, VocabularyError | InvalidInput) else describe_error(error)
                 rejected[name] = RejectedFile(reason, fingerprint, now_s + RETRY_S)
                 if known is None or known.reason != reason:
                     goes_on = ", the one before goes on" if name in served else ""
@@ -209,12 +214,15 @@ class VocabularyStore:
         try:
             files, folder = self._connect()
             path = f"{folder}/{name}{SUFFIX}"
+            check_no_folder(files, path)
             if isinstance(files, LocalFileSystem):
                 Path(folder).mkdir(parents=True, exist_ok=True)
                 with replace_file(Path(path)) as file:
                     file.write(data)
             else:
                 files.pipe_file(path, data)
+        except Conflict:
+            raise
         except Exception as error:  # each file system behind fsspec raises its own
             raise self._describe_failure(error) from error
 
@@ -229,6 +237,17 @@ class VocabularyStore:
         return files, f"{path.rstrip('/')}/{FOLDER}"
 
 
+def check_no_folder(files: fsspec.AbstractFileSystem, path: str) -> None:
+    """Reject a vocabulary's place where somebody made a folder.
+
+    Raises:
+        Conflict: there is one.
+    """
+    if files.isdir(path):
+        name = path.rsplit("/", 1)[-1]
+        raise Conflict(f"{name} of the model repository is a folder, expected a file: remove or rename it there")
+
+
 def list_files(files: fsspec.AbstractFileSystem, folder: str) -> dict[str, str]:
     """The names of a folder's vocabularies in alphabetical order, each with what changes when its file is replaced."""
     try:
@@ -239,6 +258,6 @@ def list_files(files: fsspec.AbstractFileSystem, folder: str) -> dict[str, str]:
     found = {}
     for entry in entries:
         name = str(entry["name"]).rstrip("/").rsplit("/", 1)[-1]
-        if name.endswith(SUFFIX) and NAME.fullmatch(name.removesuffix(SUFFIX)):
+        if name.endswith(SUFFIX) and not name.startswith("."):
             found[name.removesuffix(SUFFIX)] = repr(sorted((key, str(value)) for key, value in entry.items()))
     return dict(sorted(found.items()))

@@ -1,20 +1,17 @@
 """StoredVocabulary: one vocabulary file of the repository and what it says; knows no file system and no model."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from landmarks.models.card import compute_sha256
 from landmarks.models.vocabulary import NONE, Vocabulary, VocabularyError, compute_digest
-from landmarks.models.vocabulary_files import decode_vocabulary
+from landmarks.models.vocabulary_files import NAME, NAME_RULE, decode_vocabulary
 from serve_app.errors import InvalidInput
 from serve_app.schemas import VocabularyKey
-
-NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", flags=re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,6 +91,5 @@ def check_name(name: str) -> str:
         InvalidInput: it isn't one.
     """
     if not NAME.fullmatch(name):
-        found, expected = name[:100], "1 to 64 of a-z, 0-9, _ and -, a letter or digit first"
-        raise InvalidInput(f"the vocabulary's name is {found!r}, expected {expected}")
+        raise InvalidInput(f"the vocabulary's name is {name[:100]!r}, expected {NAME_RULE}")
     return name

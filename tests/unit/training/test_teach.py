@@ -118,6 +118,19 @@ def test_what_cannot_be_taught_is_said_in_one_sentence(
     assert not (tmp_path / "mine.vocabulary").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "is_served"), [("ana.vocabulary", True), ("Ana B.vocabulary", False), ("ana", False), ("ana.npz", False)]
+)
+def test_a_name_that_cannot_be_served_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, is_served: bool
+) -> None:
+    recordings = write(tmp_path / "a.npz", *record(20))
+    main(["--recordings", recordings, "--output", str(tmp_path / "out" / name), "--model", MODEL])
+    warning = f"{name} can't be served by this name, expected NAME.vocabulary with 1 to 64 of a-z"
+    assert (warning not in capsys.readouterr().out) == is_served
+    assert (tmp_path / "out" / name).exists()
+
+
 def test_teaching_needs_no_torch() -> None:
     code = "import sys, training.teach\nprint('torch' in sys.modules, 'ray' in sys.modules)"
     child = subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)

@@ -532,6 +532,16 @@ async def test_a_damaged_file_is_listed_with_its_reason_and_the_one_before_answe
 
 
 @pytest.mark.anyio
+async def test_a_file_by_any_name_is_listed_as_rejected(repository: Path, version: Path) -> None:
+    write_vocabulary_file(repository, "Odd \udcff", teach_made(version, ["zigzag"]))
+    async with serving(repository) as (client, app):
+        await asyncio.to_thread(app.state.service.vocabularies.store.refresh)
+        rejected = (await client.get("/vocabularies")).json()["rejected"]
+        assert "expected 1 to 64 of a-z" in rejected["Odd ?"]
+        assert (await client.delete("/vocabularies/Odd%20%FF")).status_code == 404
+
+
+@pytest.mark.anyio
 async def test_raw_tensors_go_by_a_vocabulary_too(repository: Path) -> None:
     async with serving(repository) as (client, _):
         body = infer_body(WAVE, outputs=[{"name": "probabilities"}], parameters={"binary_data_output": True})

@@ -5,6 +5,7 @@ import threading
 import time
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from landmarks.models.vocabulary import VocabularyError
@@ -117,7 +118,7 @@ def test_whatever_lies_there_is_rejected_with_a_reason(tmp_path: Path, content: 
     assert not store.found.rejected
 
 
-def test_what_is_no_vocabulary_file_by_its_name_is_left_alone(tmp_path: Path, first: bytes) -> None:
+def test_what_is_no_vocabulary_file_by_its_name_is_not_served(tmp_path: Path, first: bytes) -> None:
     folder = tmp_path / "vocabularies"
     folder.mkdir()
     for name in (".mine.vocabulary.7.partial", "Mine.vocabulary", "mine.npz", "-x.vocabulary"):
@@ -126,7 +127,36 @@ def test_what_is_no_vocabulary_file_by_its_name_is_left_alone(tmp_path: Path, fi
     store = VocabularyStore(str(tmp_path))
     store.refresh()
     assert not store.found.served
+    assert sorted(store.found.rejected) == ["-x", "Mine", "pipe"]
     assert "a FIFO" in store.found.rejected["pipe"].reason
+
+
+def test_a_file_whose_name_cannot_be_served_is_rejected_with_the_reason(tmp_path: Path, first: bytes) -> None:
+    folder = tmp_path / "vocabularies"
+    folder.mkdir()
+    (folder / "Odd Name.vocabulary").write_bytes(first)
+    (folder / "dir.vocabulary").mkdir()
+    store = VocabularyStore(str(tmp_path))
+    store.refresh()
+    reasons = {name: rejected.reason for name, rejected in store.found.rejected.items()}
+    assert reasons["Odd Name"] == (
+        "the vocabulary's name is 'Odd Name', expected 1 to 64 of a-z, 0-9, _ and -, a letter or digit first"
+    )
+    assert "a folder, expected a file" in reasons["dir"]
+    store.delete("Odd Name")
+    assert [path.name for path in folder.iterdir()] == ["dir.vocabulary"]
+
+
+@pytest.mark.parametrize("uri", ["{tmp}", "memory://vocabulary-folder-test/models"])
+def test_a_folder_by_the_name_of_a_vocabulary_is_a_conflict(tmp_path: Path, first: bytes, uri: str) -> None:
+    uri = uri.format(tmp=tmp_path)
+    files, path = fsspec.url_to_fs(uri)
+    files.makedirs(f"{path}/vocabularies/dir.vocabulary", exist_ok=True)
+    store = VocabularyStore(uri)
+    store.refresh()
+    for change in (lambda: store.put("dir", first), lambda: store.delete("dir")):
+        with pytest.raises(Conflict, match=r"dir\.vocabulary of the model repository is a folder, expected a file"):
+            change()
 
 
 @pytest.mark.parametrize("name", ["", "Mine", "../mine", "a/b", "-a", "a" * 65, "ñ", "mine\n"])
