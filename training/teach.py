@@ -11,6 +11,7 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,7 @@ from landmarks.hands import FEATURE_DIM_XYZ, Array, compute_presence, split_hand
 from landmarks.models.card import ModelCard, ModelError
 from landmarks.models.prototypes import MIN_FRAMES, resample_window
 from landmarks.models.repository import open_newest
-from landmarks.models.vocabulary import VocabularyError, check_hands, teach
+from landmarks.models.vocabulary import VocabularyError, check_hands, normalise_label, teach
 from landmarks.models.vocabulary_advice import advise
 from landmarks.models.vocabulary_files import NAME, NAME_RULE, SUFFIX, write_vocabulary
 from landmarks.models.vocabulary_report import report_vocabulary
@@ -53,37 +54,41 @@ def read_recordings(files: Sequence[Path], card: ModelCard) -> Recording:
     """All files as one recording, its windows of one length that the model takes.
 
     Raises:
-        RecordingError: a file can't be read, has no recording or one that can't be taught from, or lacks the z that
-            the model wants.
+        RecordingError: as ``read_file``.
     """
-    parts: list[LabelledHands] = []
-    for file in files:
-        part = read_labelled_hands(file, max_bytes=MAX_FILE_BYTES)
-        if card.use_z and part.hands.shape[-1] != FEATURE_DIM_XYZ:
-            raise RecordingError(f"{file} has {part.hands.shape[-1]} numbers a frame, the model wants z too: 126")
-        if 0 in part.hands.shape:
-            raise RecordingError(f"hands of {file} has shape {part.hands.shape}, expected recordings with frames")
-        try:
-            check_hands(part.hands, part.label)
-        except VocabularyError as error:
-            raise RecordingError(f"{file}: {error}") from error
-        parts.append(part)
+    parts = [read_file(file, card) for file in files]
     shapes = {(part.hands.shape[1], part.fps) for part in parts}
     frames = parts[0].hands.shape[1]
     as_they_are = len(shapes) == 1 and MIN_FRAMES <= frames <= card.seq_len
     hands = [window for part in parts for window in part.hands]
     fps = Counter(part.fps or USUAL_FPS for part in parts).most_common(1)[0][0]
-    texts = {
-        name: np.concatenate(
-            [np.full(len(part.hands), UNKNOWN) if (column := getattr(part, name)) is None else column for part in parts]
-        )
-        for name in TEXTS
-    }
     return Recording(
         np.stack([add_z(window if as_they_are else stretch(window, card.seq_len)) for window in hands]),
-        **texts,
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in TEXTS},
         fps=fps,
     )
+
+
+def read_file(file: Path, card: ModelCard) -> LabelledHands:
+    """The recordings of a file; who signs and which sitting, where it doesn't say so, are unknown.
+
+    Raises:
+        RecordingError: it can't be read, has no recording or one that can't be taught from, or lacks the z that the
+            model wants.
+    """
+    part = read_labelled_hands(file, max_bytes=MAX_FILE_BYTES)
+    if card.use_z and part.hands.shape[-1] != FEATURE_DIM_XYZ:
+        raise RecordingError(f"{file} has {part.hands.shape[-1]} numbers a frame, the model wants z too: 126")
+    if 0 in part.hands.shape:
+        raise RecordingError(f"hands of {file} has shape {part.hands.shape}, expected recordings with frames")
+    label = np.array([normalise_label(label) for label in part.label.tolist()])
+    unknown = np.full(len(label), UNKNOWN)
+    signer, session = (unknown if column is None else column for column in (part.signer, part.session))
+    try:
+        check_hands(part.hands, label)
+    except VocabularyError as error:
+        raise RecordingError(f"{file}: {error}") from error
+    return replace(part, label=label, signer=signer, session=session)
 
 
 def stretch(window: Array, frames: int) -> Array:

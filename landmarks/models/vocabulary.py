@@ -5,6 +5,7 @@ It keeps its recordings, so that another base model embeds them anew. ``prototyp
 """
 
 import hashlib
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -33,7 +34,7 @@ NONE: Final = "none"
 MAX_GESTURES: Final = 64
 MAX_RECORDINGS: Final = 512
 MAX_FRAMES: Final = 60
-MAX_LABEL_CHARACTERS: Final = 64
+MAX_LABEL_CHARACTERS: Final = 64  # of a signer and a session too
 LARGEST: Final = 1e6  # landmarks in pixels are smaller; no float32 arithmetic on it overflows
 BACKGROUND: Final = Path(__file__).with_name("background.npz")
 # Odds of a kept word beyond these tell nothing more.
@@ -128,7 +129,8 @@ def check_recording(recording: Recording) -> None:
     """Reject what can't be taught from.
 
     Raises:
-        VocabularyError: no gesture, too many recordings or frames, a label that can't be one, or as ``check_hands``.
+        VocabularyError: no gesture, too many recordings or frames, a label that can't be one, a signer or
+            session that can't be shown, or as ``check_hands``.
     """
     count, frames = recording.hands.shape[:2]
     gestures = list_gestures(recording)
@@ -139,10 +141,25 @@ def check_recording(recording: Recording) -> None:
     if not MIN_FRAMES <= frames <= MAX_FRAMES:
         raise VocabularyError(f"hands has {frames} frames a recording, expected {MIN_FRAMES} to {MAX_FRAMES}")
     for label in gestures:
-        if not label.strip() or len(label) > MAX_LABEL_CHARACTERS or not label.isprintable():
-            shown = repr(label[: MAX_LABEL_CHARACTERS + 1])
-            raise VocabularyError(f"label is {shown}, expected 1 to {MAX_LABEL_CHARACTERS} printable characters")
+        if not label.strip() or "," in label or not is_printable(label):  # lists of labels have commas between
+            expected = f"expected 1 to {MAX_LABEL_CHARACTERS} printable characters, no comma"
+            raise VocabularyError(f"label is {label[: MAX_LABEL_CHARACTERS + 1]!r}, {expected}")
+    for name in ("signer", "session"):
+        for text in np.unique(getattr(recording, name)).tolist():
+            if not is_printable(text):
+                expected = f"expected at most {MAX_LABEL_CHARACTERS} printable characters"
+                raise VocabularyError(f"{name} is {text[: MAX_LABEL_CHARACTERS + 1]!r}, {expected}")
     check_hands(recording.hands, recording.label)
+
+
+def is_printable(text: str) -> bool:
+    """Whether a text is short and can be shown."""
+    return len(text) <= MAX_LABEL_CHARACTERS and text.isprintable()
+
+
+def normalise_label(label: str) -> str:
+    """A label without spaces around it, and with its letters composed (Unicode's NFC): what looks alike is alike."""
+    return unicodedata.normalize("NFC", label.strip())
 
 
 def check_hands(hands: Array, label: Texts) -> None:

@@ -19,7 +19,7 @@ from serve_app.api.json_responses import json_response
 from serve_app.api.request_body import JSON_TYPES, Take, read_body
 from serve_app.errors import BodyTooLarge, InvalidInput, UnsupportedContentType
 from serve_app.gestures.client import TEACH_TIMEOUT_S
-from serve_app.vocabularies.form import MAX_JSON_BYTES, build_form, parse_form, to_utf8
+from serve_app.vocabularies.form import MAX_JSON_BYTES, build_form, parse_form
 from serve_app.vocabularies.heads import build_no_embedding_error
 from serve_app.vocabularies.stored import StoredVocabulary, check_name, decode
 
@@ -29,11 +29,13 @@ BODIES_AT_ONCE: Final = 3  # of the largest that are taken
 
 async def list_vocabularies(request: Request) -> Response:
     """Every vocabulary, and the files that are rejected, with the reason."""
-    found = get_state(request).vocabularies.store.found
+    found = get_state(request).vocabularies.store.found  # its files' names may be no UTF-8
     return json_response(
         {
             "vocabularies": [stored.describe() for stored in found.served.values()],
-            "rejected": {to_utf8(name): rejected.reason for name, rejected in found.rejected.items()},
+            "rejected": {
+                name.encode(errors="replace").decode(): rejected.reason for name, rejected in found.rejected.items()
+            },
         }
     )
 

@@ -11,7 +11,14 @@ from msgspec import Meta
 
 from landmarks.hands import FEATURE_DIM_XY, FEATURE_DIM_XYZ, HANDS, POINTS, Array
 from landmarks.models.prototypes import MIN_FRAMES
-from landmarks.models.vocabulary import MAX_FRAMES, MAX_RECORDINGS, Vocabulary, VocabularyError, check_recording
+from landmarks.models.vocabulary import (
+    MAX_FRAMES,
+    MAX_RECORDINGS,
+    Vocabulary,
+    VocabularyError,
+    check_recording,
+    normalise_label,
+)
 from landmarks.recording import TEXTS, Recording, RecordingError
 from serve_app.errors import InvalidInput
 from serve_app.validation import LARGEST, check_numbers, decode_json, to_matrix
@@ -56,9 +63,9 @@ def parse_form(body: bytes) -> tuple[Recording, tuple[str, ...]]:
     windows = [read_hands(f"recordings[{index}].hands", each.hands) for index, each in enumerate(form.recordings)]
     longest = max(len(window) for window in windows)
     hands = np.stack([hold_first_frame(window, longest) for window in windows])
-    label, signer, session = (
-        np.array([getattr(each, field) for each in form.recordings], dtype=np.str_) for field in TEXTS
-    )
+    texts = {name: [getattr(each, name) for each in form.recordings] for name in TEXTS}
+    texts["label"] = [normalise_label(label) for label in texts["label"]]
+    label, signer, session = (np.array(texts[name], dtype=np.str_) for name in TEXTS)
     try:
         recording = Recording(hands, label, signer, session, form.fps)
         check_recording(recording)
@@ -101,14 +108,9 @@ def build_form(vocabulary: Vocabulary) -> dict[str, Any]:
     columns = (recording.label.tolist(), recording.signer.tolist(), recording.session.tolist())
     return {
         "recordings": [
-            {"label": label, "hands": hands, "signer": to_utf8(signer), "session": to_utf8(session)}
+            {"label": label, "hands": hands, "signer": signer, "session": session}
             for hands, label, signer, session in zip(rounded.tolist(), *columns, strict=True)
         ],
         "keep": vocabulary.keep,
         "fps": recording.fps,
     }
-
-
-def to_utf8(text: str) -> str:
-    """A text that UTF-8 can write."""
-    return text.encode(errors="replace").decode()

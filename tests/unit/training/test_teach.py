@@ -96,6 +96,7 @@ def test_of_a_long_window_the_frames_without_a_hand_at_its_ends_are_left_out(tmp
             ["--recordings", "a.npz", "far.npz"],
             r"far.npz: hands\[2\]\[3\]\[4\] is 1e\+30, expected a number from -1e\+06",
         ),
+        (["--recordings", "text.npz"], "label is .*U7fffffff.*, expected 1 to 64 printable"),
         (["--recordings", "none.npz"], "label names 0 gestures, expected 1 to 64 besides none"),
     ],
 )
@@ -108,6 +109,9 @@ def test_what_cannot_be_taught_is_said_in_one_sentence(
     write(tmp_path / "a.npz", hands, labels)
     write(tmp_path / "none.npz", hands, ["none"] * len(labels))
     write(tmp_path / "none-at-all.npz", np.zeros((0, 24, 126), np.float32), [])
+    broken = np.array(labels)
+    broken.view(np.uint32)[0] = 0x7FFFFFFF
+    np.savez(tmp_path / "text.npz", hands=hands, label=broken)
     still, far = hands.copy(), hands.copy()
     still[1], far[2, 3, 4] = 0, 1e30
     write(tmp_path / "still.npz", still, labels)
@@ -116,6 +120,14 @@ def test_what_cannot_be_taught_is_said_in_one_sentence(
     with pytest.raises(SystemExit, match=f"^teach: {message}"):
         main([*arguments, *model, "--output", "mine.vocabulary"])
     assert not (tmp_path / "mine.vocabulary").exists()
+
+
+def test_spaces_around_a_label_and_how_its_letters_are_composed_make_no_other_gesture(tmp_path: Path) -> None:
+    hands, _ = record(20)
+    labels = ["wave", "wave ", " wave", "se\u00f1al", "sen\u0303al", "se\u00f1al"]
+    recordings = write(tmp_path / "a.npz", hands, labels)
+    main(["--recordings", recordings, "--output", str(tmp_path / "a.vocabulary"), "--model", MODEL])
+    assert read_vocabulary(tmp_path / "a.vocabulary").gestures == ("se\u00f1al", "wave")
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,13 @@ def test_what_teach_made_is_read_back(arrays: Mapping[str, Any]) -> None:
         ),
         (lambda a: {"label": break_text(a["label"], 0x7FFFFFFF)}, "label is"),
         (lambda a: {"label": break_text(a["label"], 0xD800)}, "label is"),
+        (
+            lambda a: {"signer": a["signer"].astype("U99") + "x" * 64},
+            "signer is 'someonex+', expected at most 64 printable",
+        ),
+        (lambda a: {"session": break_text(a["session"], 0xD800)}, "session is .*expected at most 64 printable"),
+        (lambda a: {"session": break_text(a["session"], 0x7FFFFFFF)}, "session is .*expected at most 64 printable"),
+        (lambda a: {"label": np.array(["a,b"] * 4)}, "label is 'a,b', expected 1 to 64 printable characters, no comma"),
         (lambda a: {"prototypes": a["prototypes"] * 3}, "prototypes are not unit vectors"),
         (lambda a: {"prototypes": a["prototypes"] * np.nan}, "prototypes are not unit vectors"),
         (

@@ -35,6 +35,12 @@ def test_a_shorter_recording_begins_with_its_first_frame_held() -> None:
     assert recording.hands[1, :, 0].tolist() == pytest.approx([0.1, 0.1, 0.1, 0.2, 0.2, 0.2, 0.2, 0.2])
 
 
+def test_spaces_around_a_label_and_how_its_letters_are_composed_make_no_other_gesture() -> None:
+    labels = ("se\u00f1al", " sen\u0303al\t", "none ")
+    recording, _ = parse(*({"label": label, "hands": FLAT} for label in labels))
+    assert recording.label.tolist() == ["se\u00f1al", "se\u00f1al", "none"]
+
+
 def test_what_is_fetched_can_be_put_again(tmp_path: Path) -> None:
     vocabulary = teach_made(write_embedding_version(tmp_path, 1), ["wave", "stop"], ["yes"])
     form = build_form(vocabulary)
@@ -61,6 +67,13 @@ def test_what_is_fetched_can_be_put_again(tmp_path: Path) -> None:
         ([{"label": "none", "hands": FLAT}], {}, "label names 0 gestures"),
         ([{"label": "", "hands": FLAT}], {}, "expected 1 to 64 printable characters"),
         ([{"label": "a\u0007", "hands": FLAT}], {}, "expected 1 to 64 printable characters"),
+        (
+            [{"label": "yes,no", "hands": FLAT}],
+            {},
+            "label is 'yes,no', expected 1 to 64 printable characters, no comma",
+        ),
+        ([{"label": "a", "hands": FLAT, "signer": "x" * 65}], {}, "signer is 'x+', expected at most 64 printable"),
+        ([{"label": "a", "hands": FLAT, "session": "\x07"}], {}, "session is '.x07', expected at most 64 printable"),
         ([{"label": 7, "hands": FLAT}], {}, r"recordings\[0\].label is a number, expected a string"),
         ([{"label": "a", "hands": FLAT}], {"fps": 0}, "fps is 0.0, expected 1 to 1000"),
         ([{"label": "a", "hands": FLAT}], {"keep": "yes"}, "keep is"),
