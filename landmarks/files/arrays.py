@@ -49,7 +49,7 @@ def read_arrays(
         raise ArrayFileError(error.strerror or str(error)) from error
     except Exception as error:
         # Whatever else zipfile, zlib and NumPy's header parser make of damaged bytes.
-        raise ArrayFileError(f"it is damaged ({type(error).__name__})") from error
+        raise ArrayFileError("it is damaged: copy or record it again") from error
 
 
 def _read_members(archive: zipfile.ZipFile, names: Collection[str], limit: int) -> dict[str, npt.NDArray[Any]]:
@@ -84,4 +84,6 @@ def _check_header(archive: zipfile.ZipFile, name: str) -> None:
 def _describe_beginning(file: BinaryIO) -> str:
     file.seek(0)
     start = file.read(12)
+    if start.startswith(b"PK\x03\x04"):  # a zip file, whose directory stands at its end
+        return "cut off"
     return f"a file that begins with {start!r}" if start else "an empty file"

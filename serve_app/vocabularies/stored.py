@@ -81,7 +81,7 @@ def decode(data: bytes) -> Vocabulary:
     except VocabularyError:
         raise
     except Exception as error:
-        raise VocabularyError(f"the vocabulary is damaged ({type(error).__name__})") from error
+        raise VocabularyError("the vocabulary is damaged: copy or teach it again") from error
 
 
 def check_name(name: str) -> str:
