@@ -221,7 +221,8 @@ def teach_file(recording: Recording, session: ModelSession, keep: Sequence[str])
     """
     data = encode_vocabulary(teach(recording, session, keep))
     if len(data) > MAX_BYTES:
-        raise BodyTooLarge(f"the vocabulary would have {len(data)} bytes, expected at most {MAX_BYTES}")
+        expected = f"expected at most {MAX_BYTES}: leave out recordings"
+        raise BodyTooLarge(f"the vocabulary would have {len(data)} bytes, {expected}")
     return data
 
 

@@ -276,6 +276,7 @@ async def test_limits_are_said(repository: Path, version: Path, monkeypatch: pyt
         assert (await client.put("/vocabularies/mine", content=data, headers=OCTETS)).status_code == 200
         large = await client.put("/vocabularies/mine", json=example_vocabulary())
         assert (large.status_code, "the vocabulary would have" in large.json()["error"]) == (413, True)
+        assert large.json()["error"].endswith("expected at most 1000: leave out recordings")
 
 
 @pytest.mark.anyio
