@@ -21,7 +21,7 @@ from serve_app.errors import BodyTooLarge, InvalidInput, UnsupportedContentType
 from serve_app.gestures.client import TEACH_TIMEOUT_S
 from serve_app.vocabularies.form import MAX_JSON_BYTES, build_form, parse_form
 from serve_app.vocabularies.heads import build_no_embedding_error
-from serve_app.vocabularies.stored import StoredVocabulary, check_name, decode
+from serve_app.vocabularies.stored import StoredVocabulary, check_name, decode, to_utf8
 
 FILE_TYPE: Final = "application/octet-stream"
 BODIES_AT_ONCE: Final = 3  # of the largest that are taken
@@ -29,13 +29,11 @@ BODIES_AT_ONCE: Final = 3  # of the largest that are taken
 
 async def list_vocabularies(request: Request) -> Response:
     """Every vocabulary, and the files that are rejected, with the reason."""
-    found = get_state(request).vocabularies.store.found  # its files' names may be no UTF-8
+    found = get_state(request).vocabularies.store.found
     return json_response(
         {
             "vocabularies": [stored.describe() for stored in found.served.values()],
-            "rejected": {
-                name.encode(errors="replace").decode(): rejected.reason for name, rejected in found.rejected.items()
-            },
+            "rejected": {to_utf8(name): rejected.reason for name, rejected in found.rejected.items()},
         }
     )
 

@@ -22,7 +22,7 @@ from landmarks.models.vocabulary_files import MAX_BYTES, SUFFIX
 from serve_app.errors import Conflict, InvalidInput, NotFound, StorageUnavailable
 from serve_app.models.repository import read_file
 from serve_app.settings import resolve_path
-from serve_app.vocabularies.stored import StoredVocabulary, check_name, read_stored
+from serve_app.vocabularies.stored import StoredVocabulary, check_name, read_stored, to_utf8
 
 logger = logging.getLogger(__name__)
 
@@ -201,7 +201,7 @@ class VocabularyStore:
                 rejected[name] = RejectedFile(reason, fingerprint, now_s + RETRY_S)
                 if known is None or known.reason != reason:
                     goes_on = ", the one before goes on" if name in served else ""
-                    logger.warning("the vocabulary %s is rejected%s: %s", name, goes_on, reason)
+                    logger.warning("the vocabulary %s is rejected%s: %s", to_utf8(name), goes_on, reason)
                 continue
             left_bytes += (len(served[name].data) if name in served else 0) - len(stored.data)
             if name not in served or served[name].sha256 != stored.sha256:

@@ -93,3 +93,8 @@ def check_name(name: str) -> str:
     if not NAME.fullmatch(name):
         raise InvalidInput(f"the vocabulary's name is {name[:100]!r}, expected {NAME_RULE}")
     return name
+
+
+def to_utf8(name: str) -> str:
+    """A file's name as UTF-8 can write it."""
+    return name.encode(errors="replace").decode()
