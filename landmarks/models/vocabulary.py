@@ -34,11 +34,12 @@ NONE: Final = "none"
 MAX_GESTURES: Final = 64
 MAX_RECORDINGS: Final = 512
 MAX_FRAMES: Final = 60
-MAX_LABEL_CHARACTERS: Final = 64  # of a signer and a session too
-LARGEST: Final = 1e6  # landmarks in pixels are smaller; no float32 arithmetic on it overflows
+MAX_LABEL_CHARACTERS: Final = 64
 BACKGROUND: Final = Path(__file__).with_name("background.npz")
 # Odds of a kept word beyond these tell nothing more.
 MAX_LOG_ODDS: Final = 30.0
+# Landmarks in pixels are smaller, and no float32 arithmetic on it overflows.
+LARGEST: Final = 1e6
 
 
 class VocabularyError(Exception):
