@@ -54,6 +54,9 @@ def build_parser() -> argparse.ArgumentParser:
     forget = commands.add_parser("forget", help="forget a gesture")
     forget.add_argument("gesture", help="its name")
     gestures = commands.add_parser("gestures", help="list the gestures that were taught, and how well they do")
+    settle = gestures.add_mutually_exclusive_group()
+    settle.add_argument("--merge", action="store_true", help="join this machine's vocabulary with the service's")
+    settle.add_argument("--fetch", action="store_true", help="take the service's vocabulary in place of this machine's")
     for command in (teach, forget, gestures):
         command.add_argument("--vocabulary", metavar="NAME", help="whose gestures, where the service's URL doesn't say")
     model = commands.add_parser("model", help="fetch the service's model, to answer here when it is away")
@@ -162,7 +165,7 @@ def _run_command(options: argparse.Namespace) -> int:
 
 
 def _run_teaching(options: argparse.Namespace, settings: Settings) -> int:
-    from edge_client.teaching.commands import TeachRequest, forget_gesture, list_vocabulary, teach_gesture
+    from edge_client.teaching.commands import Settle, TeachRequest, forget_gesture, list_vocabulary, teach_gesture
     from edge_client.teaching.display import CountdownDisplay
     from edge_client.teaching.words import choose_language
 
@@ -170,7 +173,8 @@ def _run_teaching(options: argparse.Namespace, settings: Settings) -> int:
     if options.command == "forget":
         forget_gesture(settings, options.gesture, name, language=language, say=_print)
     elif options.command == "gestures":
-        list_vocabulary(settings, name, language=language, say=_print)
+        settle: Settle | None = "merge" if options.merge else "fetch" if options.fetch else None
+        list_vocabulary(settings, name, settle, language=language, say=_print)
     else:
         gesture = NONE if options.none else options.gesture
         if not gesture or (options.none and options.gesture not in (None, NONE)):

@@ -45,21 +45,21 @@ def open_root_client(settings: Cloud) -> ServiceClient:
 
 
 def fetch_vocabulary(
-    client: ServiceClient, name: str, known: bytes | None = None, *, timeout: float | None = None
+    client: ServiceClient, name: str, known: str | None = None, *, timeout: float | None = None
 ) -> bytes | None:
-    """A vocabulary's file from the service at its root; ``None`` where it is still the one that is ``known``.
+    """A vocabulary's file from the service at its root; ``None`` where it still has the SHA-256 that is ``known``.
 
     Raises:
         ServiceError: the service gave none; its status is 404 where it has none of this name.
     """
-    headers = {"Accept": FILE_TYPE} | ({"If-None-Match": f'"{compute_sha256(known)}"'} if known else {})
+    headers = {"Accept": FILE_TYPE} | ({"If-None-Match": f'"{known}"'} if known else {})
     try:
         data, _ = client.request("GET", f"/vocabularies/{name}", headers, timeout=timeout, limit=MAX_BYTES)
     except ServiceError as error:
         if error.status == NOT_MODIFIED:
             return None
         raise
-    return None if data == known else data
+    return None if compute_sha256(data) == known else data
 
 
 def send_vocabulary(client: ServiceClient, name: str, data: bytes) -> None:
@@ -69,3 +69,16 @@ def send_vocabulary(client: ServiceClient, name: str, data: bytes) -> None:
         ServiceError: the service doesn't take it.
     """
     client.request("PUT", f"/vocabularies/{name}", {"Content-Type": FILE_TYPE}, data, timeout=None)
+
+
+def delete_vocabulary(client: ServiceClient, name: str) -> None:
+    """Remove a vocabulary from the service at its root; one that it doesn't have is removed already.
+
+    Raises:
+        ServiceError: the service doesn't remove it.
+    """
+    try:
+        client.request("DELETE", f"/vocabularies/{name}", timeout=None)
+    except ServiceError as error:
+        if error.status != NOT_FOUND:
+            raise

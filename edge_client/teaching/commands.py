@@ -5,7 +5,7 @@ import datetime
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
@@ -32,7 +32,7 @@ from landmarks.models.vocabulary import (
 )
 from landmarks.models.vocabulary_advice import Language, advise
 from landmarks.models.vocabulary_report import report_vocabulary
-from landmarks.recording import Recording
+from landmarks.recording import TEXTS, Recording
 
 DEFAULT_NAME: Final = "mine"
 DEFAULT_FOLDER: Final = "models/gesture"
@@ -42,6 +42,7 @@ USUAL_FPS: Final = 30.0
 RATE_TOLERANCE: Final = 0.25
 
 Say = Callable[[str], object]
+Settle = Literal["fetch", "merge"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +116,17 @@ def forget_gesture(settings: Settings, gesture: str, name: str | None, *, langua
             vocabulary = teach(remove_label(there.recording, gesture), model.session, there.keep)
         forgotten = WORDS[language]["forgotten"]
         say(forgotten.format(gesture=gesture, name=local.name, gestures=_list(vocabulary)))
-        store_vocabulary(settings, local, vocabulary, language=language, say=say)
+        store_vocabulary(settings, local, vocabulary, language=language, say=say, renew=False)
     return vocabulary
 
 
-def list_vocabulary(settings: Settings, name: str | None, *, language: Language, say: Say) -> None:
+def list_vocabulary(
+    settings: Settings, name: str | None, settle: Settle | None = None, *, language: Language, say: Say
+) -> None:
     """Say what a vocabulary knows: each gesture's recordings, sittings, limit and likeness, and what to do about it.
+
+    ``settle`` ends a conflict with another vocabulary of this name on the service before: ``fetch`` keeps that one,
+    ``merge`` joins both, here and there.
 
     Raises:
         VocabularyError, SettingsError, ModelError, ServiceError: there is none, or no model that reads it.
@@ -128,7 +134,14 @@ def list_vocabulary(settings: Settings, name: str | None, *, language: Language,
     words = WORDS[language]
     with open_vocabulary(settings, name) as local:
         model = open_base_model(settings)
+        if settle == "fetch":
+            local.fetch(settings.cloud.timeout)
+        elif settle == "merge":
+            merged = merge_vocabularies(local, settings, model)
+            store_vocabulary(settings, local, merged, language=language, say=say)
         vocabulary = adapt(load_existing(local, settings), model.session)
+        if local.standing == "gone":
+            say(words["gone"].format(name=local.name))
     report = report_vocabulary(vocabulary, model.session)
     rows = [words["header"].split("|")]
     for gesture in report.gestures:
@@ -195,18 +208,63 @@ def load_existing(local: LocalVocabulary, settings: Settings) -> Vocabulary:
     return there
 
 
+def merge_vocabularies(local: LocalVocabulary, settings: Settings, model: LocalModel) -> Vocabulary:
+    """This machine's vocabulary and the service's as one.
+
+    Raises:
+        VocabularyError: there is none here, both have a gesture, or their recordings differ in length.
+        ServiceError: the service gives none.
+    """
+    here = local.read()
+    if here is None:
+        raise VocabularyError(f"there is no vocabulary {local.name} on this machine to merge")
+    there, file = local.peek(settings.cloud.timeout)
+    mine, theirs = here.recording, there.recording
+    if mine.hands.shape[1] != theirs.hands.shape[1]:
+        found = f"{mine.hands.shape[1]} and {theirs.hands.shape[1]}"
+        raise VocabularyError(f"the recordings have {found} frames, expected the same: gestures --fetch keeps one")
+    # Windows that both have are of one origin: what was added to a gesture since joins it.
+    known = {window.tobytes() for window in theirs.hands}
+    new = np.array([window.tobytes() not in known for window in mine.hands])
+    same_origin = set(mine.label[~new].tolist())
+    taught = {*here.gestures, *there.gestures}
+    both = {*here.gestures} & {*there.gestures} - same_origin | {*here.keep, *there.keep} & taught
+    if both:
+        raise VocabularyError(
+            f"both have {', '.join(sorted(both))}, so they are not merged: gestures --fetch keeps the service's alone"
+        )
+    joined = {name: np.concatenate([getattr(theirs, name), getattr(mine, name)[new]]) for name in ("hands", *TEXTS)}
+    keep = tuple(dict.fromkeys((*there.keep, *here.keep)))
+    vocabulary = teach(Recording(fps=theirs.fps, **joined), model.session, keep)
+    local.acknowledge(file)
+    return vocabulary
+
+
 def store_vocabulary(
-    settings: Settings, local: LocalVocabulary, vocabulary: Vocabulary, *, language: Language, say: Say
+    settings: Settings,
+    local: LocalVocabulary,
+    vocabulary: Vocabulary,
+    *,
+    language: Language,
+    say: Say,
+    renew: bool = True,
 ) -> None:
-    """Keep a vocabulary here and on the service, and say where it is."""
+    """Keep a vocabulary here and on the service, and say where it is; ``renew`` sends one that the service lost."""
     words = WORDS[language]
     root, named = parse_address(settings.cloud.url)
     url = f"{root}/vocabularies/{local.name}"
-    reason = local.save(vocabulary)
-    if reason:
+    was_gone = local.standing == "gone"
+    reason = local.save(vocabulary, renew=renew)
+    if local.standing == "gone":
+        say(words["gone"].format(name=local.name))
+    elif local.standing == "conflict":
+        say(words["not_sent"].format(path=local.path, reason=reason))
+    elif reason:
         say(words["not_sent"].format(path=local.path, reason=reason))
         say(words["send_later"])
     else:
+        if was_gone:
+            say(words["renewed"].format(name=local.name))
         say(words["sent"].format(path=local.path, url=url))
     if named is None:
         say(words["use"].format(url=url))

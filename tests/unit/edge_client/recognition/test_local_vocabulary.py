@@ -261,7 +261,10 @@ def test_what_was_taught_while_the_service_was_away_is_sent_and_not_overwritten(
         return Reply(status[0], stored[0])
 
     with http_service(answer) as service:
+        status[0] = 200
         local = make_local(tmp_path, service.url)
+        assert local.refresh(TIMEOUT_S) is not None
+        status[0] = 503
         assert "answered 503" in local.save(vocabulary)
         again = make_local(tmp_path, service.url)
         assert again.refresh(TIMEOUT_S) is None
@@ -271,6 +274,26 @@ def test_what_was_taught_while_the_service_was_away_is_sent_and_not_overwritten(
         fetched = again.refresh(TIMEOUT_S)
     assert fetched is not None
     assert fetched.gestures == vocabulary.gestures
+
+
+def test_what_was_taught_without_knowing_the_services_is_not_sent_over_it(
+    tmp_path: Path, model: LocalModel, vocabulary: Vocabulary, caplog: pytest.LogCaptureFixture
+) -> None:
+    status, other = [503], encode_vocabulary(teach(record_gestures("lift"), model.session))
+
+    def answer(request: Request) -> Reply:
+        assert request.method == "GET"
+        return Reply(status[0], other)
+
+    with http_service(answer) as service:
+        local = make_local(tmp_path, service.url)
+        assert "answered 503" in local.save(vocabulary)
+        status[0] = 200
+        for _ in range(2):
+            assert local.refresh(TIMEOUT_S) is None
+    assert local.standing == "conflict"
+    assert caplog.text.count("the service has another vocabulary mine than this machine") == 1
+    assert local.path.read_bytes() == encode_vocabulary(vocabulary)
 
 
 def test_a_vocabulary_that_can_not_be_written_is_not_sent(

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge_client.cli import main
@@ -36,6 +37,8 @@ class Store:
             decode_vocabulary(request.body)
             self.files[name] = request.body
             return Reply(201)
+        if request.method == "DELETE":
+            return Reply(204) if self.files.pop(name, None) else Reply(404, b'{"error": "none"}')
         assert request.headers["Accept"] == "application/octet-stream"
         return Reply(body=self.files[name]) if name in self.files else Reply(404, b'{"error": "none"}')
 
@@ -192,6 +195,118 @@ def test_without_the_service_it_is_kept_here_and_sent_once_it_is_back(
     pi.store.status = 200
     assert pi.run("gestures") == 0
     assert decode_vocabulary(pi.store.files["mine"]).gestures == ("wave",)
+
+
+def teach_offline(pi: Pi, gesture: str) -> bytes:
+    """Teach while the service is away; it then has a vocabulary with ``grab``, which this machine never had."""
+    pi.store.status = 503
+    assert pi.run("teach", gesture, "--count", "2", hands=record_gestures(gesture)) == 0
+    pi.store.status = 200
+    other = encode_vocabulary(teach(record_gestures("grab", first_take=50), LocalModel.open(MODEL).session))
+    pi.store.files["mine"] = other
+    return other
+
+
+def test_what_was_taught_offline_is_never_sent_over_anothers_vocabulary(
+    pi: Pi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = teach_offline(pi, "wave")
+    for command in (("gestures",), ("teach", "wave", "--more"), ("forget", "wave")):
+        assert pi.run(*command, hands=record_gestures("wave")) == 1
+        said = capsys.readouterr().err
+        assert "the service has another vocabulary mine than this machine" in said
+        assert "gestures --merge" in said
+        assert "gestures --fetch" in said
+        assert pi.store.files["mine"] == other
+        assert pi.read().gestures == ("wave",)
+    assert pi.run("teach", "wave", "--count", "1", "--vocabulary", "other", hands=record_gestures("wave")) == 0
+    assert pi.store.files["mine"] == other
+
+
+def test_both_vocabularies_are_merged_when_asked(pi: Pi) -> None:
+    teach_offline(pi, "wave")
+    assert pi.run("gestures", "--merge") == 0
+    assert pi.read().gestures == decode_vocabulary(pi.store.files["mine"]).gestures == ("grab", "wave")
+    assert pi.run("gestures") == 0
+    assert count_labels(pi.read()) == {"grab": 3, "wave": 2}
+
+
+def test_a_gesture_that_both_have_is_not_merged(pi: Pi, capsys: pytest.CaptureFixture[str]) -> None:
+    other = teach_offline(pi, "grab")
+    assert pi.run("gestures", "--merge") == 1
+    assert "both have grab" in capsys.readouterr().err
+    assert pi.store.files["mine"] == other
+    assert count_labels(pi.read()) == {"grab": 2}
+
+
+def test_the_services_vocabulary_is_fetched_over_this_one_when_asked(pi: Pi) -> None:
+    other = teach_offline(pi, "wave")
+    assert pi.run("gestures", "--fetch") == 0
+    assert pi.read().gestures == ("grab",)
+    assert pi.store.files["mine"] == other
+    assert pi.run("teach", "wave", "--count", "1", hands=record_gestures("wave")) == 0
+    assert decode_vocabulary(pi.store.files["mine"]).gestures == ("grab", "wave")
+
+
+def test_what_changed_on_the_service_during_an_absence_is_not_sent_over(
+    pi: Pi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pi.run("teach", "wave", "--count", "1", hands=record_gestures("wave")) == 0
+    pi.store.status = 503
+    assert pi.run("teach", "lift", "--count", "1", hands=record_gestures("lift")) == 0
+    pi.store.status = 200
+    sent = pi.store.files["mine"]
+    pi.store.files["mine"] = other = encode_vocabulary(
+        teach(record_gestures("wave", "grab"), LocalModel.open(MODEL).session)
+    )
+    assert pi.run("gestures") == 1
+    assert pi.store.files["mine"] == other
+    pi.store.files["mine"] = sent
+    assert pi.run("gestures") == 0
+    assert decode_vocabulary(pi.store.files["mine"]).gestures == ("lift", "wave")
+
+
+def test_recordings_of_one_origin_are_merged_once(pi: Pi) -> None:
+    assert pi.run("teach", "wave", "--count", "2", hands=record_gestures("wave")) == 0
+    first = pi.read().recording
+    pi.store.status = 503
+    assert pi.run("teach", "wave", "--more", "--count", "1", hands=record_gestures("wave", first_take=7)) == 0
+    pi.store.status = 200
+    grab = record_gestures("grab")
+    joined = Recording(
+        np.concatenate([first.hands, grab.hands]),
+        np.concatenate([first.label, grab.label]),
+        np.concatenate([first.signer, grab.signer]),
+        np.concatenate([first.session, grab.session]),
+        first.fps,
+    )
+    pi.store.files["mine"] = encode_vocabulary(teach(joined, LocalModel.open(MODEL).session))
+    assert pi.run("gestures") == 1
+    assert pi.run("gestures", "--merge") == 0
+    assert count_labels(pi.read()) == {"wave": 3, "grab": 3}
+
+
+def test_a_vocabulary_that_was_deleted_on_the_service_comes_back_by_teach_alone(
+    pi: Pi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pi.run("teach", "wave", "--count", "2", hands=record_gestures("wave")) == 0
+    assert pi.run("teach", "grab", "--count", "2", hands=record_gestures("grab")) == 0
+    pi.store.files.clear()
+    capsys.readouterr()
+    for _ in range(2):
+        assert pi.run("gestures") == 0
+        assert "The service no longer has the vocabulary mine" in capsys.readouterr().out
+    assert pi.run("forget", "wave") == 0
+    said = capsys.readouterr().out
+    assert "The service no longer has the vocabulary mine" in said
+    assert "teach sends it" in said
+    assert pi.run("gestures") == 0
+    assert pi.store.files == {}
+    assert pi.read().gestures == ("grab",)
+    capsys.readouterr()
+    assert pi.run("teach", "lift", "--count", "2", hands=record_gestures("lift")) == 0
+    assert "The service no longer had the vocabulary mine: it is sent anew." in capsys.readouterr().out
+    assert decode_vocabulary(pi.store.files["mine"]).gestures == ("grab", "lift")
 
 
 def test_forgetting_removes_a_gesture_or_a_kept_word(pi: Pi, capsys: pytest.CaptureFixture[str]) -> None:
