@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from edge_client.service.http_client import ServiceClient
 from edge_client.service.replies import ServiceError
 from edge_client.settings import Cloud
+from edge_client.settings.values import VOCABULARY_NAME
 from landmarks.models.card import compute_sha256
 from landmarks.models.vocabulary_files import MAX_BYTES
 
@@ -16,8 +17,7 @@ NOT_MODIFIED: Final = 304
 NOT_FOUND: Final = 404
 FILE_TYPE: Final = "application/octet-stream"
 
-_NAME: Final = r"[a-z0-9][a-z0-9_-]{0,63}"
-_NAMED: Final = re.compile(rf"(?P<root>.*)/vocabularies/(?P<name>{_NAME})")
+_NAMED: Final = re.compile(rf"(?P<root>.*)/vocabularies/(?P<name>{VOCABULARY_NAME.pattern})")
 
 
 class ServiceAddress(NamedTuple):
@@ -36,7 +36,7 @@ def parse_address(url: str) -> ServiceAddress:
 
 def is_vocabulary_name(name: str) -> bool:
     """Whether the service takes a vocabulary of this name."""
-    return re.fullmatch(_NAME, name) is not None
+    return VOCABULARY_NAME.fullmatch(name) is not None
 
 
 def open_root_client(settings: Cloud) -> ServiceClient:
