@@ -15,6 +15,8 @@ from landmarks.models.vocabulary_files import MAX_BYTES
 
 NOT_MODIFIED: Final = 304
 NOT_FOUND: Final = 404
+MISSING: Final = "there is no vocabulary"  # what tells it from a 404 of a proxy, or of another program
+MISSING_HINT: Final = "python -m edge_client teach NAME makes it, or name another one in HELEN_CLOUD_API_URL"
 FILE_TYPE: Final = "application/octet-stream"
 
 _NAMED: Final = re.compile(rf"(?P<root>.*)/vocabularies/(?P<name>{VOCABULARY_NAME.pattern})")
@@ -37,6 +39,11 @@ def parse_address(url: str) -> ServiceAddress:
 def is_vocabulary_name(name: str) -> bool:
     """Whether the service takes a vocabulary of this name."""
     return VOCABULARY_NAME.fullmatch(name) is not None
+
+
+def is_vocabulary_missing(fault: Exception) -> bool:
+    """Whether the service answers, and says that it has no vocabulary of the name that was asked for."""
+    return isinstance(fault, ServiceError) and fault.status == NOT_FOUND and MISSING in str(fault)
 
 
 def open_root_client(settings: Cloud) -> ServiceClient:
