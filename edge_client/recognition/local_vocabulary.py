@@ -12,6 +12,7 @@ from edge_client.service.http_client import ServiceClient
 from edge_client.service.replies import ServiceError
 from edge_client.service.vocabulary_client import (
     NOT_FOUND,
+    delete_vocabulary,
     fetch_vocabulary,
     open_root_client,
     parse_address,
@@ -143,6 +144,20 @@ class LocalVocabulary:
         """
         data = fetch_vocabulary(self._client, self.name, timeout=timeout_s) or b""
         return decode_vocabulary(data), data
+
+    def delete(self) -> None:
+        """Remove the vocabulary from the service, and then here.
+
+        Raises:
+            ServiceError: the service doesn't remove it; what is here is unchanged.
+            VocabularyError: the file can't be removed.
+        """
+        delete_vocabulary(self._client, self.name)
+        try:
+            for path in (self.path, self._unsent, self._shared):
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise VocabularyError(f"{self.path} can't be removed: {error.strerror or error}") from error
 
     def acknowledge(self, data: bytes) -> None:
         """Know the service's file: what is saved next is meant to take its place."""

@@ -15,7 +15,7 @@ from edge_client.service.model_download import fetch_model
 from edge_client.service.vocabulary_client import is_vocabulary_name, open_root_client, parse_address
 from edge_client.settings import Settings, SettingsError
 from edge_client.teaching.recorder import record_lesson
-from edge_client.teaching.words import WORDS
+from edge_client.teaching.words import WORDS, count_recordings
 from edge_client.types import LessonState
 from landmarks.hands import FEATURE_DIM_XYZ, Array
 from landmarks.models.card import ModelError
@@ -74,26 +74,33 @@ def teach_gesture(
     with open_vocabulary(settings, request.vocabulary) as local:
         model = open_base_model(settings)
         there = local.load(settings.cloud.timeout)
+        if gesture == NONE and there is None:
+            raise VocabularyError(words["none_first"])
         keep = request.keep if request.keep is not None else (there.keep if there else ())
         frames = there.recording.hands.shape[1] if there else model.shape.seq_len
         # What can't be taught is said before anyone stands in front of the camera.
         planned = np.ones((request.count, frames, FEATURE_DIM_XYZ), np.float32)
         check_teachable(add_windows(there, gesture, planned, USUAL_FPS, more=request.more), model, keep)
         intro = words["intro_none" if gesture == NONE else "intro"]
-        say(intro.format(count=request.count, gesture=gesture, seconds=frames / USUAL_FPS))
+        say(
+            intro.format(
+                recordings=count_recordings(request.count, language), gesture=gesture, seconds=frames / USUAL_FPS
+            )
+        )
         replaced = 0 if there is None or request.more else int((there.recording.label == gesture).sum())
         if replaced:
-            say(words["replaces"].format(count=replaced, gesture=gesture))
+            say(words["replaces"].format(recordings=count_recordings(replaced, language), gesture=gesture))
         windows, fps = record_lesson(settings, gesture, request.count, frames, show)
         if len(windows) < request.count:
-            raise VocabularyError(words["unfinished"].format(found=len(windows), count=request.count))
+            recordings = count_recordings(request.count, language)
+            raise VocabularyError(words["unfinished"].format(found=len(windows), recordings=recordings))
         if there is not None and abs(fps / there.recording.fps - 1) > RATE_TOLERANCE:
             say(words["rate"].format(found=fps, there=there.recording.fps))
         recording = add_windows(there, gesture, np.stack(windows), fps, more=request.more)
         vocabulary = teach(recording, model.session, keep)
-        count = int((recording.label == gesture).sum())
+        recordings = count_recordings(int((recording.label == gesture).sum()), language)
         taught = words["none_taught" if gesture == NONE else "taught"]
-        say(taught.format(gesture=gesture, count=count, name=local.name, gestures=_list(vocabulary)))
+        say(taught.format(gesture=gesture, recordings=recordings, name=local.name, gestures=_list(vocabulary)))
         store_vocabulary(settings, local, vocabulary, language=language, say=say)
         for line in advise(report_vocabulary(vocabulary, model.session), language):
             say(line)
@@ -109,6 +116,8 @@ def forget_gesture(settings: Settings, gesture: str, name: str | None, *, langua
     with open_vocabulary(settings, name) as local:
         model = open_base_model(settings)
         there = load_existing(local, settings)
+        if there.gestures == (gesture,):
+            raise VocabularyError(WORDS[language]["last"].format(gesture=gesture, name=local.name))
         if gesture in there.keep:
             keep = tuple(label for label in there.keep if label != gesture)
             vocabulary = teach(there.recording, model.session, keep)
@@ -118,6 +127,18 @@ def forget_gesture(settings: Settings, gesture: str, name: str | None, *, langua
         say(forgotten.format(gesture=gesture, name=local.name, gestures=_list(vocabulary)))
         store_vocabulary(settings, local, vocabulary, language=language, say=say, renew=False)
     return vocabulary
+
+
+def forget_all(settings: Settings, name: str | None, *, language: Language, say: Say) -> None:
+    """Delete a vocabulary, here and on the service.
+
+    Raises:
+        VocabularyError, SettingsError, ServiceError: before anything is deleted here.
+    """
+    with open_vocabulary(settings, name) as local:
+        load_existing(local, settings)
+        local.delete()
+        say(WORDS[language]["deleted"].format(name=local.name))
 
 
 def list_vocabulary(

@@ -34,6 +34,7 @@ MAX_GESTURES: Final = 64
 MAX_RECORDINGS: Final = 512
 MAX_FRAMES: Final = 60
 MAX_LABEL_CHARACTERS: Final = 64
+LABELS_SHOWN: Final = 6
 BACKGROUND: Final = Path(__file__).with_name("background.npz")
 # Odds of a kept word beyond these tell nothing more.
 MAX_LOG_ODDS: Final = 30.0
@@ -161,10 +162,14 @@ def check_base(session: ModelSession, keep: Sequence[str], gestures: Sequence[st
             " them: export it again"
         )
     for label in keep:
-        if label not in session.card.class_labels or label == NONE:
-            raise VocabularyError(f"keep has {label!r}, expected labels of the base: {list(session.card.class_labels)}")
+        shown = repr(label[:MAX_LABEL_CHARACTERS])
+        if label == NONE:
+            raise VocabularyError(f"keep has {shown}, which every vocabulary has by itself: leave it out")
+        if label not in session.card.class_labels:
+            some = list(session.card.class_labels[:LABELS_SHOWN])
+            raise VocabularyError(f"keep has {shown}, expected labels of the base, such as {some}")
         if label in gestures:
-            raise VocabularyError(f"keep has {label!r}, which is taught as well: leave one out")
+            raise VocabularyError(f"keep has {shown}, which is taught as well: leave one out")
 
 
 def make_embed(session: ModelSession) -> Embed:

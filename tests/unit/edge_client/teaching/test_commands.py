@@ -114,7 +114,7 @@ def test_teaching_again_replaces_and_more_adds_another_sitting(
     assert pi.run("teach", "wave", "--count", "2", hands=record_gestures("wave", takes=2)) == 0
     first = pi.read().recording.hands
     assert pi.run("teach", "wave", "--count", "3", hands=record_gestures("wave", first_take=5)) == 0
-    assert "They replace the 2 recordings of wave" in capsys.readouterr().out
+    assert "They replace what is there of wave, 2 recordings" in capsys.readouterr().out
     assert count_labels(pi.read()) == {"wave": 3}
     assert not (pi.read().recording.hands[:2] == first).all()
     (session,) = set(pi.read().recording.session.tolist())
@@ -140,17 +140,17 @@ def test_the_url_names_the_vocabulary(pi: Pi, capsys: pytest.CaptureFixture[str]
 
 def test_rest_is_recorded_as_none_and_is_no_label_that_answers(pi: Pi, capsys: pytest.CaptureFixture[str]) -> None:
     assert pi.run("teach", "--none", hands=record_gestures("lift")) == 1
-    assert "label names 0 gestures" in capsys.readouterr().err
+    assert "Teach a gesture first" in capsys.readouterr().err
     assert pi.run("teach", "wave", "--count", "2", hands=record_gestures("wave")) == 0
     assert pi.run("teach", "--none", "--count", "2", hands=record_gestures("lift")) == 0
-    assert "2 recordings that show no gesture" in capsys.readouterr().out
+    assert "2 recordings without a gesture" in capsys.readouterr().out
     assert count_labels(pi.read()) == {"wave": 2, "none": 2}
     assert pi.read().class_labels == ("wave", "none")
 
 
 def test_a_source_that_ends_early_teaches_nothing(pi: Pi, capsys: pytest.CaptureFixture[str]) -> None:
     assert pi.run("teach", "wave", "--count", "5", hands=record_gestures("wave", takes=2)) == 1
-    assert "2 of 5 recordings were made: nothing was taught" in capsys.readouterr().err
+    assert "the source ended after 2 of 5 recordings: nothing was taught" in capsys.readouterr().err
     assert pi.store.files == {}
     assert not (pi.folder / "vocabularies" / "mine.vocabulary").exists()
 
@@ -195,6 +195,70 @@ def test_without_the_service_it_is_kept_here_and_sent_once_it_is_back(
     pi.store.status = 200
     assert pi.run("gestures") == 0
     assert decode_vocabulary(pi.store.files["mine"]).gestures == ("wave",)
+
+
+@pytest.mark.parametrize("keep", ["none", "x" * 10_000, "yes,nothing"])
+def test_words_that_can_not_be_kept_get_a_short_sentence(pi: Pi, keep: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pi.run("teach", "wave", "--keep", keep, hands=record_gestures("wave")) == 1
+    said = capsys.readouterr().err
+    assert "keep has " in said
+    assert len(said) < 250
+    assert ("leave it out" in said) == (keep == "none")
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "two"), [("en", "1 recording", "2 recordings"), ("es", "1 grabación", "2 grabaciones")]
+)
+def test_one_recording_is_said_in_the_singular(
+    pi: Pi, language: str, one: str, two: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANG", language)
+    for count in (one, two):
+        for gesture in ("wave", "none"):
+            assert pi.run("teach", gesture, "--count", count[0], hands=record_gestures("wave")) == 0
+        said = capsys.readouterr().out
+        assert said.count(count) >= 4  # before the lesson and after it, of both
+    assert pi.run("teach", "wave", "--count", "1", hands=record_gestures("wave")) == 0
+    said = capsys.readouterr().out
+    assert "1 recordings" not in said
+    assert "1 grabaciones" not in said
+
+
+def test_the_last_gesture_is_forgotten_with_the_whole_vocabulary(pi: Pi, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pi.run("teach", "wave", "--count", "2", "--keep", "yes", hands=record_gestures("wave")) == 0
+    assert pi.run("forget", "wave") == 1
+    said = capsys.readouterr().err
+    assert "wave is the last gesture of the vocabulary mine" in said
+    assert "forget --all" in said
+    assert pi.read().gestures == ("wave",)
+    assert pi.run("forget") == 1
+    assert pi.run("forget", "wave", "--all") == 1
+    assert "expected a gesture's name, or --all alone" in capsys.readouterr().err
+    pi.store.status = 503
+    assert pi.run("forget", "--all") == 1
+    assert pi.read().gestures == ("wave",)
+    pi.store.status = 200
+    assert pi.run("forget", "--all") == 0
+    assert "The vocabulary mine is deleted, here and on the service." in capsys.readouterr().out
+    assert pi.store.files == {}
+    assert list((pi.folder / "vocabularies").iterdir()) == []
+    assert pi.run("forget", "--all") == 1
+    assert "there is no vocabulary mine" in capsys.readouterr().err
+
+
+def test_a_vocabulary_that_is_not_on_the_service_is_deleted_here(pi: Pi) -> None:
+    assert pi.run("teach", "wave", "--count", "1", hands=record_gestures("wave")) == 0
+    pi.store.files.clear()
+    assert pi.run("forget", "--all") == 0
+    assert list((pi.folder / "vocabularies").iterdir()) == []
+
+
+def test_deleting_never_takes_another_vocabulary_of_the_service(pi: Pi, capsys: pytest.CaptureFixture[str]) -> None:
+    other = teach_offline(pi, "wave")
+    assert pi.run("forget", "--all") == 1
+    assert "the service has another vocabulary mine" in capsys.readouterr().err
+    assert pi.store.files["mine"] == other
+    assert pi.read().gestures == ("wave",)
 
 
 def teach_offline(pi: Pi, gesture: str) -> bytes:
