@@ -184,7 +184,10 @@ class LocalVocabulary:
         shared = self._read_shared()
         try:
             changed = fetch_vocabulary(self._client, self.name, shared)
-            if changed is not None and changed != data:
+            if changed == data:
+                self._note_shared(data)
+                return
+            if changed is not None:
                 self.standing = "conflict"
                 return
         except ServiceError as error:

@@ -210,6 +210,6 @@ def remove_label(recording: Recording, label: str) -> Recording:
     """
     others = recording.label != label
     if others.all() or not (recording.label[others] != NONE).any():
-        found = list(list_gestures(recording))
-        raise VocabularyError(f"{label!r} can't be forgotten, the gestures are {found}: expected one of several")
+        found, shown = list(list_gestures(recording)[:LABELS_SHOWN]), repr(label[:MAX_LABEL_CHARACTERS])
+        raise VocabularyError(f"{shown} can't be forgotten, the gestures are {found}: expected one of several")
     return replace(recording, **{name: getattr(recording, name)[others] for name in ("hands", *TEXTS)})

@@ -302,6 +302,16 @@ def test_a_service_that_is_away_brings_no_words_of_the_bundled_model_either(tmp_
         assert live.labels == ()
 
 
+def test_a_damaged_note_of_what_the_service_had_counts_as_none(
+    tmp_path: Path, service: HttpService, vocabulary: Vocabulary
+) -> None:
+    (tmp_path / ".mine.shared").write_bytes(b"\xff\r\nX-Header: 1" * 99)
+    local = make_local(tmp_path, service.url)
+    assert local.save(vocabulary) == ""
+    assert local.standing == "same"
+    assert make_local(tmp_path, service.url).load(TIMEOUT_S) is not None
+
+
 def test_a_first_vocabulary_that_was_taught_offline_is_sent_by_the_running_client(
     tmp_path: Path, vocabulary: Vocabulary
 ) -> None:

@@ -197,6 +197,16 @@ def test_without_the_service_it_is_kept_here_and_sent_once_it_is_back(
     assert decode_vocabulary(pi.store.files["mine"]).gestures == ("wave",)
 
 
+def test_a_long_name_that_can_not_be_forgotten_gets_a_short_sentence(
+    pi: Pi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pi.run("teach", "wave", "--count", "1", hands=record_gestures("wave")) == 0
+    assert pi.run("forget", "x" * 10_000) == 1
+    said = capsys.readouterr().err
+    assert "can't be forgotten" in said
+    assert len(said) < 250
+
+
 @pytest.mark.parametrize("keep", ["none", "x" * 10_000, "yes,nothing"])
 def test_words_that_can_not_be_kept_get_a_short_sentence(pi: Pi, keep: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert pi.run("teach", "wave", "--keep", keep, hands=record_gestures("wave")) == 1
