@@ -52,8 +52,12 @@ def build_parser() -> argparse.ArgumentParser:
     teach.add_argument("--more", action="store_true", help="add to the recordings that are there: another place or day")
     teach.add_argument("--keep", metavar="A,B", help="words of the base model that go on, separated by commas")
     forget = commands.add_parser("forget", help="forget a gesture")
-    forget.add_argument("gesture", help="its name")
+    forget.add_argument("gesture", nargs="?", help="its name")
+    forget.add_argument("--all", action="store_true", help="delete the whole vocabulary, here and on the service")
     gestures = commands.add_parser("gestures", help="list the gestures that were taught, and how well they do")
+    settle = gestures.add_mutually_exclusive_group()
+    settle.add_argument("--merge", action="store_true", help="join this machine's vocabulary with the service's")
+    settle.add_argument("--fetch", action="store_true", help="take the service's vocabulary in place of this machine's")
     for command in (teach, forget, gestures):
         command.add_argument("--vocabulary", metavar="NAME", help="whose gestures, where the service's URL doesn't say")
     model = commands.add_parser("model", help="fetch the service's model, to answer here when it is away")
@@ -162,15 +166,28 @@ def _run_command(options: argparse.Namespace) -> int:
 
 
 def _run_teaching(options: argparse.Namespace, settings: Settings) -> int:
-    from edge_client.teaching.commands import TeachRequest, forget_gesture, list_vocabulary, teach_gesture
+    from edge_client.teaching.commands import (
+        Settle,
+        TeachRequest,
+        forget_all,
+        forget_gesture,
+        list_vocabulary,
+        teach_gesture,
+    )
     from edge_client.teaching.display import CountdownDisplay
     from edge_client.teaching.words import choose_language
 
     language, name = choose_language(), options.vocabulary
     if options.command == "forget":
-        forget_gesture(settings, options.gesture, name, language=language, say=_print)
+        if bool(options.gesture) == options.all:
+            raise SettingsError(f"gesture is {options.gesture!r}, expected a gesture's name, or --all alone")
+        if options.all:
+            forget_all(settings, name, language=language, say=_print)
+        else:
+            forget_gesture(settings, options.gesture, name, language=language, say=_print)
     elif options.command == "gestures":
-        list_vocabulary(settings, name, language=language, say=_print)
+        settle: Settle | None = "merge" if options.merge else "fetch" if options.fetch else None
+        list_vocabulary(settings, name, settle, language=language, say=_print)
     else:
         gesture = NONE if options.none else options.gesture
         if not gesture or (options.none and options.gesture not in (None, NONE)):

@@ -33,6 +33,7 @@ from edge_client.recognition.local_model import LocalModel, apply_vocabulary
 from edge_client.recognition.local_vocabulary import open_local_vocabulary
 from edge_client.service.http_client import ServiceClient
 from edge_client.service.replies import ServiceError
+from edge_client.service.vocabulary_client import MISSING_HINT, is_vocabulary_missing, parse_address
 from edge_client.settings import Settings, SettingsError
 from landmarks.models.card import ModelError
 from landmarks.recording import RecordingError
@@ -167,6 +168,9 @@ def check_service(settings: Settings) -> CheckResult:
         hint = "start the service, or set HELEN_CLOUD_API_URL to where it is"
         if error.status in (401, 403):
             hint = "set HELEN_API_KEY to a key that the service knows"
+        if is_vocabulary_missing(error):
+            found = f"the service has no vocabulary {parse_address(settings.cloud.url).vocabulary}"
+            return CheckResult("service", "fail", found, MISSING_HINT)
         return CheckResult("service", "fail", str(error), hint)
     found = f"{settings.cloud.url}: model version {metadata.version}, {took_ms:.0f} ms for a prediction"
     return CheckResult("service", "ok", found)
@@ -202,6 +206,9 @@ def check_device_model(settings: Settings) -> CheckResult:
         return CheckResult("device model", "fail", str(error), "copy the service's models/gesture folder here")
     vocabulary = open_local_vocabulary(settings)
     own = vocabulary.read() if vocabulary else None
+    if vocabulary is not None and own is None:
+        found, hint = f"no copy of the vocabulary {vocabulary.name}", "python -m edge_client gestures fetches it"
+        return CheckResult("device model", "fail", f"{found}: no answers while the service is away", hint)
     if own is not None:
         model = apply_vocabulary(model, own)
     with contextlib.closing(ServiceClient(settings.cloud)) as client:

@@ -21,6 +21,7 @@ from edge_client.service.http_client import ServiceClient
 from edge_client.service.model_metadata import ModelMetadata
 from edge_client.service.replies import ServiceError
 from edge_client.service.stream_client import StreamClient
+from edge_client.service.vocabulary_client import MISSING_HINT, is_vocabulary_missing
 from edge_client.settings import Device, Settings
 from edge_client.types import Connection, LinkState, Window, WindowPrediction, WindowShape
 from landmarks.models.card import ModelError
@@ -45,7 +46,7 @@ class AsyncRecogniser(AbstractContextManager["AsyncRecogniser"]):
     ) -> None:
         """Start asking ``remote``, a request a window or a live session; ``timeout_s`` bounds a request.
 
-        ``vocabulary`` is what the local model knows.
+        ``vocabulary`` is what the local model knows; until there is one, the local model gives no answer.
         """
         self._remote = remote
         self._local = local
@@ -62,6 +63,7 @@ class AsyncRecogniser(AbstractContextManager["AsyncRecogniser"]):
         self._predictions: deque[WindowPrediction] = deque(maxlen=MAX_PREDICTIONS_WAITING)
         self._newest_s = float("-inf")
         self._metadata: ModelMetadata | None = None
+        self._vocabulary_missing = False
         self._link = LinkState(has_local_model=local is not None)
         self._remote_worker = Worker("cloud", self._run_remote, stall_s=REQUESTS_A_ROUND * timeout_s + STALL_S)
         self._local_worker = Worker("device", self._run_local) if local else None
@@ -79,7 +81,7 @@ class AsyncRecogniser(AbstractContextManager["AsyncRecogniser"]):
         link = self._link
         if not self._remote_worker.alive:
             link = replace(link, connection="offline", reason=self._remote_worker.trouble, round_trip_ms=None)
-        if self._local_worker and not self._local_worker.alive:
+        if self._answering_model is None or (self._local_worker and not self._local_worker.alive):
             link = replace(link, has_local_model=False)
         return link
 
@@ -94,7 +96,13 @@ class AsyncRecogniser(AbstractContextManager["AsyncRecogniser"]):
         """What predictions may name: as the service says, else as the local model says, else nothing yet."""
         if self._metadata is not None:
             return self._metadata.class_labels
-        return self._local.labels if self._local else ()
+        return self._answering_model.labels if self._answering_model else ()
+
+    @property
+    def _answering_model(self) -> LocalModel | None:
+        """The local model, unless a vocabulary is named that it doesn't have: its own words aren't that one's."""
+        local = self._local
+        return None if local is None or (self._vocabulary and local.vocabulary is None) else local
 
     def submit(self, window: Window) -> None:
         """Hand over a window; returns at once."""
@@ -154,6 +162,8 @@ class AsyncRecogniser(AbstractContextManager["AsyncRecogniser"]):
         except Exception as error:
             self._breaker.open(time.monotonic(), error.retry_after_s if isinstance(error, ServiceError) else 0.0)
             self._show_fault(error)
+            if is_vocabulary_missing(error):
+                self._refresh_vocabulary()  # a first one that was taught here is sent
             if isinstance(error, ServiceError):
                 return
             raise
@@ -205,18 +215,22 @@ class AsyncRecogniser(AbstractContextManager["AsyncRecogniser"]):
 
     def _show_fault(self, fault: Exception) -> None:
         away = self._breaker.state == "open"
-        if away and self._link.connection != "offline":
-            log.warning("service away, %s: %s", "this machine answers" if self._local else "no answers", fault)
+        missing = self._vocabulary is not None and is_vocabulary_missing(fault)
+        name = self._vocabulary.name if self._vocabulary else ""
+        reason = f"the service has no vocabulary {name}: {MISSING_HINT}" if missing else str(fault)
+        if away and (self._link.connection != "offline" or missing != self._vocabulary_missing):
+            answers = "this machine answers" if self._answering_model else "no answers"
+            log.warning("%s, %s: %s", "no vocabulary" if missing else "service away", answers, reason)
+            self._vocabulary_missing = missing
         connection: Connection = "offline" if away else self._link.connection
-        self._link = replace(self._link, connection=connection, reason=str(fault), round_trip_ms=None)
+        self._link = replace(self._link, connection=connection, reason=reason, round_trip_ms=None)
 
     def _run_local(self) -> None:
-        assert self._local is not None  # noqa: S101 - the thread exists only with a model
-        window = self._local_slot.take(timeout_s=WAKE_EVERY_S)
-        if window is None:
+        window, local = self._local_slot.take(timeout_s=WAKE_EVERY_S), self._answering_model
+        if window is None or local is None:
             return
         try:
-            self._predictions.append(self._local.predict(window))
+            self._predictions.append(local.predict(window))
         except ModelError as error:
             log.warning("this machine's model gave no answer: %s", error)
 

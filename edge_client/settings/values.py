@@ -3,6 +3,7 @@
 A ``ValueError`` of a check goes on after the setting's name: ``cloud.url`` + ``has a user or a password, ...``.
 """
 
+import re
 import string
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -12,6 +13,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 LONGEST_SHOWN: Final = 60
 LONGEST_TOPIC: Final = 200
 HOST_NAME_CHARACTERS: Final = frozenset(string.ascii_letters + string.digits + "-._")
+VOCABULARY_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+NAMED_VOCABULARY: Final = re.compile(r".*/vocabularies/(?P<name>.+)")
 # What the client adds to the base URL by itself.
 SERVICE_ROUTES: Final = ("/predict", "/metadata", "/health", "/stream", "/analyze", "/v2")
 
@@ -70,7 +73,8 @@ def check_base_url(url: str) -> str:
     """The URL that a service's routes are put behind, without a slash at its end.
 
     Raises:
-        ValueError: as ``check_url``, or it has a query, a fragment, or one of these routes already.
+        ValueError: as ``check_url``, or it has a query, a fragment, one of these routes already, or the name of a
+            vocabulary that can't be one.
     """
     parts = urlsplit(check_url(url))
     base = parts._replace(query="", fragment="").geturl().rstrip("/")
@@ -79,6 +83,10 @@ def check_base_url(url: str) -> str:
     for route in SERVICE_ROUTES:
         if base.endswith(route):
             raise ValueError(f"ends in {route}, expected the service's base URL ({base.removesuffix(route)})")
+    named = NAMED_VOCABULARY.fullmatch(base)
+    if named and not VOCABULARY_NAME.fullmatch(named["name"]):
+        found = named["name"][:LONGEST_SHOWN]
+        raise ValueError(f"names the vocabulary {found!r}, expected a-z or 0-9 first, then those, _ and -, at most 64")
     return base
 
 

@@ -1,23 +1,29 @@
 """``teach``, ``forget`` and ``gestures``: a vocabulary on this machine and on the service, changed and described."""
 
 import contextlib
-import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
 from edge_client.recognition.local_model import LocalModel
-from edge_client.recognition.local_vocabulary import LocalVocabulary
 from edge_client.service.model_download import fetch_model
-from edge_client.service.vocabulary_client import is_vocabulary_name, open_root_client, parse_address
-from edge_client.settings import Settings, SettingsError
+from edge_client.service.vocabulary_client import open_root_client
+from edge_client.settings import Settings
 from edge_client.teaching.recorder import record_lesson
-from edge_client.teaching.words import WORDS
+from edge_client.teaching.stored_vocabulary import (
+    Say,
+    add_windows,
+    load_existing,
+    merge_vocabularies,
+    open_vocabulary,
+    store_vocabulary,
+)
+from edge_client.teaching.words import WORDS, count_recordings
 from edge_client.types import LessonState
-from landmarks.hands import FEATURE_DIM_XYZ, Array
+from landmarks.hands import FEATURE_DIM_XYZ
 from landmarks.models.card import ModelError
 from landmarks.models.vocabulary import (
     NONE,
@@ -34,14 +40,12 @@ from landmarks.models.vocabulary_advice import Language, advise
 from landmarks.models.vocabulary_report import report_vocabulary
 from landmarks.recording import Recording
 
-DEFAULT_NAME: Final = "mine"
 DEFAULT_FOLDER: Final = "models/gesture"
-SIGNER: Final = "me"
 USUAL_FPS: Final = 30.0
 # By which share the camera's rate may differ from the recordings' before it is said.
 RATE_TOLERANCE: Final = 0.25
 
-Say = Callable[[str], object]
+Settle = Literal["fetch", "merge"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,26 +77,33 @@ def teach_gesture(
     with open_vocabulary(settings, request.vocabulary) as local:
         model = open_base_model(settings)
         there = local.load(settings.cloud.timeout)
+        if gesture == NONE and there is None:
+            raise VocabularyError(words["none_first"])
         keep = request.keep if request.keep is not None else (there.keep if there else ())
         frames = there.recording.hands.shape[1] if there else model.shape.seq_len
         # What can't be taught is said before anyone stands in front of the camera.
         planned = np.ones((request.count, frames, FEATURE_DIM_XYZ), np.float32)
         check_teachable(add_windows(there, gesture, planned, USUAL_FPS, more=request.more), model, keep)
         intro = words["intro_none" if gesture == NONE else "intro"]
-        say(intro.format(count=request.count, gesture=gesture, seconds=frames / USUAL_FPS))
+        say(
+            intro.format(
+                recordings=count_recordings(request.count, language), gesture=gesture, seconds=frames / USUAL_FPS
+            )
+        )
         replaced = 0 if there is None or request.more else int((there.recording.label == gesture).sum())
         if replaced:
-            say(words["replaces"].format(count=replaced, gesture=gesture))
+            say(words["replaces"].format(recordings=count_recordings(replaced, language), gesture=gesture))
         windows, fps = record_lesson(settings, gesture, request.count, frames, show)
         if len(windows) < request.count:
-            raise VocabularyError(words["unfinished"].format(found=len(windows), count=request.count))
+            recordings = count_recordings(request.count, language)
+            raise VocabularyError(words["unfinished"].format(found=len(windows), recordings=recordings))
         if there is not None and abs(fps / there.recording.fps - 1) > RATE_TOLERANCE:
             say(words["rate"].format(found=fps, there=there.recording.fps))
         recording = add_windows(there, gesture, np.stack(windows), fps, more=request.more)
         vocabulary = teach(recording, model.session, keep)
-        count = int((recording.label == gesture).sum())
+        recordings = count_recordings(int((recording.label == gesture).sum()), language)
         taught = words["none_taught" if gesture == NONE else "taught"]
-        say(taught.format(gesture=gesture, count=count, name=local.name, gestures=_list(vocabulary)))
+        say(taught.format(gesture=gesture, recordings=recordings, name=local.name, gestures=_list(vocabulary)))
         store_vocabulary(settings, local, vocabulary, language=language, say=say)
         for line in advise(report_vocabulary(vocabulary, model.session), language):
             say(line)
@@ -108,6 +119,8 @@ def forget_gesture(settings: Settings, gesture: str, name: str | None, *, langua
     with open_vocabulary(settings, name) as local:
         model = open_base_model(settings)
         there = load_existing(local, settings)
+        if there.gestures == (gesture,):
+            raise VocabularyError(WORDS[language]["last"].format(gesture=gesture, name=local.name))
         if gesture in there.keep:
             keep = tuple(label for label in there.keep if label != gesture)
             vocabulary = teach(there.recording, model.session, keep)
@@ -115,12 +128,29 @@ def forget_gesture(settings: Settings, gesture: str, name: str | None, *, langua
             vocabulary = teach(remove_label(there.recording, gesture), model.session, there.keep)
         forgotten = WORDS[language]["forgotten"]
         say(forgotten.format(gesture=gesture, name=local.name, gestures=_list(vocabulary)))
-        store_vocabulary(settings, local, vocabulary, language=language, say=say)
+        store_vocabulary(settings, local, vocabulary, language=language, say=say, renew=False)
     return vocabulary
 
 
-def list_vocabulary(settings: Settings, name: str | None, *, language: Language, say: Say) -> None:
+def forget_all(settings: Settings, name: str | None, *, language: Language, say: Say) -> None:
+    """Delete a vocabulary, here and on the service.
+
+    Raises:
+        VocabularyError, SettingsError, ServiceError: before anything is deleted here.
+    """
+    with open_vocabulary(settings, name) as local:
+        load_existing(local, settings)
+        local.delete()
+        say(WORDS[language]["deleted"].format(name=local.name))
+
+
+def list_vocabulary(
+    settings: Settings, name: str | None, settle: Settle | None = None, *, language: Language, say: Say
+) -> None:
     """Say what a vocabulary knows: each gesture's recordings, sittings, limit and likeness, and what to do about it.
+
+    ``settle`` ends a conflict with another vocabulary of this name on the service before: ``fetch`` keeps that one,
+    ``merge`` joins both, here and there.
 
     Raises:
         VocabularyError, SettingsError, ModelError, ServiceError: there is none, or no model that reads it.
@@ -128,7 +158,14 @@ def list_vocabulary(settings: Settings, name: str | None, *, language: Language,
     words = WORDS[language]
     with open_vocabulary(settings, name) as local:
         model = open_base_model(settings)
+        if settle == "fetch":
+            local.fetch(settings.cloud.timeout)
+        elif settle == "merge":
+            merged = merge_vocabularies(local, settings, model)
+            store_vocabulary(settings, local, merged, language=language, say=say)
         vocabulary = adapt(load_existing(local, settings), model.session)
+        if local.standing == "gone":
+            say(words["gone"].format(name=local.name))
     report = report_vocabulary(vocabulary, model.session)
     rows = [words["header"].split("|")]
     for gesture in report.gestures:
@@ -147,26 +184,6 @@ def list_vocabulary(settings: Settings, name: str | None, *, language: Language,
         say(line)
 
 
-@contextlib.contextmanager
-def open_vocabulary(settings: Settings, name: str | None) -> Iterator[LocalVocabulary]:
-    """The vocabulary that the service's URL names, else ``name``, else ``mine``.
-
-    Raises:
-        SettingsError: both are named and differ, or ``name`` can't be one.
-    """
-    named = parse_address(settings.cloud.url).vocabulary
-    if name is not None and named not in (None, name):
-        raise SettingsError(f"--vocabulary is {name!r}, expected {named!r} as in the service's URL, or another URL")
-    chosen = named or name or DEFAULT_NAME
-    if not is_vocabulary_name(chosen):
-        raise SettingsError(f"--vocabulary is {chosen[:80]!r}, expected small letters, digits, - and _, at most 64")
-    local = LocalVocabulary(Path(settings.device.vocabularies), chosen, open_root_client(settings.cloud))
-    try:
-        yield local
-    finally:
-        local.close()
-
-
 def open_base_model(settings: Settings) -> LocalModel:
     """The model on this machine; where there is none that carries a vocabulary, the service's, which then is kept here.
 
@@ -181,58 +198,6 @@ def open_base_model(settings: Settings) -> LocalModel:
     with contextlib.closing(open_root_client(settings.cloud)) as client:
         fetch_model(client, folder)
     return LocalModel.open(folder)
-
-
-def load_existing(local: LocalVocabulary, settings: Settings) -> Vocabulary:
-    """A vocabulary that is there.
-
-    Raises:
-        VocabularyError: there is none, here or on the service.
-    """
-    there = local.load(settings.cloud.timeout)
-    if there is None:
-        raise VocabularyError(f"there is no vocabulary {local.name}: python -m edge_client teach NAME makes one")
-    return there
-
-
-def store_vocabulary(
-    settings: Settings, local: LocalVocabulary, vocabulary: Vocabulary, *, language: Language, say: Say
-) -> None:
-    """Keep a vocabulary here and on the service, and say where it is."""
-    words = WORDS[language]
-    root, named = parse_address(settings.cloud.url)
-    url = f"{root}/vocabularies/{local.name}"
-    reason = local.save(vocabulary)
-    if reason:
-        say(words["not_sent"].format(path=local.path, reason=reason))
-        say(words["send_later"])
-    else:
-        say(words["sent"].format(path=local.path, url=url))
-    if named is None:
-        say(words["use"].format(url=url))
-
-
-def add_windows(there: Vocabulary | None, label: str, windows: Array, fps: float, *, more: bool) -> Recording:
-    """The recording of a vocabulary with new windows of a label, of a sitting that is now; ``more`` keeps the old ones.
-
-    Frames are what counts, not seconds: windows of another rate join as they are.
-    """
-    count = len(windows)
-    session = datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    new = Recording(windows, np.full(count, label), np.full(count, SIGNER), np.full(count, session), fps)
-    if there is None:
-        return new
-    old = there.recording
-    stays = np.full(len(old.label), True) if more else old.label != label
-    if not stays.any():
-        return new
-    return Recording(
-        np.concatenate([old.hands[stays], new.hands]),
-        np.concatenate([old.label[stays], new.label]),
-        np.concatenate([old.signer[stays], new.signer]),
-        np.concatenate([old.session[stays], new.session]),
-        old.fps,
-    )
 
 
 def check_teachable(recording: Recording, model: LocalModel, keep: tuple[str, ...]) -> None:

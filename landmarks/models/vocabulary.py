@@ -35,6 +35,7 @@ MAX_GESTURES: Final = 64
 MAX_RECORDINGS: Final = 512
 MAX_FRAMES: Final = 60
 MAX_LABEL_CHARACTERS: Final = 64
+LABELS_SHOWN: Final = 6
 BACKGROUND: Final = Path(__file__).with_name("background.npz")
 # Odds of a kept word beyond these tell nothing more.
 MAX_LOG_ODDS: Final = 30.0
@@ -192,10 +193,14 @@ def check_base(session: ModelSession, keep: Sequence[str], gestures: Sequence[st
             " them: export it again"
         )
     for label in keep:
-        if label not in session.card.class_labels or label == NONE:
-            raise VocabularyError(f"keep has {label!r}, expected labels of the base: {list(session.card.class_labels)}")
+        shown = repr(label[:MAX_LABEL_CHARACTERS])
+        if label == NONE:
+            raise VocabularyError(f"keep has {shown}, which every vocabulary has by itself: leave it out")
+        if label not in session.card.class_labels:
+            some = list(session.card.class_labels[:LABELS_SHOWN])
+            raise VocabularyError(f"keep has {shown}, expected labels of the base, such as {some}")
         if label in gestures:
-            raise VocabularyError(f"keep has {label!r}, which is taught as well: leave one out")
+            raise VocabularyError(f"keep has {shown}, which is taught as well: leave one out")
 
 
 def make_embed(session: ModelSession) -> Embed:
@@ -236,6 +241,6 @@ def remove_label(recording: Recording, label: str) -> Recording:
     """
     others = recording.label != label
     if others.all() or not (recording.label[others] != NONE).any():
-        found = list(list_gestures(recording))
-        raise VocabularyError(f"{label!r} can't be forgotten, the gestures are {found}: expected one of several")
+        found, shown = list(list_gestures(recording)[:LABELS_SHOWN]), repr(label[:MAX_LABEL_CHARACTERS])
+        raise VocabularyError(f"{shown} can't be forgotten, the gestures are {found}: expected one of several")
     return replace(recording, **{name: getattr(recording, name)[others] for name in ("hands", *TEXTS)})

@@ -67,6 +67,16 @@ def test_a_key_that_is_refused_says_so(repository: Path, tmp_path: Path) -> None
     assert "HELEN_API_KEY" in finding.hint
 
 
+def test_a_vocabulary_that_the_service_lacks_is_named(repository: Path, tmp_path: Path) -> None:
+    missing = Reply(404, b'{"error": "there is no vocabulary \'mine\' here; GET /vocabularies lists them"}')
+    with http_service(lambda _: missing) as service:
+        finding = doctor.check_service(settings_for(f"{service.url}/vocabularies/mine", repository, tmp_path))
+    assert finding.state == "fail"
+    assert finding.found == "the service has no vocabulary mine"
+    assert "teach NAME" in finding.hint
+    assert "HELEN_CLOUD_API_URL" in finding.hint
+
+
 @pytest.mark.parametrize(
     ("date", "state"),
     [

@@ -250,6 +250,87 @@ def test_a_recogniser_of_a_service_that_is_away_answers_with_the_file(tmp_path: 
     assert answers[0].labels[int(answers[0].probabilities.argmax())] == "grab"
 
 
+MISSING = Reply(404, b'{"error": "there is no vocabulary \'mine\' here; GET /vocabularies lists them"}')
+
+
+def test_a_service_without_the_vocabulary_brings_no_words_of_the_bundled_model(
+    tmp_path: Path, model: LocalModel, vocabulary: Vocabulary, caplog: pytest.LogCaptureFixture
+) -> None:
+    usual, stored = model_answers(model.with_vocabulary(vocabulary).session), [b""]
+
+    def answer(request: Request) -> Reply:
+        if not stored[0]:
+            return MISSING
+        if request.path == "/vocabularies/mine":
+            return serve_vocabulary(stored[0])(request)
+        return usual(replace(request, path=request.path.removeprefix("/vocabularies/mine")))
+
+    with http_service(answer) as service:
+        device = Device(model=str(MODEL), vocabularies=str(tmp_path), probe_every=0.1)
+        settings = Settings(cloud=Cloud(url=f"{service.url}/vocabularies/mine"), device=device)
+        takes = iter(range(1, 10_000))
+        with open_recogniser(settings) as live:
+
+            def ask() -> list[WindowPrediction]:
+                live.submit(show("wave", next(takes)))
+                return live.collect()
+
+            wait_until(lambda: ask() == [] and len(service.requests) > 4)
+            assert live.labels == ()
+            assert not live.link.has_local_model
+            assert "the service has no vocabulary mine" in live.link.reason
+            assert caplog.text.count("the service has no vocabulary mine") == 1
+            assert "teach NAME" in caplog.text
+            assert "service away" not in caplog.text
+            stored[0] = encode_vocabulary(vocabulary)
+            wait_until(lambda: ask() != [])
+            assert live.link.has_local_model
+
+
+def test_a_service_that_is_away_brings_no_words_of_the_bundled_model_either(tmp_path: Path) -> None:
+    device = Device(model=str(MODEL), vocabularies=str(tmp_path), probe_every=0.1)
+    settings = Settings(cloud=Cloud(url="http://127.0.0.1:9/vocabularies/mine"), device=device)
+    with open_recogniser(settings) as live:
+        takes = iter(range(1, 10_000))
+
+        def away() -> bool:
+            live.submit(show("wave", next(takes)))
+            return live.link.connection == "offline" and next(takes) > 40
+
+        wait_until(away)
+        assert live.collect() == []
+        assert live.labels == ()
+
+
+def test_a_damaged_note_of_what_the_service_had_counts_as_none(
+    tmp_path: Path, service: HttpService, vocabulary: Vocabulary
+) -> None:
+    (tmp_path / ".mine.shared").write_bytes(b"\xff\r\nX-Header: 1" * 99)
+    local = make_local(tmp_path, service.url)
+    assert local.save(vocabulary) == ""
+    assert local.standing == "same"
+    assert make_local(tmp_path, service.url).load(TIMEOUT_S) is not None
+
+
+def test_a_first_vocabulary_that_was_taught_offline_is_sent_by_the_running_client(
+    tmp_path: Path, vocabulary: Vocabulary
+) -> None:
+    sent: list[bytes] = []
+
+    def answer(request: Request) -> Reply:
+        if request.method == "PUT":
+            sent.append(request.body)
+            return Reply(201)
+        return MISSING
+
+    assert make_local(tmp_path, "http://127.0.0.1:9").save(vocabulary)
+    with http_service(answer) as service:
+        device = Device(model=str(MODEL), vocabularies=str(tmp_path), probe_every=0.1)
+        with open_recogniser(Settings(cloud=Cloud(url=f"{service.url}/vocabularies/mine"), device=device)):
+            wait_until(lambda: bool(sent))
+    assert sent[0] == encode_vocabulary(vocabulary)
+
+
 def test_what_was_taught_while_the_service_was_away_is_sent_and_not_overwritten(
     tmp_path: Path, model: LocalModel, vocabulary: Vocabulary
 ) -> None:
@@ -261,7 +342,10 @@ def test_what_was_taught_while_the_service_was_away_is_sent_and_not_overwritten(
         return Reply(status[0], stored[0])
 
     with http_service(answer) as service:
+        status[0] = 200
         local = make_local(tmp_path, service.url)
+        assert local.refresh(TIMEOUT_S) is not None
+        status[0] = 503
         assert "answered 503" in local.save(vocabulary)
         again = make_local(tmp_path, service.url)
         assert again.refresh(TIMEOUT_S) is None
@@ -271,6 +355,26 @@ def test_what_was_taught_while_the_service_was_away_is_sent_and_not_overwritten(
         fetched = again.refresh(TIMEOUT_S)
     assert fetched is not None
     assert fetched.gestures == vocabulary.gestures
+
+
+def test_what_was_taught_without_knowing_the_services_is_not_sent_over_it(
+    tmp_path: Path, model: LocalModel, vocabulary: Vocabulary, caplog: pytest.LogCaptureFixture
+) -> None:
+    status, other = [503], encode_vocabulary(teach(record_gestures("lift"), model.session))
+
+    def answer(request: Request) -> Reply:
+        assert request.method == "GET"
+        return Reply(status[0], other)
+
+    with http_service(answer) as service:
+        local = make_local(tmp_path, service.url)
+        assert "answered 503" in local.save(vocabulary)
+        status[0] = 200
+        for _ in range(2):
+            assert local.refresh(TIMEOUT_S) is None
+    assert local.standing == "conflict"
+    assert caplog.text.count("the service has another vocabulary mine than this machine") == 1
+    assert local.path.read_bytes() == encode_vocabulary(vocabulary)
 
 
 def test_a_vocabulary_that_can_not_be_written_is_not_sent(
