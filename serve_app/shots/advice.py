@@ -1,5 +1,6 @@
-"""What a player is told about each label of a shot, in Spanish and English."""
+"""What a player is told about a shot, in Spanish and English: advice for each label, and what can't be told and why."""
 
+import re
 from typing import Final, Literal
 
 Language = Literal["es", "en"]
@@ -59,3 +60,67 @@ def recommend(labels: tuple[str, ...], language: Language) -> list[dict[str, str
     """``{"id", "title", "description"}`` for each label, in the labels' order."""
     told = ((label, *ADVICE[label][language]) for label in labels)
     return [{"id": label, "title": title, "description": description} for label, title, description in told]
+
+
+POINTS: Final = {
+    "wrist": ("la muñeca", "derecha", "izquierda"),
+    "elbow": ("el codo", "derecho", "izquierdo"),
+    "hip": ("la cadera", "derecha", "izquierda"),
+    "ankle": ("el tobillo", "derecho", "izquierdo"),
+    "index": ("el índice", "derecho", "izquierdo"),
+    "pinky": ("el meñique", "derecho", "izquierdo"),
+}
+HANDS: Final = {"left": "izquierda", "right": "derecha"}
+# The sentences of ``landmarks.shots.rules`` and what they are in Spanish; ``points`` and ``hand`` are translated too.
+SPANISH: Final = (
+    (r"(?P<points>\S+ and \S+) are not seen: they show the wrist flex", "no se ven {points}: muestran la muñeca"),
+    (
+        r"the camera is in front or behind: it doesn't see the wrist flex",
+        "la cámara está delante o detrás: no ve la flexión de la muñeca",
+    ),
+    (
+        r"the camera is at the side: it doesn't see the arm leave the shot's plane",
+        "la cámara está al lado: no ve si el brazo sale del plano del tiro",
+    ),
+    (
+        r"which hand shoots is not sure \((?P<share>\d+)% (?P<hand>\w+)\)",
+        "no es seguro qué mano tira ({share} %: la {hand})",
+    ),
+    (r"(?P<points>\S+(?: and \S+)?) is seen in too few frames", "en muy pocos fotogramas se ve {points}"),
+    (
+        r"(?P<points>\S+) is seen in (?P<share>\d+)% of the frames only",
+        "solo en el {share} % de los fotogramas se ve {points}",
+    ),
+    (
+        r"the arm rises slowly \((?P<fastest>\S+) trunk lengths a second, a shot has (?P<slowest>\S+) or more\): is"
+        r" this slow motion\? Send speed, how many times slower than life it plays; ite and delay_ms are of the motion"
+        r" as it plays",
+        "el brazo sube despacio ({fastest} troncos por segundo; en un tiro, {slowest} o más): ¿es cámara lenta? Indica"
+        " speed, cuántas veces más lento que la realidad va; ite y delay_ms son del movimiento tal como se ve",
+    ),
+)
+LABELS_AFTER: Final = re.compile(r"(?P<reason>.*?)(?P<labels> \([a-z]+_[a-z_]+(?:, [a-z_]+)*\))?")
+
+
+def translate(sentence: str, language: Language) -> str:
+    """A doubt or reason of the rules in a language; a sentence that has no translation stays English."""
+    found = LABELS_AFTER.fullmatch(sentence)
+    if language == "en" or found is None:
+        return sentence
+    for pattern, spanish in SPANISH:
+        matched = re.fullmatch(pattern, found["reason"])
+        if matched:
+            fields = matched.groupdict()
+            if "points" in fields:
+                fields["points"] = " y ".join(name_point(name) for name in fields["points"].split(" and "))
+            if "hand" in fields:
+                fields["hand"] = HANDS[fields["hand"]]
+            return spanish.format(**fields) + (found["labels"] or "")
+    return sentence
+
+
+def name_point(name: str) -> str:
+    """A point as ``right_wrist`` in Spanish."""
+    side, part = name.split("_", 1)
+    noun, right, left = POINTS[part]
+    return f"{noun} {right if side == 'right' else left}"

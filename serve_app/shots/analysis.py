@@ -26,7 +26,7 @@ from landmarks.shots.release import ShotError
 from landmarks.shots.rules import Shot, list_faults
 from serve_app.errors import InvalidInput, RequestError
 from serve_app.schemas import ModelOutput, TensorResponse
-from serve_app.shots.advice import recommend
+from serve_app.shots.advice import recommend, translate
 from serve_app.shots.request import ShotRequest
 
 
@@ -112,7 +112,7 @@ def build_response(shot: ShotRequest, motion: Motion, release: Release, judged: 
             label: None if value is None else round(value, PROBABILITY_DIGITS)
             for label, value in judged.probabilities.items()
         },
-        "unknown": judged.unknown,
+        "unknown": {label: translate(reason, shot.language) for label, reason in judged.unknown.items()},
         "metrics": {"ite": round(judged.ite, 1), "delay_ms": round(judged.delay_ms)},
         "recommendations": recommend(labels, shot.language),
         "release_time_sec": shot.count_time(release.time_s),
@@ -124,7 +124,7 @@ def build_response(shot: ShotRequest, motion: Motion, release: Release, judged: 
             for name, measure in measures.items()
         },
         "shots": [{"release_time_sec": shot.count_time(time_s)} for time_s in release.shots],
-        "doubts": judged.doubts,
+        "doubts": [translate(doubt, shot.language) for doubt in judged.doubts],
     }
 
 

@@ -76,7 +76,7 @@ def describe_header(name: str, description: str) -> dict[str, Any]:
 
 
 LANGUAGE: Final = describe_header(
-    "Accept-Language", f"of the recommendations: {' or '.join(LANGUAGES)}, by default {LANGUAGES[0]}"
+    "Accept-Language", f"of recommendations, reasons and doubts: {' or '.join(LANGUAGES)}, by default {LANGUAGES[0]}"
 )
 PAGE_LANGUAGE: Final = {
     "name": "lang",

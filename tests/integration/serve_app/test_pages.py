@@ -1,10 +1,12 @@
 """The pages /shots and /docs: their files, and what a browser makes of them."""
 
 import asyncio
+import json
 import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,16 @@ from testkit.browser import Tab, another_tab, chromium, find_browser
 from testkit.stages.local_stages import local_client, serving
 
 DEADLINE_S = 60
-FILES = {"docs.css", "docs.js", "home.css", "shots.css", "shots.js", "shots_draw.js", "shots_words.js"}
+FILES = {
+    "docs.css",
+    "docs.js",
+    "home.css",
+    "shots.css",
+    "shots.js",
+    "shots_answer.js",
+    "shots_draw.js",
+    "shots_words.js",
+}
 VIEWER_FILES = {"swagger-ui.css", "swagger-ui-bundle.js"}
 
 
@@ -89,8 +100,8 @@ def dump_document(page: str, repository: Path, profile: Path) -> str:
 
 def test_a_browser_shows_the_example_judged(repository: Path, tmp_path: Path) -> None:
     document = dump_document("shots#example", repository, tmp_path / "profile")
-    assert re.search(r"<div>\d+ ms<small>delay_ms</small></div>", document)
-    assert document.count("<meter") == 4
+    assert re.search(r"<div>\d+ ms<small>delay</small></div>", document)
+    assert 1 <= document.count("<meter") <= 4
     assert "1/20  0.000 s" in document
     assert '<p id="message" role="status"></p>' in document
 
@@ -177,3 +188,109 @@ async def test_a_browser_shows_every_route_with_an_example_to_send(
                 assert await tab.evaluate(OVERFLOW) <= 0, (size, scheme)
                 (tmp_path / f"{size}-{scheme}.png").write_bytes(await tab.picture())  # for people to look at
         assert await tab.evaluate("troubles") == []
+
+
+def film(*, rounds: int = 1, slow: float = 1.0) -> dict[str, Any]:
+    """The example's shot as a keypoints file: played as often, each time back and forth, and that many times slower."""
+    document = build_document(ROUTES)["paths"]["/analyze"]["post"]
+    frames = document["requestBody"]["content"]["application/json"]["example"]["frames"]
+    played = ([*frames, *frames[::-1]] * rounds)[: -len(frames)]
+    step = (frames[1]["time_sec"] - frames[0]["time_sec"]) * slow
+    return {"frames": [frame | {"index": at, "time_sec": round(at * step, 4)} for at, frame in enumerate(played)]}
+
+
+OPEN = """
+(() => {{
+  const data = new DataTransfer();
+  data.items.add(new File([JSON.stringify({film})], "clip.json", {{type: "application/json"}}));
+  get = (id) => document.getElementById(id);
+  get("file").files = data.files;
+  get("file").dispatchEvent(new Event("change"));
+}})()
+"""
+PRESS = "document.querySelectorAll('.shots button')[{number}].focus(), document.activeElement.click()"
+CHOOSE = "(get('{id}').value = '{value}', get('{id}').dispatchEvent(new Event('change')))"
+CURRENT = "document.querySelector('.shots [aria-current]')"
+TEXT = "get('answer').innerText"
+WIDEST = "document.querySelectorAll('.bar:not(.unseen) b').forEach((each) => each.textContent = '100 %')"
+LINE_HEIGHTS = "[...document.querySelectorAll('.bar:not(.unseen) b')].map((each) => each.offsetHeight)"
+
+
+@pytest.mark.anyio
+async def test_a_browser_shows_the_shots_of_a_clip_and_what_is_not_seen(repository: Path, tmp_path: Path) -> None:
+    browser = find_browser()
+    if browser is None:
+        pytest.skip("no Chromium is installed")
+    profile = tmp_path / "profile"
+    async with (
+        asyncio.timeout(DEADLINE_S),
+        serving(repository) as url,
+        chromium(browser, profile, "about:blank"),
+        another_tab(profile, WATCH) as tab,
+    ):
+        await tab.call("Page.navigate", url=f"{url}/shots")
+        await tab.until("document.querySelector('#play')?.textContent == 'Play'")
+        await tab.evaluate(OPEN.format(film=json.dumps(film(rounds=2, slow=2))))
+        await tab.until("get('clock').textContent.startsWith('1/60')")
+        await check_keys(tab)
+        await tab.evaluate("get('analyse').click()")
+        await tab.until("document.querySelectorAll('.shots button').length == 2")
+        await check_choices(tab)
+        for language, (not_seen, reason, hand) in {
+            "en": ("not seen", "the camera is at the side", "right, sure to 100"),
+            "es": ("no se ve", "la cámara está al lado", "derecha, seguro al 100"),
+        }.items():
+            if language == "es":
+                await tab.evaluate("get('language').click()")
+            await tab.until(f"{TEXT}.includes('{reason}')")
+            text = str(await tab.evaluate(TEXT))
+            assert text.count(reason) == 1  # beside its label, and not again among the doubts
+            assert hand in text
+            assert "undefined" not in text
+            unseen = await tab.evaluate("document.querySelector('.bar.unseen').innerText")
+            assert not_seen in unseen
+            assert "%" not in unseen
+            assert "?" not in unseen
+            assert await tab.evaluate("document.querySelectorAll('.angles tr').length") == 7
+            for size, (width, height) in SIZES.items():
+                await tab.call(
+                    "Emulation.setDeviceMetricsOverride",
+                    width=width,
+                    height=height,
+                    deviceScaleFactor=1,
+                    mobile=size == "phone",
+                )
+                await tab.evaluate(WIDEST)
+                assert max(await tab.evaluate(LINE_HEIGHTS)) < 30, (size, language)
+                assert await tab.evaluate(OVERFLOW) <= 0, (size, language)
+                if size == "phone":
+                    await tab.evaluate("get('analyse').scrollIntoView()")
+                (tmp_path / f"{size}-{language}.png").write_bytes(await tab.picture())  # for people to look at
+        assert await tab.evaluate("troubles") == []
+
+
+async def check_keys(tab: Tab) -> None:
+    """Step through the frames with the arrow keys, and play with the space bar."""
+    for key, clock in (("ArrowRight", "2/60"), ("ArrowRight", "3/60"), ("ArrowLeft", "2/60")):
+        await tab.call("Input.dispatchKeyEvent", type="keyDown", key=key)
+        await tab.until(f"get('clock').textContent.startsWith('{clock}')")
+    for word in ("Pause", "Play"):
+        await tab.call("Input.dispatchKeyEvent", type="keyDown", key=" ", text=" ")
+        await tab.until(f"get('play').textContent == '{word}'")
+
+
+async def check_choices(tab: Tab) -> None:
+    """Choose the second shot, slow motion and a hand; each is asked of the service."""
+    await tab.until(f"{CURRENT}.innerText.startsWith('Shot 1')")
+    await tab.evaluate(PRESS.format(number=1))
+    await tab.until(f"{CURRENT}.innerText.startsWith('Shot 2')")
+    assert await tab.evaluate(f"document.activeElement == {CURRENT}")
+    assert await tab.evaluate("Number(get('release').value)") == pytest.approx(3.483, abs=0.01)
+    before = await tab.evaluate("document.querySelector('.figures').innerText")
+    await tab.evaluate(CHOOSE.format(id="speed", value=2))
+    await tab.until(f"document.querySelector('.figures').innerText != {json.dumps(before)}")
+    assert await tab.evaluate(f"{CURRENT}.innerText.startsWith('Shot 2')")
+    await tab.evaluate(CHOOSE.format(id="hand", value="left"))
+    await tab.until("get('message').innerText.includes('the left arm is seen in no frame')")
+    await tab.evaluate(CHOOSE.format(id="hand", value="right"))
+    await tab.until(f"{TEXT}.includes('right, sure to 100')")

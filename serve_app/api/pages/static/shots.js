@@ -1,10 +1,13 @@
 // The page /shots: look at a keypoints file frame by frame, label it, export it, have it judged by /analyze.
+import { tell } from "./shots_answer.js";
 import { drawChart, drawPose } from "./shots_draw.js";
 import { WORDS } from "./shots_words.js";
 
 const LABELS = ["baja_transferencia", "muneca_adelantada", "pickup_inconsistente", "brazo_no_alineado"];
 const get = (id) => document.getElementById(id);
-const state = { file: null, frames: [], at: 0, aspect: 16 / 9, release: null, answer: null, playing: false, name: "shot" };
+// `given`: the release is the file's or a person's, not found. `shot`: which of the shots found. `asked`: questions sent.
+const state = { file: null, frames: [], at: 0, aspect: 16 / 9, release: null, given: false, shot: 0, answer: null, asked: 0,
+  playing: false, name: "shot" };
 let language = (navigator.language || "es").startsWith("en") ? "en" : "es";
 const words = () => WORDS[language];
 
@@ -29,6 +32,7 @@ function take(file, name) {
   }
   const given = file.window?.release_time_sec;
   Object.assign(state, { file, frames: file.frames, at: 0, answer: null, playing: false, release: given ?? null,
+    given: (given ?? null) !== null, shot: 0, asked: state.asked + 1,
     aspect: file.width && file.height ? file.width / file.height : 1, name: name.replace(/(\.labeled)?\.json$/, "") });
   get("scrub").max = state.frames.length - 1;
   get("scrub").disabled = false;
@@ -84,8 +88,8 @@ function toggle() {
 
 const number = (id) => (get(id).value === "" ? null : Number(get(id).value));
 
-function setRelease(time) {
-  state.release = time;
+function setRelease(time, given) {
+  Object.assign(state, { release: time, given });
   get("release").value = time === null ? "" : Number(time.toFixed(3));
   show();
 }
@@ -110,58 +114,52 @@ function exportFile() {
 }
 
 async function analyse() {
-  const { width, height } = state.file;
-  const body = { frames: state.frames, pre_ms: number("pre") ?? 500, post_ms: number("post") ?? 200 };
-  if (state.release !== null) body.release_time_sec = state.release;
+  const { width, height } = state.file, question = state.asked += 1;
+  const body = { frames: state.frames, pre_ms: number("pre") ?? 500, post_ms: number("post") ?? 200,
+    hand: get("hand").value, speed: number("speed") };
+  if (state.given) body.release_time_sec = state.release; else body.shot = state.shot;
   if (width && height) Object.assign(body, { width, height });
-  get("analyse").disabled = true;
   try {
     const reply = await fetch("analyze", { method: "POST", body: JSON.stringify(body),
       headers: { "Content-Type": "application/json", "Accept-Language": language } });
     const answer = await reply.json();
+    if (question !== state.asked) return null; // another was asked since
+    if (!reply.ok && body.shot) { // with another hand or speed there may be fewer shots: the first one, then
+      state.shot = 0;
+      return await analyse();
+    }
     if (!reply.ok) throw new Error(answer.error);
     state.answer = answer;
     say("");
-    setRelease(answer.release_time_sec);
-    tell(answer);
+    setRelease(answer.release_time_sec, state.given);
+    tell(get("answer"), answer, words(), choose);
   } catch (error) {
+    if (question !== state.asked) return null;
     state.answer = null;
     get("answer").replaceChildren();
     say(error.message, true);
   }
-  show();
+  return show();
 }
 
-function element(tag, content, parent, className = "") {
-  const made = document.createElement(tag);
-  made.textContent = content;
-  if (className) made.className = className;
-  parent.append(made);
-  return made;
+async function choose(shot, time) {
+  if (state.given) state.release = time; else state.shot = shot;
+  const after = state.frames.findIndex((frame) => frame.time_sec >= time - 1e-6);
+  state.at = after < 0 ? state.frames.length - 1 : after;
+  await analyse();
 }
 
-function tell(answer) {
-  const place = get("answer");
-  place.replaceChildren();
-  const figures = element("div", "", place, "figures");
-  for (const [value, name] of [[answer.metrics.ite, "ITE"], [`${answer.metrics.delay_ms} ms`, "delay_ms"]]) {
-    element("small", name, element("div", value, figures));
-  }
-  for (const [label, share] of Object.entries(answer.probabilities)) {
-    const bar = element("div", "", place, "bar");
-    element("span", label, bar);
-    if (share === null) { element("b", "?", bar); continue; } // why is among the doubts
-    Object.assign(element("meter", "", bar), { min: 0, max: 1, high: 0.5, optimum: 0, value: share, ariaLabel: label });
-    element("b", `${Math.round(share * 100)} %`, bar);
-  }
-  for (const advice of answer.recommendations) {
-    const box = element("div", "", place, "advice");
-    element("strong", advice.title, box);
-    element("p", advice.description, box);
-  }
-  if (!answer.labels.length) element("p", words().nothing, place);
-  for (const doubt of answer.doubts) element("p", doubt, place, "doubt");
-  element("p", words()[`source_${answer.source}`], place, "doubt");
+function press(event) {
+  if (!state.frames.length || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (event.target.closest("input, select, button, a")) return; // these have keys of their own
+  const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (step) {
+    if (state.playing) toggle();
+    state.at = Math.max(0, Math.min(state.frames.length - 1, state.at + step));
+    show();
+  } else if (event.key === " ") toggle();
+  else return;
+  event.preventDefault();
 }
 
 async function example() {
@@ -171,18 +169,28 @@ async function example() {
 }
 
 for (const label of LABELS) {
-  const row = document.createElement("label"), box = document.createElement("input");
+  const row = document.createElement("label"), box = document.createElement("input"), name = document.createElement("span");
   Object.assign(box, { type: "checkbox", id: `is_${label}` });
-  row.append(box, label);
+  name.dataset.word = label;
+  row.append(box, name);
   get("labels").append(row);
 }
-get("language").addEventListener("click", () => { language = language === "es" ? "en" : "es"; speak(); });
+get("language").addEventListener("click", () => {
+  language = language === "es" ? "en" : "es";
+  speak();
+  if (state.answer) analyse(); // its sentences are the service's
+});
 get("file").addEventListener("change", (event) => event.target.files[0] && read(event.target.files[0]));
 get("example").addEventListener("click", example);
 get("play").addEventListener("click", toggle);
 get("scrub").addEventListener("input", (event) => { state.playing = false; state.at = Number(event.target.value); speak(); });
-get("here").addEventListener("click", () => setRelease(state.frames[state.at].time_sec));
-get("release").addEventListener("input", () => { state.release = number("release"); show(); });
+get("here").addEventListener("click", () => setRelease(state.frames[state.at].time_sec, true));
+get("release").addEventListener("input", () => {
+  Object.assign(state, { release: number("release"), given: number("release") !== null, shot: 0 });
+  show();
+});
+for (const id of ["hand", "speed"]) get(id).addEventListener("change", () => state.file && analyse());
+document.addEventListener("keydown", press);
 get("export").addEventListener("click", exportFile);
 get("analyse").addEventListener("click", analyse);
 const drop = get("drop");

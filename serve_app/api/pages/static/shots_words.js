@@ -10,6 +10,15 @@ export const WORDS = {
     nothing: "Ningún fallo de los cuatro.", video: "Un vídeo se convierte antes: python -m training.extract_keypoints "
       + "--video_path VIDEO --output_path SALIDA.json", no_release: "Falta la salida del balón.",
     not_keypoints: "No es un archivo de keypoints: ", release_line: "salida",
+    hand: "Mano que tira", auto: "automática", left: "izquierda", right: "derecha", speed: "Cámara lenta",
+    real_time: "no, tiempo real", shots: "Tiros del vídeo", shot: "Tiro", sure: "seguro al", shot_type: "Tipo de tiro",
+    set_shot: "tiro estático", free_throw: "tiro libre", jump_shot: "tiro en suspensión", angles: "Medidas",
+    not_seen: "no se ve", bodies: "cuerpos", delay_ms: "retardo", nothing_seen: "Ningún fallo entre los que se ven.",
+    knee_depth_deg: "Flexión de rodillas", elbow_set_deg: "Codo en el punto de lanzamiento",
+    elbow_release_deg: "Codo al soltar", trunk_lean_deg: "Inclinación del tronco", wrist_snap_deg: "Golpe de muñeca",
+    release_height_bodies: "Altura de salida", landing_drift_bodies: "Desplazamiento al caer",
+    baja_transferencia: "Baja transferencia", muneca_adelantada: "Muñeca adelantada",
+    pickup_inconsistente: "Recogida inconsistente", brazo_no_alineado: "Brazo no alineado",
   },
   en: {
     title: "Judge a shot", hint: "Drop a keypoints file (.json) here, or open one.",
@@ -21,5 +30,14 @@ export const WORDS = {
     nothing: "None of the four faults.", video: "A video is converted first: python -m training.extract_keypoints "
       + "--video_path VIDEO --output_path OUT.json", no_release: "The release is missing.",
     not_keypoints: "Not a keypoints file: ", release_line: "release",
+    hand: "Shooting hand", auto: "automatic", left: "left", right: "right", speed: "Slow motion",
+    real_time: "no, real time", shots: "Shots of the clip", shot: "Shot", sure: "sure to", shot_type: "Shot type",
+    set_shot: "set shot", free_throw: "free throw", jump_shot: "jump shot", angles: "Measures",
+    not_seen: "not seen", bodies: "bodies", delay_ms: "delay", nothing_seen: "No fault among those that are seen.",
+    knee_depth_deg: "Knee depth", elbow_set_deg: "Elbow at the set point",
+    elbow_release_deg: "Elbow at the release", trunk_lean_deg: "Trunk lean", wrist_snap_deg: "Wrist snap",
+    release_height_bodies: "Release height", landing_drift_bodies: "Drift at landing",
+    baja_transferencia: "Low transfer", muneca_adelantada: "Early wrist",
+    pickup_inconsistente: "Inconsistent pickup", brazo_no_alineado: "Arm out of line",
   },
 };

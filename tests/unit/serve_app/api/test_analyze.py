@@ -93,10 +93,14 @@ async def test_the_videos_shape_changes_what_is_seen(repository: Path) -> None:
             for point in frame["keypoints"]:
                 if point["name"].startswith("left"):
                     point["x"] -= 0.1
-        square = (await client.post("/analyze", json=shot)).json()
-        wide = (await client.post("/analyze", json=shot | {"width": 1280, "height": 720})).json()
+        english = {"Accept-Language": "en"}
+        square = (await client.post("/analyze", json=shot, headers=english)).json()
+        wide = (await client.post("/analyze", json=shot | {"width": 1280, "height": 720}, headers=english)).json()
         assert any("at the side" in doubt for doubt in square["doubts"])
         assert any("in front" in doubt for doubt in wide["doubts"])
+        spanish = (await client.post("/analyze", json=shot)).json()
+        assert any("al lado" in doubt for doubt in spanish["doubts"])
+        assert "al lado" in spanish["unknown"]["brazo_no_alineado"]
 
 
 def late_arm() -> dict[str, Any]:

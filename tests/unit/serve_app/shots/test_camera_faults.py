@@ -115,7 +115,8 @@ async def client(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 
 
 async def analyze(client: httpx.AsyncClient, body: dict[str, Any]) -> dict[str, Any]:
-    answer = await client.post("/analyze", content=json.dumps(body), headers={"content-type": "application/json"})
+    headers = {"content-type": "application/json", "accept-language": "en"}
+    answer = await client.post("/analyze", content=json.dumps(body), headers=headers)
     assert answer.status_code == 200, answer.text
     fields: dict[str, Any] = answer.json()
     return fields
