@@ -73,7 +73,7 @@ POINTS: Final = {
 HANDS: Final = {"left": "izquierda", "right": "derecha"}
 # The sentences of ``landmarks.shots.rules`` and what they are in Spanish; ``points`` and ``hand`` are translated too.
 SPANISH: Final = (
-    (r"(?P<points>\S+ and \S+) are not seen: they show the wrist flex", "no se ven {points}: muestran la muñeca"),
+    (r"(?P<points>\S+ and \S+) are not seen: they show the wrist flex", "no se ven {points}: muestran la flexión"),
     (
         r"the camera is in front or behind: it doesn't see the wrist flex",
         "la cámara está delante o detrás: no ve la flexión de la muñeca",
@@ -120,7 +120,9 @@ def translate(sentence: str, language: Language) -> str:
 
 
 def name_point(name: str) -> str:
-    """A point as ``right_wrist`` in Spanish."""
-    side, part = name.split("_", 1)
+    """A point as ``right_wrist`` in Spanish; one that has no translation keeps its name."""
+    side, _, part = name.partition("_")
+    if part not in POINTS:
+        return name
     noun, right, left = POINTS[part]
     return f"{noun} {right if side == 'right' else left}"

@@ -66,6 +66,7 @@ def test_every_reason_and_doubt_of_the_rules_is_said_in_spanish() -> None:
             "which hand shoots is not sure (62% left) (muneca_adelantada, brazo_no_alineado)",
             "no es seguro qué mano tira (62 %: la izquierda) (muneca_adelantada, brazo_no_alineado)",
         ),
+        ("nose is seen in 62% of the frames only", "solo en el 62 % de los fotogramas se ve nose"),
         ("another sentence", "another sentence"),
     ],
 )
