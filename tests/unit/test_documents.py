@@ -61,6 +61,7 @@ NOT_RUN = {
     r"\.venv/bin/python -m pytest ": "runs tests",
     r"(\.venv/bin/)?python -m edge_client record": "needs a camera",
     r"\.venv/bin/python -m edge_client (cameras|doctor|run|assets)": "needs a camera, or downloads",
+    r"curl -T ana\.vocabulary": "needs a person's recordings; tests of the service put such a file",
     r"\.venv/bin/python -m edge_client teach": "needs a camera; its tests run it on a recording",
     r"export HELEN_MQTT_PASSWORD=": "a password of one's own",
     r"export HELEN_CLOUD_API_URL=": "an address in one's own network",
