@@ -12,8 +12,8 @@ from edge_client.settings import Settings, SettingsError, load_settings
 from edge_client.settings.aliases import SHARPNESS
 from edge_client.settings_file import setting_fields, settings_toml
 from landmarks.models.card import ModelError
-from landmarks.models.vocabulary import NONE, VocabularyError
-from landmarks.recording import RecordingError
+from landmarks.models.vocabulary import VocabularyError
+from landmarks.recording import NONE, RecordingError
 from landmarks.tracking.assets import ASSETS, AssetError, fetch_assets, get_assets_folder
 from landmarks.tracking.vision_libraries import LibraryError
 

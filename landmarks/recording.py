@@ -33,6 +33,8 @@ from landmarks.hands import FEATURE_DIM_XY, FEATURE_DIM_XYZ, Array
 Texts = npt.NDArray[np.str_]
 Arrays = Mapping[str, npt.NDArray[Any]]
 
+# The label of everything that is no gesture.
+NONE: Final = "none"
 TEXTS: Final = ("label", "signer", "session")
 MAX_FRAMES: Final = 1_000_000
 LOWEST_FPS: Final = 1.0

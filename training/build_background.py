@@ -13,10 +13,9 @@ import numpy as np
 from landmarks.files.atomic import replace_file
 from landmarks.hands import Array, compute_presence, split_hands
 from landmarks.models.vocabulary import BACKGROUND
-from landmarks.recording import read_labelled_hands
+from landmarks.recording import NONE, read_labelled_hands
 from training.command_line import make_parser
 from training.data.frame_rates import stretch, stretch_each
-from training.data.windows import NONE
 
 FRAMES: Final = 20
 EACH: Final = 64

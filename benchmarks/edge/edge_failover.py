@@ -23,10 +23,10 @@ import msgspec
 import numpy as np
 
 from benchmarks import ROOT
-from benchmarks.edge.live_signs import NONE, get_labels, read_signs
+from benchmarks.edge.live_signs import get_labels, read_signs
 from edge_client.capture.recording import REST_SECONDS
 from edge_client.recognition.local_model import LocalModel
-from landmarks.recording import Recording, write_recording
+from landmarks.recording import NONE, Recording, write_recording
 from testkit.edge.player import FPS, Player
 from testkit.processes import exit_on_sigterm, get_memory_mib, running_process
 from testkit.service import free_ports, running_service

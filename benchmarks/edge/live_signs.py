@@ -22,11 +22,11 @@ from benchmarks import OUT, ROOT
 from benchmarks.load.results import get_percentile
 from benchmarks.tables import format_table
 from edge_client.recognition.local_model import LocalModel
+from landmarks.recording import NONE
 from testkit.edge.player import FPS, REST_FRAMES, Player
 from training.data.recordings import read_windows
 from training.data.windows import Windows
 
-NONE: Final = "none"
 HEADER: Final = (
     *("held-out signer, frames a sign", "signs", "model right", "one right event", "of those the model gets right"),
     *("no event", "several", "wrong", "median s to event", "false events on none", "a minute"),

@@ -26,7 +26,6 @@ from edge_client.types import LessonState
 from landmarks.hands import FEATURE_DIM_XYZ
 from landmarks.models.card import ModelError
 from landmarks.models.vocabulary import (
-    NONE,
     Vocabulary,
     VocabularyError,
     adapt,
@@ -38,7 +37,7 @@ from landmarks.models.vocabulary import (
 )
 from landmarks.models.vocabulary_advice import Language, advise
 from landmarks.models.vocabulary_report import report_vocabulary
-from landmarks.recording import Recording
+from landmarks.recording import NONE, Recording
 
 DEFAULT_FOLDER: Final = "models/gesture"
 USUAL_FPS: Final = 30.0

@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_client.types import LessonPhase, LessonState
 from landmarks.hands import Array
-from landmarks.models.vocabulary import NONE
+from landmarks.recording import NONE
 
 COUNTDOWN_S: Final = 3.0
 RESULT_S: Final = 1.0  # how long it stays readable whether a hand was seen

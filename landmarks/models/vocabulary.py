@@ -28,9 +28,8 @@ from landmarks.models.prototypes import (
 from landmarks.models.session import ModelSession
 from landmarks.protocol.predictions import softmax
 from landmarks.protocol.tensors import EMBEDDING, PRESENCE, SEQUENCE
-from landmarks.recording import TEXTS, Recording, Texts, recording_arrays
+from landmarks.recording import NONE, TEXTS, Recording, Texts, recording_arrays
 
-NONE: Final = "none"
 MAX_GESTURES: Final = 64
 MAX_RECORDINGS: Final = 512
 MAX_FRAMES: Final = 60

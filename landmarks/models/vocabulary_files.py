@@ -21,8 +21,8 @@ from landmarks.files.arrays import ArrayFileError, read_arrays
 from landmarks.files.atomic import replace_file
 from landmarks.models.card import ModelError, Sha256, read_bounded
 from landmarks.models.prototypes import PrototypeHead
-from landmarks.models.vocabulary import NONE, Vocabulary, VocabularyError, check_recording, list_gestures
-from landmarks.recording import TEXTS, Arrays, RecordingError, make_recording, recording_arrays
+from landmarks.models.vocabulary import Vocabulary, VocabularyError, check_recording, list_gestures
+from landmarks.recording import NONE, TEXTS, Arrays, RecordingError, make_recording, recording_arrays
 
 SUFFIX: Final = ".vocabulary"
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", flags=re.ASCII)  # under which a service has it

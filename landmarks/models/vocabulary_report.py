@@ -15,8 +15,8 @@ import numpy as np
 from landmarks.hands import Array
 from landmarks.models.prototypes import BACKGROUND_SHARE, Indices, embed_views, find_nearest
 from landmarks.models.session import ModelSession
-from landmarks.models.vocabulary import NONE, Vocabulary, fit_window, make_embed
-from landmarks.recording import Texts
+from landmarks.models.vocabulary import Vocabulary, fit_window, make_embed
+from landmarks.recording import NONE, Texts
 
 # A recording is the odd one out where it is this much less like the others than the next one is.
 ODD_GAP: Final = 0.1

@@ -22,7 +22,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from landmarks.hands import HANDS
-from landmarks.models.vocabulary import NONE
+from landmarks.recording import NONE
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 # Finer around the tens of milliseconds that a gesture may take; the last one is the shipped deadline.

@@ -16,10 +16,10 @@ from typing import Final, ParamSpec, TypeVar
 
 from landmarks.models.card import CARD_FILE, MODEL_FILE, ModelError, decode_card
 from landmarks.models.session import ModelSession
-from landmarks.models.vocabulary import NONE, Vocabulary, VocabularyError, adapt, teach
+from landmarks.models.vocabulary import Vocabulary, VocabularyError, adapt, teach
 from landmarks.models.vocabulary_files import MAX_BYTES, encode_vocabulary
 from landmarks.protocol.tensors import EMBEDDING, LOGITS
-from landmarks.recording import Recording
+from landmarks.recording import NONE, Recording
 from serve_app.errors import BodyTooLarge, Conflict, InvalidInput, NotReady, RequestError, VocabularyPending
 from serve_app.schemas import ModelOutput, VocabularyKey
 from serve_app.vocabularies.store import VocabularyStore

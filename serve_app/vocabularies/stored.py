@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from landmarks.models.card import compute_sha256
-from landmarks.models.vocabulary import NONE, Vocabulary, VocabularyError, compute_digest
+from landmarks.models.vocabulary import Vocabulary, VocabularyError, compute_digest
 from landmarks.models.vocabulary_files import NAME, NAME_RULE, decode_vocabulary
+from landmarks.recording import NONE
 from serve_app.errors import InvalidInput
 from serve_app.schemas import VocabularyKey
 

@@ -10,8 +10,9 @@ import numpy as np
 from landmarks.files.arrays import read_arrays
 from landmarks.hands import FEATURE_DIM_XY, Array, drop_z
 from landmarks.models.vocabulary import BACKGROUND
+from landmarks.recording import NONE
 from training.data.frame_rates import stretch
-from training.data.windows import NONE, Windows
+from training.data.windows import Windows
 
 GROUP = "background"
 

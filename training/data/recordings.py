@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from landmarks.recording import RecordingError, read_labelled_hands
+from landmarks.recording import NONE, RecordingError, read_labelled_hands
 from training.data.frame_rates import (
     SEQ_LEN,
     FrameRateError,
@@ -21,7 +21,7 @@ from training.data.frame_rates import (
     stretch_each,
     unify_frame_rates,
 )
-from training.data.windows import GROUPS, NONE, DataError, Windows, check_apart
+from training.data.windows import GROUPS, DataError, Windows, check_apart
 
 MAX_FILE_BYTES: Final = 16 * 2**30
 

@@ -17,8 +17,6 @@ from training.data.skeletons import TWO_HANDS, SkeletonLayout
 Split = Literal["signer", "session", "random", "none"]
 SPLITS: Final[tuple[Split, ...]] = ("signer", "session", "random", "none")
 GROUPS: Final = ("signer", "session")
-# The label of everything that is no gesture.
-NONE: Final = "none"
 
 
 class DataError(Exception):

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.data.windows import NONE, Windows
+from landmarks.recording import NONE
+from training.data.windows import Windows
 
 # Labels whose windows move less than this, in hand sizes a frame, are themselves still, as most spelled letters are.
 # Of the words and letters that this was looked up on, the still ones have up to 0.05, the moving ones from 0.08 up.

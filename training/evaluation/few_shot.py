@@ -22,8 +22,7 @@ from landmarks.models.prototypes import (
     embed_windows,
     limit_prototypes,
 )
-from landmarks.models.vocabulary import NONE
-from landmarks.recording import Texts
+from landmarks.recording import NONE, Texts
 from training.data.strangers import RecordedSigns, mirror, turn_upside_down
 from training.evaluation.metrics import Flags
 from training.evaluation.outcomes import Outcome, judge

@@ -7,10 +7,9 @@ from typing import Final
 import numpy as np
 
 from landmarks.hands import Array
-from landmarks.models.vocabulary import NONE
 from landmarks.pose import Floats
 from landmarks.protocol.predictions import softmax
-from landmarks.recording import Texts
+from landmarks.recording import NONE, Texts
 from training.evaluation.metrics import Flags, compute_auroc
 from training.evaluation.results import ACCEPT_FROM, TEMPERATURE
 

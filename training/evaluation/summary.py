@@ -7,8 +7,9 @@ from typing import Final
 import numpy as np
 from torch import nn
 
+from landmarks.recording import NONE
 from training.data.background import fit_background
-from training.data.windows import NONE, Windows
+from training.data.windows import Windows
 from training.engine.config import TrainingConfig
 from training.evaluation.cross_validation import predict
 from training.evaluation.results import ACCEPT_FROM, TEMPERATURE

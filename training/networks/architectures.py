@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from landmarks.recording import NONE
 from training.data.skeletons import TWO_HANDS, SkeletonLayout
-from training.data.windows import NONE
 from training.networks.bigru import GestureGRU, GRUConfig, LegacyGRU
 from training.networks.ensemble import EnsembleConfig, GestureEnsemble
 from training.networks.tcn import GestureTCN, TCNConfig

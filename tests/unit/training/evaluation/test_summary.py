@@ -40,6 +40,6 @@ def test_nothing_is_taken_for_a_gesture_by_who_says_none() -> None:
     assert "taken for one of yours: 0.0 %" in lines and "kept back" not in lines
 
 
-def test_a_missing_rest_class_is_warned_of() -> None:
+def test_a_missing_rest_class_gets_a_warning() -> None:
     windows = made(("point", "wave"))
     assert any("no label none" in line for line in summarise(Always(0, 2), CONFIG, windows, windows))
